@@ -1,0 +1,49 @@
+# Two commands matter: `make nightly` and `make test`. Everything else is a thin call too.
+# uv installs the locked environment; it is fetched from the package index when missing and
+# always uses the Python that is there.
+PYTHON ?= python3
+VENV := .venv
+UV_HOME := .venv-uv
+UV := $(shell command -v uv 2>/dev/null || echo $(UV_HOME)/bin/uv)
+RUN := $(VENV)/bin
+export DO_NOT_TRACK := 1
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup nightly test lint types contracts pytest ui clean
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.synced ## Create the environment from the lock file
+
+$(VENV)/.synced: pyproject.toml uv.lock
+	@command -v $(UV) >/dev/null 2>&1 || { echo "Installing uv into $(UV_HOME) …"; $(PYTHON) -m venv $(UV_HOME) && $(UV_HOME)/bin/pip install --quiet --disable-pip-version-check uv; }
+	@echo "Installing the locked environment into $(VENV) …"
+	@$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+nightly: setup ## Run the night on the sandbox company (or on ./warehouse.yml)
+	@$(RUN)/warehouse nightly
+
+test: setup lint types contracts pytest ## Lint, types, import contracts and tests
+
+lint: setup ## Ruff and sqlfluff
+	@$(RUN)/ruff check .
+	@$(RUN)/ruff format --check .
+	@$(RUN)/sqlfluff lint --disable-progress-bar dbt_project/models
+
+types: setup ## Static types
+	@$(RUN)/basedpyright
+
+contracts: setup ## Import contracts
+	@$(RUN)/lint-imports
+
+pytest: setup ## All tests of the short lane
+	@$(RUN)/pytest
+
+ui: setup ## Dagster on loopback: asset graph, lineage, run history
+	@$(RUN)/warehouse ui
+
+clean: ## Remove the environment and the sandbox's warehouse
+	@rm -rf $(VENV) $(UV_HOME) .warehouse dbt_project/target dbt_project/logs
