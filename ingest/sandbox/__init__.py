@@ -1,0 +1,1 @@
+"""The sandbox company: a simulated business behind the vendors' own API shapes."""
