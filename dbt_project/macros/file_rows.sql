@@ -1,0 +1,99 @@
+{#- Rows of a dropped dataset that stand, by the mode its batches declare:
+    replace: the newest batch of the stream is the whole truth; replace_period: the newest
+    batch whose period covers the row's day, and rows without a day only from the newest
+    batch; upsert: the newest version per key; append: every row, because a file is loaded
+    once, by its SHA-256.
+    `day` is an expression over the entity's columns. -#}
+{% macro file_rows(entity, key, day='cast(null as date)', version_column=none) %}
+    with
+
+    batches as ({{ file_batches(entity) }}),
+
+    superseded_periods as (
+
+        select
+            older.batch_id,
+            newer.window_start_date,
+            newer.window_end_date
+
+        from batches as older
+        inner join batches as newer
+            on
+                older.source_name = newer.source_name
+                and older.stream = newer.stream
+                and older.newness > newer.newness
+        where newer.mode = 'replace_period'
+
+    ),
+
+    standing_rows as (
+
+        select
+            landed.*,
+            batches.mode as _mode
+
+        from {{ source('files', entity) }} as landed
+        inner join batches
+            on landed._batch_id = batches.batch_id
+        anti join superseded_periods
+            on
+                landed._batch_id = superseded_periods.batch_id
+                and coalesce({{ day }}, superseded_periods.window_start_date)
+                between superseded_periods.window_start_date
+                and superseded_periods.window_end_date
+
+    )
+
+    select * exclude (_mode)
+    from standing_rows
+    qualify
+        _mode <> 'upsert'
+        or row_number() over (
+            partition by source_name, source_account, _mode, {{ key | join(', ') }}
+            order by
+                {%- if version_column %}
+                {{ version_column }} desc nulls last,
+                {%- endif %}
+                _load_date desc,
+                _extracted_at desc,
+                _row_hash desc
+        ) = 1
+{% endmacro %}
+
+
+{#- Batches of a dropped entity that are not older than the newest full replacement of their
+    stream, numbered from the newest (1). Cutting here keeps the pairing of overlapping
+    periods small however long the history is. -#}
+{% macro file_batches(entity) %}
+    select
+        batch_id,
+        source_name,
+        stream,
+        mode,
+        window_start_date,
+        window_end_date,
+        newness
+
+    from (
+        select
+            batch_id,
+            source_name,
+            stream,
+            mode,
+            min(window_start_date) as window_start_date,
+            max(window_end_date) as window_end_date,
+            row_number() over (
+                partition by source_name, stream
+                order by load_date desc, extracted_at desc, batch_id desc
+            ) as newness
+
+        from ({{ live_batches('files', entity) }}) as live
+        group by batch_id, source_name, stream, mode, load_date, extracted_at
+    ) as numbered
+    qualify newness <= coalesce(
+        min(case when mode = 'replace' then newness end) over (
+            partition by source_name, stream
+        ),
+        newness
+    )
+{% endmacro %}

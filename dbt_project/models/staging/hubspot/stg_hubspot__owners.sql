@@ -1,0 +1,35 @@
+with
+
+live as (
+
+    {{ live_rows('hubspot', 'owners') }}
+
+)
+
+select
+    -- ids
+    owner_id,
+    user_id as created_by_id,
+
+    -- strings
+    lower(trim(email)) as email,
+    nullif(trim(concat_ws(' ', first_name, last_name)), '') as owner_name,
+    team_name,
+
+    -- booleans
+    coalesce(is_deleted, false) as is_deleted,
+
+    -- timestamps
+    created_at,
+    updated_at,
+
+    -- load
+    source_name,
+    source_account,
+    legal_entity,
+    _batch_id,
+    _load_date,
+    _extracted_at
+
+from live
+{{ latest_version(['owner_id'], 'updated_at') }}
