@@ -1,0 +1,111 @@
+"""Plausible business figures of published tables, as aggregates with bounds.
+
+Belongs here: one `Measure` per statement about a published table. Keys, relations and
+reconciliation are dbt tests; the same rule never stands in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One aggregate of a table and the bounds it must lie in; `{as_of}` is filled in."""
+
+    name: str
+    sql: str
+    low: float | None
+    high: float | None
+    why: str
+
+
+def _none(name: str, condition: str, why: str) -> Measure:
+    """Return the statement that no row meets the condition."""
+    return Measure(name, f"count(*) filter (where {condition})", 0, 0, why)
+
+
+_SHARES: Final = (
+    "'lead_source_completeness', 'win_rate', 'customer_churn_rate', "
+    "'customer_retention_rate'"
+)
+"""KPIs that are shares of a set they are drawn from, so they lie in 0 to 1. Click-through is
+left out: platforms count clicks of impressions of an earlier day."""
+
+_COUNTS: Final = (
+    "'leads_created', 'mql_count', 'sql_count', 'impressions', 'clicks', "
+    "'opportunities_created', 'active_deals', 'deals_won', 'deals_lost', 'calls_made', "
+    "'paying_customers', 'ad_spend', 'mrr', 'new_mrr', 'expansion_mrr', 'contraction_mrr', "
+    "'churned_mrr', 'reactivation_mrr', 'sales_target'"
+)
+
+MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
+    "rpt_kpi_values": (
+        _none(
+            "shares_out_of_range",
+            f"kpi_key in ({_SHARES}) and (value < 0 or value > 1)",
+            "a share of a set lies in 0 to 1",
+        ),
+        _none(
+            "negative_counts",
+            f"kpi_key in ({_COUNTS}) and value < 0",
+            "counts, spend and stocks are never negative",
+        ),
+        _none(
+            "not_finite",
+            "isinf(cast(value as double)) or isnan(cast(value as double))",
+            "a ratio with denominator 0 is NULL, never infinite",
+        ),
+        _none(
+            "periods_after_as_of",
+            "period_start_date > date '{as_of}'",
+            "no period begins after the as-of date",
+        ),
+        _none(
+            "complete_periods_in_the_future",
+            "period_end_date > date '{as_of}' and not is_partial",
+            "a period that has not ended is partial",
+        ),
+        _none(
+            "values_without_source",
+            "list_contains(flag, 'no_source') and value is not null",
+            "a KPI without a source is NULL, never a number",
+        ),
+        Measure(
+            "months_missing",
+            "coalesce(date_diff('month', min(period_start_date) filter (where grain = 'month'), "
+            "max(period_start_date) filter (where grain = 'month')) + 1 "
+            "- count(distinct period_start_date) filter (where grain = 'month'), 0)",
+            0,
+            0,
+            "no month is missing between the first and the last",
+        ),
+        Measure(
+            "days_behind_as_of",
+            "coalesce(date_diff('day', max(period_start_date) filter (where grain = 'day'), "
+            "date '{as_of}'), 0)",
+            0,
+            0,
+            "the newest day published is the as-of date",
+        ),
+    ),
+    "rpt_kpi_scorecard": (
+        _none(
+            "attainment_without_target",
+            "target_value is null and attainment is not null",
+            "attainment needs a target",
+        ),
+    ),
+    "kpi_registry": (
+        _none("nameless_kpis", "name_vi is null or name_en is null", "readers see names"),
+        _none("formulaless_kpis", "formula is null", "a figure without formula proves nothing"),
+    ),
+    "kpi_revenue_monthly": (),
+    "fct_ad_performance_daily": (
+        _none("future_days", "report_date > date '{as_of}'", "no day after the as-of date"),
+    ),
+    "fct_invoice_lines": (
+        _none("future_lines", "report_date > date '{as_of}'", "no line after the as-of date"),
+    ),
+}
