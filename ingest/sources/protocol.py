@@ -1,0 +1,189 @@
+"""What a source gives and what it is given: the border between connectors and landing.
+
+Belongs here: `Record`, `Extract` and the two shapes of a source (`Source` for an API,
+`FileSource` for dropped files). Stays out: HTTP (`ingest.http`), typing of values
+(`ingest.conform`), anything one vendor does.
+
+How a connector is written: `fetch` returns at once an `Extract` whose `rows` is a generator;
+pages are requested while the caller consumes it, so memory stays at one page. The generator
+itself fills `coverage`, `new_cursor`, `unknown_fields` and `rejected` on the way:
+
+    def fetch(self, entity, window, *, config, client, cursor):
+        extract = Extract(is_full_list=window.start is None)
+        extract.rows = _read_pages(extract, entity, window, config, client)
+        return extract
+
+Values are keyed by contract column; a column left out is NULL. Accepted are Python values
+(`str`, `int`, `Decimal`, `bool`, `date`, aware `datetime`) and the vendor's own text for the
+column's type ("12.50", "true", "2026-10-31", ISO instants with a zone). Epoch numbers go
+through `ingest.instants` first, because nobody downstream can tell seconds from
+milliseconds. A value that cannot be typed is landing's problem: pass it on as received and
+the row is quarantined with its reason. Never drop a row, never repair one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ingest.entities import EntityContract
+from ingest.windows import Window
+
+if TYPE_CHECKING:
+    from ingest.config import SourceConfig
+    from ingest.http import ApiClient, Authorization
+    from ingest.errors import IngestError
+
+QUARANTINE_SHARE: Final = Decimal("0.001")
+"""Share of rows that may be refused before the whole extract is (reliability.md D11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as a source delivered it.
+
+    `values` is keyed by contract column. `payload` is the JSON text as received
+    (`ingest.http.dump_json` keeps numbers exact). `source_ref` finds it again:
+    `<path>#<page>` of an API, `<sha256>:<line>` of a file. Neither may hold a query string.
+    """
+
+    values: Mapping[str, object]
+    payload: str
+    source_ref: str
+    source_account: str
+
+
+@dataclass(frozen=True)
+class AccountWindow:
+    """What one account was asked for: instants, or inclusive days of restated facts.
+
+    An account that answered with no rows still gets one: that is how its vanished rows are
+    known to be gone.
+    """
+
+    source_account: str
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One row refused: where it was, which column, the shape of the value, and why.
+
+    `value_class` is a shape such as `9.999,9` (`ingest.quarantine.shape_of`), never the
+    value. A file's `source_ref` is `<sha256>:<line>`; `column` '' = the row as a whole.
+    """
+
+    source_ref: str
+    source_account: str
+    column: str
+    value_class: str
+    reason: str
+
+
+@dataclass
+class Extract:
+    """The answer of a source for one entity and window; filled while `rows` is consumed.
+
+    `is_full_list`: these rows are every record that exists now (a record absent is gone). A
+    list that a condition cut short, and a file stream without a new file, say False.
+    `new_cursor`: the maximum seen, never "now"; None = keep no cursor. `unknown_fields`:
+    names the contract does not know (schema drift). `rejected`: rows the source itself could
+    not read (a ragged line). `file_sha256s`: contents landed with this batch; they count as
+    loaded once it is promoted. `source_name` and `legal_entity`: '' = those of the
+    configured source; a history export lands under the name of the source it stands for.
+    `quarantine_share`: see `QUARANTINE_SHARE`; a file dataset may configure another.
+    """
+
+    rows: Iterable[Record] = ()
+    coverage: list[AccountWindow] = field(default_factory=list)
+    is_full_list: bool = False
+    new_cursor: str | None = None
+    unknown_fields: set[str] = field(default_factory=set)
+    rejected: list[Rejected] = field(default_factory=list)
+    file_sha256s: tuple[str, ...] = ()
+    source_name: str = ""
+    legal_entity: str = ""
+    quarantine_share: Decimal = QUARANTINE_SHARE
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One thing that is extracted, landed, gated and promoted on its own.
+
+    `name` is unique per entity: the source's name for a vendor, `<source>.<dataset>` for
+    files, where several datasets may feed one entity.
+    """
+
+    kind: str
+    entity: str
+    name: str
+    dataset: str = ""
+
+
+class Source(Protocol):
+    """A vendor API. Stateless: everything a call needs is passed in."""
+
+    kind: str
+    entities: tuple[EntityContract, ...]
+
+    def authorize(self, config: SourceConfig) -> Authorization:
+        """Return the secret headers of every request (and how to renew them, if at all)."""
+        ...
+
+    def classify_error(self, status: int, body: object) -> type[IngestError] | None:
+        """Return the error class of a vendor's error body; None = judge by HTTP status.
+
+        Also asked about answers with status 200 that hold an `error`. Meta, for one, says
+        "too many calls" and "token expired" with status 400.
+        """
+        ...
+
+    def fetch(
+        self,
+        entity: EntityContract,
+        window: Window,
+        *,
+        config: SourceConfig,
+        client: ApiClient,
+        cursor: str | None,
+    ) -> Extract:
+        """Return the records of one entity in the window; see the module for how."""
+        ...
+
+
+class FileSource(Protocol):
+    """Dropped files. `config.kind` is always `files`."""
+
+    kind: str
+    entities: tuple[EntityContract, ...]
+
+    def streams(self, config: SourceConfig) -> tuple[Stream, ...]:
+        """Return one stream per configured dataset, in the order of the configuration."""
+        ...
+
+    def fetch_files(
+        self,
+        stream: Stream,
+        window: Window,
+        *,
+        config: SourceConfig,
+        archive_dir: Path,
+        known_files: frozenset[str],
+        replay_files: tuple[str, ...],
+    ) -> Extract:
+        """Return the rows of the dataset's files that no other load date has loaded.
+
+        Files whose SHA-256 is in `known_files` are left out. `replay_files` were landed by
+        the batch this one will replace, so they are delivered again: from the drop, or from
+        `archive_dir/<sha256>` when they are gone from there. Every file delivered is
+        archived before its first row is yielded. No file at all: an empty extract with
+        `is_full_list=False`.
+        """
+        ...

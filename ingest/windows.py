@@ -1,0 +1,149 @@
+"""Which window to pull tonight.
+
+Belongs here: `Window` and the rule that turns a cursor, a look-back and the night's dates into
+one. Stays out: the wall clock (the caller passes `now`), paging and vendor filters (sources),
+reading and writing cursors (`ingest.cursors`).
+
+Cursors are text. Of a restated daily entity: the last covered day, `2026-10-31`. Of every
+other entity read in windows: the newest source instant seen, `2026-10-31T19:00:00+00:00`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from ingest.entities import EntityContract, Truth
+from ingest.errors import ConfigError
+
+DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one extraction asks of a source.
+
+    `start` is inclusive, None = everything the source has. `end` is exclusive and equals the
+    instant of extraction; sources use it wherever they would otherwise ask the clock.
+    `start_date` and `end_date` are the inclusive days of restated daily facts (`end_date` is
+    the as-of day; `start_date` None = from the beginning). `has_gap` = the source forgot part
+    of what lies between the cursor and `start`.
+    """
+
+    load_date: date
+    start: datetime | None
+    end: datetime
+    start_date: date | None
+    end_date: date
+    extracted_at: datetime
+    has_gap: bool = False
+
+
+@dataclass(frozen=True)
+class LookBack:
+    """How far before its cursor an entity is read again, and how far its source remembers."""
+
+    overlap: timedelta
+    memory: timedelta | None = None
+
+
+_NONE: Final = LookBack(timedelta(0))
+
+LOOK_BACKS: Final[Mapping[str, LookBack]] = MappingProxyType(
+    {
+        # Search lags writes by seconds to minutes and bulk edits share one millisecond
+        # (design/sources.md §1); a day costs little and covers both.
+        "hubspot": LookBack(DAY),
+        # Objects created in the same second may become visible out of order.
+        "stripe": LookBack(timedelta(hours=1)),
+        # Stripe keeps events for 30 days (design/sources.md §3, read 2026-08).
+        "stripe.subscription_events": LookBack(timedelta(hours=1), memory=30 * DAY),
+        # Conversions are dated at the click and arrive for 30 days by default.
+        "google_ads": LookBack(30 * DAY),
+        # Meta restates the last 28 days.
+        "meta_ads": LookBack(28 * DAY),
+    }
+)
+"""Look-back by `<kind>.<entity>`, else by `<kind>`. Configuration may give others."""
+
+
+def window_for(
+    contract: EntityContract,
+    cursor: str | None,
+    *,
+    as_of: date,
+    tz: ZoneInfo,
+    now: datetime,
+    look_backs: Mapping[str, LookBack] = LOOK_BACKS,
+) -> Window:
+    """Return the window of one entity for the night of `as_of`.
+
+    An entity without a version column that is neither a ledger nor restated is a full list:
+    it is read whole every night and has no start. A gap of several nights is caught up,
+    because the window starts at the cursor and not at yesterday.
+
+    Raises:
+        ConfigError: `now` is before the end of `as_of` in the company zone, or the stored
+            cursor is not a date or instant.
+    """
+    load_date = as_of + DAY
+    if now < datetime.combine(load_date, time.min, tzinfo=tz):
+        message = (
+            f"as-of day {as_of} is not over in {tz.key} at {now.isoformat()}; "
+            "choose an earlier --as-of"
+        )
+        raise ConfigError(message)
+    start: datetime | None = None
+    start_date: date | None = None
+    has_gap = False
+    if cursor is not None:
+        look_back = look_backs.get(
+            f"{contract.kind}.{contract.name}", look_backs.get(contract.kind, _NONE)
+        )
+        if contract.truth is Truth.RESTATED_DAILY:
+            last_day = min(_cursor_date(contract, cursor), as_of)
+            start_date = last_day - look_back.overlap + DAY
+            start = datetime.combine(start_date, time.min, tzinfo=tz).astimezone(UTC)
+        elif contract.truth is Truth.LEDGER or contract.version_column:
+            seen = _cursor_instant(contract, cursor)
+            start = min(seen, now) - look_back.overlap
+            if look_back.memory is not None and start < now - look_back.memory:
+                has_gap = seen < now - look_back.memory
+                start = now - look_back.memory
+    return Window(
+        load_date=load_date,
+        start=start,
+        end=now.astimezone(UTC),
+        start_date=start_date,
+        end_date=as_of,
+        extracted_at=now.astimezone(UTC),
+        has_gap=has_gap,
+    )
+
+
+def _cursor_date(contract: EntityContract, cursor: str) -> date:
+    try:
+        return date.fromisoformat(cursor)
+    except ValueError:
+        raise ConfigError(_bad_cursor(contract, "a date")) from None
+
+
+def _cursor_instant(contract: EntityContract, cursor: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(cursor)
+    except ValueError:
+        raise ConfigError(_bad_cursor(contract, "an instant")) from None
+    if instant.tzinfo is None:
+        raise ConfigError(_bad_cursor(contract, "an instant with a zone"))
+    return instant.astimezone(UTC)
+
+
+def _bad_cursor(contract: EntityContract, wanted: str) -> str:
+    return (
+        f"cursor of {contract.kind}.{contract.name} is not {wanted}; delete its file under "
+        "state/ to read the entity from the beginning"
+    )
