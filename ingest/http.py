@@ -1,0 +1,516 @@
+"""Requests to vendor APIs: exact JSON, bounded retries, errors classified by recovery.
+
+Belongs here: `ApiClient`, `Authorization`, retry and budget rules, what an answer must look
+like to count as one, removal of secrets and personal data from error texts. Stays out:
+vendors' paths, paging and error codes (sources), reading secrets (`ingest.config`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, NoReturn
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from ingest.errors import (
+    CredentialsError,
+    FatalSourceError,
+    IngestError,
+    RetryableError,
+    TruncatedExtract,
+)
+
+JsonValue = Any
+"""Decoded JSON: numbers are `int` or `Decimal`, never `float`."""
+
+MAX_TRIES: Final = 6
+"""Tries per request; five failures in a row are a common burst (reliability.md C3)."""
+RETRY_BUDGET_SECONDS: Final = 900.0
+"""Waiting allowed per extraction; more would keep one dead source from the night's others."""
+MAX_BACKOFF_SECONDS: Final = 60.0
+TIMEOUT_SECONDS: Final = 60.0
+_MESSAGE_LENGTH: Final = 300
+_HTTP_OK: Final = range(200, 300)
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_REQUEST_TIMEOUT: Final = 408
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """Secret headers of every request.
+
+    `renew` exchanges an expired token: it is called at most once per client, after the first
+    401, and before the first request when `headers` hold no `Authorization`. Its result is
+    laid over `headers`.
+    """
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    renew: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
+
+
+ErrorClassifier = Callable[[int, object], "type[IngestError] | None"]
+
+
+class _Retry(Exception):  # noqa: N818 - internal signal, carries what the caller will see
+    """One failed try that may be repeated; `wait` = what the server asked for."""
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class _Renewed(Exception):  # noqa: N818 - internal signal: same request, new token
+    """The token was exchanged; the request is sent again at once."""
+
+
+class ApiClient:
+    """JSON over HTTP against one base URL, with retries and one retry budget.
+
+    One client serves one extraction. `transport`, `sleep`, `clock` and `jitter` are given by
+    tests; without a `clock`, an HTTP date in Retry-After is measured from the server's own
+    `Date` header only. Every error names the source, the path without its query, and what
+    the vendor said, cleaned of secrets and personal data.
+    """
+
+    def __init__(  # noqa: PLR0913 - every seam is a keyword with a default
+        self,
+        base_url: str,
+        *,
+        source: str,
+        authorization: Authorization | None = None,
+        classify_error: ErrorClassifier | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], datetime] | None = None,
+        jitter: Callable[[], float] = random.random,
+        retry_budget_seconds: float = RETRY_BUDGET_SECONDS,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """Open a client; nothing is requested yet."""
+        self._base = httpx.URL(base_url.rstrip("/"))
+        self._source = source
+        self._authorization = authorization or Authorization()
+        self._headers = dict(self._authorization.headers)
+        self._renewals_left = 1 if self._authorization.renew else 0
+        self._classify = classify_error
+        self._sleep = sleep
+        self._clock = clock
+        self._jitter = jitter
+        self._budget = retry_budget_seconds
+        self.waited_seconds = 0.0
+        self.request_count = 0
+        self.retry_count = 0
+        # A redirect could carry the token to another host; vendors' APIs do not redirect.
+        self._http = httpx.Client(
+            transport=transport,
+            timeout=timeout_seconds,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def __enter__(self) -> ApiClient:
+        """Return the client itself."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        required: str = "",
+    ) -> JsonValue:
+        """Return the decoded answer of a GET.
+
+        `url` is a path below the base URL or a full `next` link to the same host. `required`
+        names a key without which the answer is no answer (never an empty page).
+
+        Raises:
+            RetryableError: no proper answer within the tries and the budget.
+            CredentialsError: 401 or 403; names the scope when the vendor does.
+            FatalSourceError: any other refusal, or a link to another host.
+        """
+        return self._request("GET", url, params=params, headers=headers, required=required)
+
+    def post(
+        self,
+        url: str,
+        *,
+        json: JsonValue = None,
+        form: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        required: str = "",
+    ) -> JsonValue:
+        """Return the decoded answer of a POST; for reads only, because it is retried.
+
+        Raises:
+            RetryableError: no proper answer within the tries and the budget.
+            CredentialsError: 401 or 403; names the scope when the vendor does.
+            FatalSourceError: any other refusal, or a link to another host.
+        """
+        return self._request(
+            "POST", url, params=params, headers=headers, required=required,
+            body=None if json is None else dump_json(json), form=form,
+        )
+
+    def _request(  # noqa: PLR0913 - the union of get and post
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        required: str,
+        body: str | None = None,
+        form: Mapping[str, Any] | None = None,
+    ) -> JsonValue:
+        target = self._target(url)
+        if not any(name.lower() == "authorization" for name in self._headers):
+            self._renew()
+
+        def send() -> JsonValue:
+            sent = {**self._headers, **(headers or {}), "Accept": "application/json"}
+            if body is not None:
+                sent["Content-Type"] = "application/json"
+            request = self._http.build_request(
+                method, target, params=params, headers=sent, content=body, data=form
+            )
+            return self._read(self._send(request), required)
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Retry),
+            wait=self._wait,
+            stop=self._must_stop,
+            sleep=self._pause,
+            reraise=True,
+        )
+        try:
+            try:
+                return retrying(send)
+            except _Renewed:
+                return retrying(send)
+        except _Retry as error:
+            message = (
+                f"{self._where(target)}: {error}; gave up after "
+                f"{retrying.statistics.get('attempt_number', 1)} tries and "
+                f"{self.waited_seconds:.0f} s of waiting (budget {self._budget:.0f} s). "
+                "The next run starts again from the last promoted load"
+            )
+            raise RetryableError(message) from None
+
+    def _target(self, url: str) -> httpx.URL:
+        """Return the full URL; refuse one that leads to another host."""
+        if "://" not in url and not url.startswith("//"):
+            path, _, query = url.partition("?")
+            joined = self._base.path.rstrip("/") + "/" + path.lstrip("/")
+            return self._base.copy_with(path=joined, query=query.encode() or None)
+        target = self._base.join(url)
+        same = (target.scheme, target.host, target.port) == (
+            self._base.scheme, self._base.host, self._base.port,
+        )
+        if not same:
+            message = (
+                f"{self._source}: a link of {self._base.host} points to another host "
+                f"({target.host}); not followed and no token sent. Check base_url"
+            )
+            raise FatalSourceError(message)
+        return target
+
+    def _renew(self) -> bool:
+        renew = self._authorization.renew
+        if renew is None or self._renewals_left == 0:
+            return False
+        self._renewals_left -= 1
+        self._headers.update(renew())
+        return True
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        self.request_count += 1
+        try:
+            return self._http.send(request)
+        except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError,
+                httpx.DecodingError) as error:
+            # Some of these have no text of their own; the class name always says which.
+            text = self._clean(str(error)) or "no further text"
+            message = f"no complete answer ({type(error).__name__}: {text})"
+            raise _Retry(message) from None
+        except httpx.HTTPError as error:
+            message = (
+                f"{self._where(request.url)}: {type(error).__name__}: "
+                f"{self._clean(str(error)) or 'no further text'}"
+            )
+            raise FatalSourceError(message) from None
+
+    def _read(self, response: httpx.Response, required: str) -> JsonValue:
+        """Return the body of a proper answer; raise for everything else."""
+        status = response.status_code
+        body = _decode(response.content)
+        if status in _HTTP_OK:
+            if body is _NOT_JSON:
+                message = f"status {status} with {_describe(response)} instead of JSON"
+                raise _Retry(message)
+            if isinstance(body, dict) and (body.get("error") or body == {}):
+                self._refuse(response, body or "an empty object")
+            if required and not (isinstance(body, dict) and required in body):
+                message = f"status {status} without {required!r} in the answer"
+                raise _Retry(message)
+            return body
+        self._refuse(response, None if body is _NOT_JSON else body)
+
+    def _refuse(self, response: httpx.Response, body: object) -> NoReturn:
+        """Raise what the status and the vendor's own words call for."""
+        status = response.status_code
+        said = self._clean(_message_of(body)) or _describe(response)
+        decided = self._classify(status, body) if self._classify else None
+        if decided is None:
+            decided = _class_of(status, body)
+        if issubclass(decided, RetryableError):
+            message = f"status {status}: {said}"
+            raise _Retry(message, self._retry_after(response))
+        if issubclass(decided, CredentialsError) and status != _FORBIDDEN and self._renew():
+            raise _Renewed
+        where = self._where(response.request.url)
+        if issubclass(decided, CredentialsError):
+            scopes = ", ".join(self._clean(scope) for scope in _scopes_of(body))
+            needed = f" Scope needed: {scopes}." if scopes else ""
+            message = (
+                f"{where}: access refused (status {status}: {said}).{needed} "
+                "Renew the secret or grant the permission, then run again"
+            )
+            raise decided(message)
+        message = f"{where}: refused (status {status}: {said})"
+        raise decided(message)
+
+    def _retry_after(self, response: httpx.Response) -> float | None:
+        """Return the wait the server asks for, in seconds; None = it does not say."""
+        value = response.headers.get("Retry-After", "").strip()
+        if not value:
+            return None
+        try:
+            return max(0.0, float(value))
+        except ValueError:
+            pass
+        until = _http_date(value)
+        # Both dates are the server's, so a wrong clock on either side does not matter.
+        since = _http_date(response.headers.get("Date", "")) or (
+            self._clock() if self._clock else None
+        )
+        if until is None or since is None:
+            return None
+        return max(0.0, (until - since).total_seconds())
+
+    def _wait(self, state: RetryCallState) -> float:
+        failure = state.outcome.exception() if state.outcome else None
+        asked = failure.wait if isinstance(failure, _Retry) else None
+        if asked is not None:
+            return asked
+        ceiling = min(MAX_BACKOFF_SECONDS, 2.0 ** (state.attempt_number - 1))
+        return ceiling * (0.5 + self._jitter() / 2)
+
+    def _must_stop(self, state: RetryCallState) -> bool:
+        if state.attempt_number >= MAX_TRIES:
+            return True
+        return self.waited_seconds + state.upcoming_sleep > self._budget
+
+    def _pause(self, seconds: float) -> None:
+        self.retry_count += 1
+        self.waited_seconds += seconds
+        _log.info(
+            "request_retried",
+            extra={"source": self._source, "wait_seconds": seconds,
+                   "retry_count": self.retry_count},
+        )
+        self._sleep(seconds)
+
+    def _where(self, url: httpx.URL) -> str:
+        return f"{self._source}: {url.host}{self._clean(url.path)}"
+
+    def _clean(self, text: str) -> str:
+        for value in self._headers.values():
+            for secret in (value, value.removeprefix("Bearer ")):
+                if len(secret) >= 6:  # noqa: PLR2004 - shorter ones would eat common words
+                    text = text.replace(secret, "<secret>")
+        return clean_text(text)
+
+
+class PageGuard:
+    """Refuses a paging cursor seen before, which would otherwise loop for ever."""
+
+    def __init__(self, what: str) -> None:
+        """Start with no cursor seen; `what` names source and entity in the error."""
+        self._what = what
+        self._seen: set[str] = set()
+
+    def check(self, cursor: str) -> None:
+        """Remember a cursor about to be followed.
+
+        Raises:
+            TruncatedExtract: it was followed before; the list is not complete.
+        """
+        if cursor in self._seen:
+            message = (
+                f"{self._what}: the source repeats a page cursor after "
+                f"{len(self._seen)} pages, so its list never ends; nothing is landed"
+            )
+            raise TruncatedExtract(message)
+        self._seen.add(cursor)
+
+
+# Exact numbers: json cannot write a Decimal as a number, so it is written as a marked string
+# (a private-use character no vendor text holds) and the marks are taken off afterwards.
+_MARK: Final = "\ue000"
+_MARKED: Final = re.compile(f'"{_MARK}([-+0-9.eE]+){_MARK}"')
+
+
+def dump_json(value: JsonValue) -> str:
+    """Return compact JSON text with every number exactly as it was received."""
+    text = json.dumps(
+        value, default=_mark_decimal, ensure_ascii=False, separators=(",", ":")
+    )
+    return _MARKED.sub(r"\1", text) if _MARK in text else text
+
+
+def _mark_decimal(value: object) -> str:
+    if isinstance(value, Decimal) and value.is_finite():
+        return f"{_MARK}{value}{_MARK}"
+    message = f"{type(value).__name__} is not a JSON value"
+    raise TypeError(message)
+
+
+_NOT_JSON: Final = object()
+
+
+def _decode(content: bytes) -> JsonValue:
+    """Return decoded JSON, or `_NOT_JSON` for an empty, cut or foreign body."""
+    try:
+        return json.loads(
+            content, parse_float=Decimal, parse_int=int, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError):
+        return _NOT_JSON
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
+
+
+def _describe(response: httpx.Response) -> str:
+    """Return what kind of body this is, without quoting it."""
+    content = response.content.lstrip()
+    if not content:
+        return "an empty body"
+    if content[:1] == b"<":
+        return "an HTML or XML page"
+    if content[:1] in (b"{", b"["):
+        return f"a cut or invalid JSON body of {len(content)} bytes"
+    return f"an unreadable body of {len(content)} bytes"
+
+
+def _class_of(status: int, body: object) -> type[IngestError]:
+    if status in (_UNAUTHORIZED, _FORBIDDEN):
+        return CredentialsError
+    if status in (_REQUEST_TIMEOUT, _TOO_MANY) or status >= _SERVER_ERROR:
+        return RetryableError
+    if status in _HTTP_OK and not isinstance(body, dict):
+        return RetryableError
+    return FatalSourceError
+
+
+def _message_of(body: object) -> str:
+    """Return the vendor's own sentence from the error shapes of the APIs we know."""
+    if isinstance(body, str):
+        return body
+    if isinstance(body, Sequence) and body:
+        return _message_of(body[0])
+    if not isinstance(body, Mapping):
+        return ""
+    error = body.get("error", body)
+    if isinstance(error, str):
+        return ": ".join(
+            part for part in (error, str(body.get("error_description", ""))) if part
+        )
+    if not isinstance(error, Mapping):
+        return ""
+    parts = [str(error.get(name, "")) for name in ("message", "code", "param", "category")]
+    return " | ".join(part for part in parts if part)
+
+
+def _scopes_of(body: object) -> list[str]:
+    """Return scope names found under any key that says "scope" or "permission"."""
+    found: list[str] = []
+    if isinstance(body, Mapping):
+        for key, value in body.items():
+            named = re.search(r"scope|permission", str(key), re.IGNORECASE)
+            if named and isinstance(value, str):
+                found.append(value)
+            elif named and isinstance(value, list):
+                found.extend(str(item) for item in value if isinstance(item, str))
+            else:
+                found.extend(_scopes_of(value))
+    elif isinstance(body, list):
+        for item in body:
+            found.extend(_scopes_of(item))
+    return list(dict.fromkeys(found))
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+_CLEANERS: Final = (
+    (re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']*"), r"\1"),
+    (re.compile(r"\bBearer\s+\S+", re.IGNORECASE), "<secret>"),
+    (
+        re.compile(
+            r"\b(access_token|api_key|apikey|client_secret|refresh_token|token|password)"
+            r"\s*[=:]\s*\S+",
+            re.IGNORECASE,
+        ),
+        r"\1=<secret>",
+    ),
+    (re.compile(r"\b(?:sk|rk|pk)_(?:live|test)_\S+"), "<secret>"),
+    (re.compile(r"\bpat-[a-z0-9]{2,4}-\S+"), "<secret>"),
+    (re.compile(r"\b(?:EAA|ya29\.)\S+"), "<secret>"),
+    (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+"), "<e-mail>"),
+    # Phone numbers and record ids look alike; the path and page find the record again.
+    (re.compile(r"\+?\d(?:[\s().-]?\d){7,}"), "<number>"),
+)
+
+
+def clean_text(text: str) -> str:
+    """Return text fit for logs: no query strings, tokens, addresses or long numbers."""
+    text = " ".join(text.split())
+    for pattern, replacement in _CLEANERS:
+        text = pattern.sub(replacement, text)
+    if len(text) <= _MESSAGE_LENGTH:
+        return text
+    return text[: _MESSAGE_LENGTH - 1] + "…"
