@@ -1,0 +1,102 @@
+"""The run lock: one night at a time per warehouse root.
+
+Belongs here: taking, naming and releasing `state/run.lock`. Stays out: what is done under it.
+The kernel's lock decides (it is gone with its process, also after SIGKILL); the text in the
+file only tells the loser who holds it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, TextIO
+
+from ingest.errors import EXIT_BUSY, IngestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who works in this warehouse: process, since when, doing what."""
+
+    pid: int
+    started_at: str
+    step: str
+
+
+class BusyError(IngestError):
+    """Another run holds the warehouse; nothing was started."""
+
+    exit_code = EXIT_BUSY
+
+    def __init__(self, holder: Holder | None) -> None:
+        """Name the holder, as far as it has written who it is."""
+        self.holder = holder
+        who = (
+            f"process {holder.pid} since {holder.started_at} ({holder.step})"
+            if holder
+            else "another process that has not named itself yet"
+        )
+        super().__init__(
+            f"This warehouse is in use by {who}. Wait for it to end, then run again."
+        )
+
+
+class RunLock:
+    """A held lock; `note_step` keeps the text for losers up to date."""
+
+    def __init__(self, handle: TextIO, holder: Holder) -> None:
+        """Take over the locked file and write who holds it."""
+        self._handle = handle
+        self._holder = holder
+        self._write()
+
+    def note_step(self, step: str) -> None:
+        """Say what the holder does now."""
+        self._holder = Holder(self._holder.pid, self._holder.started_at, step)
+        self._write()
+
+    def _write(self) -> None:
+        self._handle.seek(0)
+        self._handle.truncate()
+        json.dump(asdict(self._holder), self._handle)
+        self._handle.flush()
+
+
+def read_holder(root: Path) -> Holder | None:
+    """Return who last wrote the lock file, or None when it says nothing readable."""
+    try:
+        return Holder(**json.loads((root / "state" / "run.lock").read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+@contextmanager
+def hold_run_lock(root: Path, *, step: str, now: datetime) -> Iterator[RunLock]:
+    """Hold the warehouse for the length of the block.
+
+    Raises:
+        BusyError: another process holds it (exit 75); it is named.
+    """
+    path = root / "state" / "run.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # "a+": opening must not empty the holder's text before the lock is ours.
+    with path.open("a+", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(read_holder(root)) from None
+        started_at = now.isoformat(timespec="seconds")
+        lock = RunLock(handle, Holder(os.getpid(), started_at, step))
+        try:
+            yield lock
+        finally:
+            handle.seek(0)
+            handle.truncate()
