@@ -78,21 +78,25 @@ def raw_suite(batch: LandedBatch) -> Suite:
     """Return the suite of one landed batch: volume, keys, values, dates, own rules."""
     own = _RAW_RULES[batch.kind].get(batch.entity, ())
     stated = {(rule.kind, rule.columns) for rule in own}
-    key_rules = [
-        not_null(column, "key parts are never NULL") for column in batch.key
-    ]
+    key_rules = [not_null(column, "key parts are never NULL") for column in batch.key]
     value_rules = [
         in_set(column, values, "closed list of the entity contract")
         for column, values in batch.closed_values.items()
     ]
-    general = [rule for rule in (*key_rules, *value_rules) if (rule.kind, rule.columns) not in stated]
+    general = [
+        rule
+        for rule in (*key_rules, *value_rules)
+        if (rule.kind, rule.columns) not in stated
+    ]
     return Suite(
         name=f"raw_{batch.kind}_{batch.entity}",
         subject=batch.subject,
         rules=(
             _volume(batch),
             *general,
-            unique(("source_account", *batch.key), "one row per key, account and extract"),
+            unique(
+                ("source_account", *batch.key), "one row per key, account and extract"
+            ),
             *_dates(batch),
             *own,
         ),
@@ -105,10 +109,14 @@ def _volume(batch: LandedBatch) -> Rule:
     if batch.allowed_drop:
         return row_count(0, None, "a drop of this batch was acknowledged")
     if len(counts) < MIN_LOADS_FOR_VOLUME:
-        return row_count(0, None, f"only {len(counts)} earlier loads: no usual volume yet")
+        return row_count(
+            0, None, f"only {len(counts)} earlier loads: no usual volume yet"
+        )
     usual = statistics.median(counts)
     if usual < MIN_USUAL_ROWS:
-        return row_count(0, None, f"usual volume {usual:g} is too small to judge a drop")
+        return row_count(
+            0, None, f"usual volume {usual:g} is too small to judge a drop"
+        )
     return row_count(
         math.ceil(usual / 2),
         None,
@@ -174,7 +182,10 @@ def mart_suite(table: PublishedTable, *, as_of_date: dt.date) -> MartSuite:
     rules = [
         row_count(1, 1, "the aggregate query answered"),
         between(
-            "rows_total", 0 if table.may_be_empty else 1, None, "a published table has rows"
+            "rows_total",
+            0 if table.may_be_empty else 1,
+            None,
+            "a published table has rows",
         ),
         between("rows_with_null_key", 0, 0, "key parts are never NULL"),
         between("rows_repeating_a_key", 0, 0, f"one row per {', '.join(table.key)}"),

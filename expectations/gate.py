@@ -12,6 +12,7 @@ rule id; a missing column comes back as a failed result with an exception, which
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import logging
 from typing import TYPE_CHECKING, Any
@@ -43,13 +44,15 @@ def run_gate(suite: Suite, frame: pd.DataFrame) -> GateResult:
     """
     gx, context = _great_expectations()
     expectations = [
-        _expectation(gx, rule, rule_id=rule.id_on(suite.subject)) for rule in suite.rules
+        _expectation(gx, rule, rule_id=rule.id_on(suite.subject))
+        for rule in suite.rules
     ]
+    judged = _with_comparable_dates(suite, frame)
     source = context.data_sources.add_pandas(name=f"gate-{suite.name}-{id(frame)}")
     try:
         asset = source.add_dataframe_asset(name=suite.subject)
         batch = asset.add_batch_definition_whole_dataframe("frame").get_batch(
-            batch_parameters={"dataframe": frame}
+            batch_parameters={"dataframe": judged}
         )
         validation = batch.validate(
             gx.ExpectationSuite(name=suite.name, expectations=expectations),
@@ -58,7 +61,8 @@ def run_gate(suite: Suite, frame: pd.DataFrame) -> GateResult:
     finally:
         context.data_sources.delete(source.name)
     outcomes = {
-        outcome.expectation_config.meta["rule_id"]: outcome for outcome in validation.results
+        outcome.expectation_config.meta["rule_id"]: outcome
+        for outcome in validation.results
     }
     rules = tuple(
         _rule_result(rule, rule.id_on(suite.subject), outcomes) for rule in suite.rules
@@ -88,14 +92,41 @@ def _expectation(gx: Any, rule: Rule, *, rule_id: str) -> Any:  # noqa: ANN401 -
             column_list=list(rule.columns), meta=meta
         )
     target = {"column": rule.columns[0]} if rule.columns else {}
-    return getattr(gx.expectations, names[rule.kind])(**target, **rule.params, meta=meta)
+    params = rule.params
+    if rule.kind == "newest_between":
+        params = {name: _as_datetime(value) for name, value in params.items()}
+    return getattr(gx.expectations, names[rule.kind])(**target, **params, meta=meta)
+
+
+def _with_comparable_dates(suite: Suite, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with the columns of newest-rules as naive UTC timestamps.
+
+    Arrow hands dates over as `date` objects and instants as zoned timestamps; the library
+    compares neither with a plain bound.
+    """
+    import pandas as pd  # noqa: PLC0415 - loaded with the frame already
+
+    columns = {rule.columns[0] for rule in suite.rules if rule.kind == "newest_between"}
+    return frame.assign(
+        **{
+            column: pd.to_datetime(frame[column], utc=True).dt.tz_localize(None)
+            for column in columns & set(frame.columns)
+        }
+    )
+
+
+def _as_datetime(value: dt.date | None) -> dt.datetime | None:
+    """Return the first instant of a day, naive, as the bound of a newest-rule."""
+    return None if value is None else dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - compared with naive UTC
 
 
 def _rule_result(rule: Rule, rule_id: str, outcomes: dict[str, Any]) -> RuleResult:
     """Return the plain result of one rule, without any cell value."""
     outcome = outcomes.get(rule_id)
     if outcome is None:
-        return RuleResult(rule_id, passed=False, why=rule.why, error="rule was not judged")
+        return RuleResult(
+            rule_id, passed=False, why=rule.why, error="rule was not judged"
+        )
     details = outcome.result or {}
     observed = details.get("observed_value")
     return RuleResult(
@@ -118,6 +149,10 @@ def _error_text(rule: Rule, outcome: Any) -> str | None:  # noqa: ANN401 - untyp
     infos = info.values() if "raised_exception" not in info else [info]
     for one in infos:
         if isinstance(one, dict) and one.get("raised_exception"):
-            kind = str(one.get("exception_message") or "").split("(", 1)[0].split(":", 1)[0]
+            kind = (
+                str(one.get("exception_message") or "")
+                .split("(", 1)[0]
+                .split(":", 1)[0]
+            )
             return f"cannot be judged on {'+'.join(rule.columns)} ({kind[:60].strip()})"
     return None

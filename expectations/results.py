@@ -56,7 +56,10 @@ class GateResult:
             f"{rule.rule_id} ({rule.error or _extent(rule)}; {rule.why})"
             for rule in self.failed
         ]
-        return f"{self.subject}: {len(parts)} of {len(self.rules)} rules red: " + "; ".join(parts)
+        return (
+            f"{self.subject}: {len(parts)} of {len(self.rules)} rules red: "
+            + "; ".join(parts)
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready content, `passed` included."""

@@ -98,14 +98,26 @@ MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
         ),
     ),
     "kpi_registry": (
-        _none("nameless_kpis", "name_vi is null or name_en is null", "readers see names"),
-        _none("formulaless_kpis", "formula is null", "a figure without formula proves nothing"),
+        _none(
+            "nameless_kpis", "name_vi is null or name_en is null", "readers see names"
+        ),
+        _none(
+            "formulaless_kpis",
+            "formula is null",
+            "a figure without formula proves nothing",
+        ),
     ),
     "kpi_revenue_monthly": (),
     "fct_ad_performance_daily": (
-        _none("future_days", "report_date > date '{as_of}'", "no day after the as-of date"),
+        _none(
+            "future_days", "report_date > date '{as_of}'", "no day after the as-of date"
+        ),
     ),
     "fct_invoice_lines": (
-        _none("future_lines", "report_date > date '{as_of}'", "no line after the as-of date"),
+        _none(
+            "future_lines",
+            "report_date > date '{as_of}'",
+            "no line after the as-of date",
+        ),
     ),
 }

@@ -20,13 +20,26 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     ),
     "targets": (
         not_null("value", "a target without value says nothing"),
-        between("value", 0, None, "targets are not negative; a lower-is-better one is still ≥ 0"),
+        between(
+            "value",
+            0,
+            None,
+            "targets are not negative; a lower-is-better one is still ≥ 0",
+        ),
     ),
     "costs": (not_null("amount", "a cost without amount says nothing"), _CURRENCY),
-    "product_costs": (between("unit_cost", 0, None, "a unit cost is not negative"), _CURRENCY),
+    "product_costs": (
+        between("unit_cost", 0, None, "a unit cost is not negative"),
+        _CURRENCY,
+    ),
     "fx_rates": (
         not_null("rate", "a missing rate must be a missing row"),
-        between("rate", 0.0000000001, 10_000_000, "no pair trades outside: BTC/IRR is the widest"),
+        between(
+            "rate",
+            0.0000000001,
+            10_000_000,
+            "no pair trades outside: BTC/IRR is the widest",
+        ),
         matches("base_currency", "^[A-Z]{3}$", "ISO 4217"),
         matches("quote_currency", "^[A-Z]{3}$", "ISO 4217"),
     ),
@@ -52,8 +65,17 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         between("interval_count", 1, 156, "three years at most: 156 weeks"),
         _CURRENCY,
     ),
-    "invoice_lines": (not_null("amount", "a line without amount says nothing"), _CURRENCY),
-    "payments": (not_null("amount", "a payment without amount says nothing"), _CURRENCY),
+    "invoice_lines": (
+        not_null("amount", "a line without amount says nothing"),
+        _CURRENCY,
+    ),
+    "payments": (
+        not_null("amount", "a payment without amount says nothing"),
+        _CURRENCY,
+    ),
     "refunds": (between("amount", 0, None, "refunds are stated positive"), _CURRENCY),
-    "credit_notes": (between("amount", 0, None, "credits are stated positive"), _CURRENCY),
+    "credit_notes": (
+        between("amount", 0, None, "credits are stated positive"),
+        _CURRENCY,
+    ),
 }

@@ -15,13 +15,20 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     ),
     "companies": (
         _CREATED,
-        between("employee_count", 0, 10_000_000, "largest employers have about 2 million people"),
+        between(
+            "employee_count",
+            0,
+            10_000_000,
+            "largest employers have about 2 million people",
+        ),
     ),
     "deals": (
         _CREATED,
         not_null("stage_id", "a deal always stands in a stage"),
         not_null("pipeline_id", "a deal always belongs to a pipeline"),
-        between("term_months", 0, 240, "20 years is the longest term sold in this field"),
+        between(
+            "term_months", 0, 240, "20 years is the longest term sold in this field"
+        ),
     ),
     "deal_property_history": (
         in_set(
@@ -33,9 +40,13 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "calls": (
         not_null("occurred_at", "hs_timestamp is required by HubSpot"),
         in_set("direction", ("OUTBOUND", "INBOUND"), "HubSpot's two call directions"),
-        between("duration_ms", 0, 86_400_000, "a call does not last a day: milliseconds"),
+        between(
+            "duration_ms", 0, 86_400_000, "a call does not last a day: milliseconds"
+        ),
     ),
-    "call_dispositions": (not_null("label", "a disposition without label cannot be mapped"),),
+    "call_dispositions": (
+        not_null("label", "a disposition without label cannot be mapped"),
+    ),
     "owners": (),
     "deal_stages": (
         not_null("probability", "metadata.probability decides won and lost"),

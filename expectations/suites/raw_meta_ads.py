@@ -17,7 +17,10 @@ _DAY = (
 )
 
 RULES: Final[dict[str, tuple[Rule, ...]]] = {
-    "accounts": (not_null("timezone", "days cannot be read without the zone"), _CURRENCY),
+    "accounts": (
+        not_null("timezone", "days cannot be read without the zone"),
+        _CURRENCY,
+    ),
     "campaigns": (not_null("campaign_name", "name is required by Meta"),),
     "campaign_insights_daily": _DAY,
     "account_insights_daily": _DAY,

@@ -46,7 +46,9 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         _CURRENCY,
     ),
     "charges": (
-        in_set("status", ("succeeded", "pending", "failed"), "Stripe's charge statuses"),
+        in_set(
+            "status", ("succeeded", "pending", "failed"), "Stripe's charge statuses"
+        ),
         between("amount_minor", 0, None, "Stripe refuses negative charges"),
         _CURRENCY_KNOWN,
         _CURRENCY,
