@@ -87,12 +87,26 @@ class Rejected:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A value the source refuses to read, given in place of the value.
+
+    For text that breaks its declared format although another reading exists ("12.5" in a
+    file declared as "1.234,56"): passed on as text it would be typed by that other reading.
+    """
+
+    text: str
+    reason: str
+
+
 @dataclass
 class Extract:
     """The answer of a source for one entity and window; filled while `rows` is consumed.
 
     `is_full_list`: these rows are every record that exists now (a record absent is gone). A
-    list that a condition cut short, and a file stream without a new file, say False.
+    list that a condition cut short, and a file stream without a new file, say False. `mode`
+    of a dropped dataset: replace, replace_period, upsert or append; '' for vendors and for a
+    night without a new file, which must not count as "replaced by nothing".
     `new_cursor`: the maximum seen, never "now"; None = keep no cursor. `unknown_fields`:
     names the contract does not know (schema drift). `rejected`: rows the source itself could
     not read (a ragged line). `file_sha256s`: contents landed with this batch; they count as
@@ -104,6 +118,7 @@ class Extract:
     rows: Iterable[Record] = ()
     coverage: list[AccountWindow] = field(default_factory=list)
     is_full_list: bool = False
+    mode: str = ""
     new_cursor: str | None = None
     unknown_fields: set[str] = field(default_factory=set)
     rejected: list[Rejected] = field(default_factory=list)
