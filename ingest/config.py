@@ -1,0 +1,450 @@
+"""`warehouse.yml` as frozen models: the company, its policies, its sources, what is published.
+
+Belongs here: reading the file, resolving defaults, paths, sandbox addresses and secrets' names,
+and the errors that name file, line and nearest valid word. With `orchestration/settings.py`
+the only reader of the environment. Stays out: what a source does, what a policy computes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping  # noqa: TC003 - a model field is typed with it
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from ingest.config_files import Dataset, FilesSource, check_dataset, default_mode
+from ingest.config_model import ConfigModel, Currency, Name, Text, Timezone
+from ingest.config_policies import PolicyValue, resolve_policies
+from ingest.config_sources import (
+    SANDBOX_PREFIX,
+    VENDORS,
+    GoogleAdsSource,
+    HubSpotSource,
+    MetaAdsSource,
+    SourceConfig,
+    StripeSource,
+    VendorSource,
+    check_base_url,
+)
+from ingest.config_yaml import (
+    LocatedYaml,
+    Location,
+    Problem,
+    nearest,
+    raise_problems,
+    read_yaml,
+)
+from ingest.contracts import CONTRACTS
+from ingest.errors import ConfigError
+
+__all__ = [
+    "Company",
+    "Dataset",
+    "FilesSource",
+    "GoogleAdsSource",
+    "HubSpotSource",
+    "MetaAdsSource",
+    "Publish",
+    "SourceConfig",
+    "StripeSource",
+    "VendorSource",
+    "WarehouseConfig",
+    "load_config",
+]
+
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+_KINDS: Final[dict[str, type[SourceConfig]]] = {**VENDORS, "files": FilesSource}
+_SECTIONS: Final = ("company", "policies", "sources", "publish")
+_INHERITED: Final = (
+    "number_format",
+    "date_formats",
+    "encoding",
+    "delimiter",
+    "timezone",
+    "max_quarantine_share",
+    "history_of",
+)
+"""What a dataset takes from its source unless it says otherwise."""
+
+
+class Company(ConfigModel):
+    """Whose figures these are: name, currencies, zone and calendar."""
+
+    name: Text
+    reporting_currency: Currency
+    presentation_currencies: tuple[Currency, ...] = ()
+    timezone: Timezone
+    fiscal_year_start_month: int = Field(default=1, ge=1, le=12)
+    calendar: Literal["gregorian", "4-4-5"] = "gregorian"
+
+    @model_validator(mode="after")
+    def _present_reporting_currency(self) -> Company:
+        """Refuse presentation currencies that leave the reporting currency out."""
+        given = self.presentation_currencies
+        if len(set(given)) != len(given):
+            message = "presentation_currencies names a currency twice"
+            raise ValueError(message)
+        if given and self.reporting_currency not in given:
+            message = (
+                f"presentation_currencies must hold reporting_currency "
+                f"{self.reporting_currency}"
+            )
+            raise ValueError(message)
+        return self
+
+
+class Publish(ConfigModel):
+    """How many builds are kept and who may read which themes or tables."""
+
+    keep: int = Field(default=7, ge=1)
+    audiences: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class WarehouseConfig(ConfigModel):
+    """The whole configuration, resolved."""
+
+    path: Path
+    company: Company
+    policies: dict[str, PolicyValue]
+    sources: tuple[SourceConfig, ...]
+    publish: Publish
+    uses_sandbox: bool = False
+    """True when a source points at the sandbox company, which then has to be served."""
+
+    def configured_entities(self) -> list[str]:
+        """Return the canonical entities some source delivers, sorted."""
+        return sorted(
+            {e for source in self.sources for e in source.canonical_entities()}
+        )
+
+    def source(self, name: str) -> SourceConfig:
+        """Return the source of that name.
+
+        Raises:
+            ConfigError: the configuration has no such source.
+        """
+        for source in self.sources:
+            if source.name == name:
+                return source
+        names = [source.name for source in self.sources]
+        message = f"{self.path}: no source {name!r}{nearest(name, names)}"
+        raise ConfigError(message)
+
+
+def load_config(
+    path: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    sandbox_url: str | None = None,
+    sandbox_root: Path | None = None,
+    require_secrets: bool = True,
+) -> WarehouseConfig:
+    """Read, check and resolve `warehouse.yml`.
+
+    Args:
+        path: the file.
+        environ: where secrets are looked up; None = the process environment. Secrets are
+            read when a connector asks for them, here they only have to exist.
+        sandbox_url: what `base_url: sandbox:/…` becomes; None leaves it as written, so that
+            a caller can see `uses_sandbox` and start one.
+        sandbox_root: what `path: sandbox:…` becomes; None leaves it as written.
+        require_secrets: False for callers that only read what is published.
+
+    Raises:
+        ConfigError: every problem found, one line each: file, line, text, nearest word.
+    """
+    path = Path(path)
+    located = read_yaml(path)
+    if not isinstance(located.data, dict):
+        message = f"{path}:1: must be a mapping with company and sources"
+        raise ConfigError(message)
+    reader = _Reader(
+        located=located,
+        environ=os.environ if environ is None else environ,  # noqa: TID251 - read here only
+        sandbox_url=sandbox_url,
+        sandbox_root=sandbox_root,
+        require_secrets=require_secrets,
+    )
+    return reader.read(located.data)
+
+
+class _Reader:
+    """One reading of one file: collects every problem before it raises."""
+
+    def __init__(
+        self,
+        *,
+        located: LocatedYaml,
+        environ: Mapping[str, str],
+        sandbox_url: str | None,
+        sandbox_root: Path | None,
+        require_secrets: bool,
+    ) -> None:
+        self.located = located
+        self.environ = environ
+        self.sandbox_url = sandbox_url
+        self.sandbox_root = sandbox_root
+        self.require_secrets = require_secrets
+        self.problems: list[Problem] = []
+        self.uses_sandbox = False
+
+    def read(self, data: dict[str, object]) -> WarehouseConfig:
+        """Return the configuration or raise all its problems."""
+        for key in data:
+            if key not in _SECTIONS:
+                self._note((key,), f"unknown key {key!r}{nearest(key, _SECTIONS)}")
+        company = self._read_company(data.get("company"))
+        policies = resolve_policies(data.get("policies"), ("policies",), self.problems)
+        publish = self._validate(Publish, data.get("publish") or {}, ("publish",))
+        sources = self._read_sources(data.get("sources"), company)
+        raise_problems(self.located, self.problems)
+        if company is None or publish is None:  # a None has noted its problem above
+            message = f"{self.located.path}: not a valid configuration"
+            raise ConfigError(message)
+        return WarehouseConfig.model_construct(
+            path=self.located.path,
+            company=company,
+            policies=policies,
+            sources=tuple(sources),
+            publish=publish,
+            uses_sandbox=self.uses_sandbox,
+        )
+
+    def _note(self, location: Location, text: str) -> None:
+        self.problems.append(Problem(location, text))
+
+    def _read_company(self, given: object) -> Company | None:
+        if given is None:
+            self._note(
+                ("company",), "company is missing: name, reporting_currency, timezone"
+            )
+            return None
+        company = self._validate(Company, given, ("company",))
+        if company is not None and not company.presentation_currencies:
+            only = {"presentation_currencies": (company.reporting_currency,)}
+            company = company.model_copy(update=only)
+        return company
+
+    def _read_sources(
+        self, given: object, company: Company | None
+    ) -> list[SourceConfig]:
+        if not isinstance(given, list) or not given:
+            self._note(("sources",), "sources must be a list with at least one source")
+            return []
+        sources = []
+        names: dict[str, int] = {}
+        for index, item in enumerate(given):
+            location: Location = ("sources", index)
+            if not isinstance(item, dict):
+                self._note(location, "a source is a mapping with name and kind")
+                continue
+            source = self._read_source(item, location, company)
+            if source is None:
+                continue
+            if source.name in names:
+                self._note(
+                    (*location, "name"), f"source name {source.name!r} is used twice"
+                )
+            names[source.name] = index
+            sources.append(source)
+        if len(sources) == len(
+            given
+        ):  # else a reference may be to a source that failed
+            self._check_history(given, sources)
+        return sources
+
+    def _read_source(
+        self, given: dict[str, object], location: Location, company: Company | None
+    ) -> SourceConfig | None:
+        kind = given.get("kind")
+        if not isinstance(kind, str) or kind not in _KINDS:
+            hint = nearest(str(kind or ""), _KINDS)
+            self._note((*location, "kind"), f"unknown source kind {kind!r}{hint}")
+            return None
+        model = _KINDS[kind]
+        for key in given:
+            field = model.model_fields.get(key)
+            if field is not None and field.exclude is True:
+                self._note((*location, key), f"unknown key {key!r}")
+                return None
+        zone = company.timezone if company else "UTC"
+        filled: dict[str, Any] = {
+            "legal_entity": company.name if company else "unknown",
+            "functional_currency": company.reporting_currency if company else "USD",
+            "timezone": zone,
+            **{key: value for key, value in given.items() if value is not None},
+            "reporting_timezone": zone,
+        }
+        if issubclass(model, VendorSource):
+            return self._read_vendor(model, filled, location)
+        return self._read_files(filled, location)
+
+    def _read_vendor(
+        self, model: type[VendorSource], filled: dict[str, Any], location: Location
+    ) -> VendorSource | None:
+        url = filled.get("base_url", model.model_fields["base_url"].default)
+        wrong = check_base_url(url) if isinstance(url, str) else "base_url must be text"
+        if wrong:
+            self._note((*location, "base_url"), wrong)
+            return None
+        if url.startswith(SANDBOX_PREFIX):
+            self.uses_sandbox = filled["is_sandbox"] = True
+            if self.sandbox_url is not None:
+                url = self.sandbox_url.rstrip("/") + url.removeprefix(SANDBOX_PREFIX)
+        filled["base_url"] = url.rstrip("/")
+        if filled.get("portal_id"):
+            filled.setdefault("account", filled["portal_id"])
+        source = self._validate(model, filled, location)
+        if source is None:
+            return None
+        source._environ = self.environ  # noqa: SLF001 - the one place that binds it
+        for field in source.secret_fields if not source.is_sandbox else ():
+            if getattr(source, field) is None:
+                text = (
+                    f"source {source.name} needs {field}: the name of the environment "
+                )
+                self._note(location, text + "variable that holds the secret")
+        if self.require_secrets and not any(
+            getattr(source, field) is None for field in source.secret_fields
+        ):
+            for field, variable in source.missing_secrets():
+                text = (
+                    f"source {source.name}: environment variable {variable} is not set"
+                )
+                self._note((*location, field), text)
+        return source
+
+    def _read_files(
+        self, filled: dict[str, Any], location: Location
+    ) -> FilesSource | None:
+        datasets = self._read_datasets(filled, location)
+        where = filled.get("path")
+        if not isinstance(where, str) or not where:
+            self._note(
+                location, "a files source needs path: the folder files are dropped in"
+            )
+            return None
+        body = {key: value for key, value in filled.items() if key not in _INHERITED}
+        body |= {
+            "timezone": filled["timezone"],
+            "history_of": filled.get("history_of"),
+            "path": self._resolve_folder(where, location),
+            "datasets": tuple(datasets),
+        }
+        return self._validate(FilesSource, body, location)
+
+    def _resolve_folder(self, where: str, location: Location) -> Path:
+        """Return the drop folder: below the sandbox, absolute, or beside the file."""
+        if not where.startswith(SANDBOX_PREFIX):
+            return self.located.path.parent / Path(where).expanduser()
+        self.uses_sandbox = True
+        inner = Path(where.removeprefix(SANDBOX_PREFIX))
+        if inner.is_absolute() or ".." in inner.parts:
+            self._note((*location, "path"), "a sandbox path is sandbox:folder")
+        return Path(where) if self.sandbox_root is None else self.sandbox_root / inner
+
+    def _read_datasets(
+        self, filled: dict[str, Any], location: Location
+    ) -> list[Dataset]:
+        given = filled.get("datasets")
+        if not isinstance(given, dict) or not given:
+            self._note(
+                location, "a files source needs datasets: entity -> files and columns"
+            )
+            return []
+        inherited = {
+            key: filled[key] for key in _INHERITED if filled.get(key) is not None
+        }
+        datasets = []
+        for entity, body in given.items():
+            where: Location = (*location, "datasets", entity)
+            if entity not in CONTRACTS["files"]:
+                hint = nearest(entity, CONTRACTS["files"])
+                self._note(where, f"unknown entity {entity!r}{hint}")
+                continue
+            bodies = body if isinstance(body, list) else [body]
+            for index, item in enumerate(bodies):
+                at = (*where, index) if isinstance(body, list) else where
+                name = f"{entity}__{index + 1}" if isinstance(body, list) else entity
+                dataset = self._read_dataset(item, at, entity, name, inherited)
+                if dataset is not None:
+                    self.problems.extend(check_dataset(dataset, at))
+                    datasets.append(dataset)
+        return datasets
+
+    def _read_dataset(
+        self,
+        given: object,
+        location: Location,
+        entity: str,
+        name: str,
+        inherited: Mapping[str, Any],
+    ) -> Dataset | None:
+        if not isinstance(given, dict):
+            self._note(location, f"dataset {entity} is a mapping with files")
+            return None
+        own = {key: value for key, value in given.items() if value is not None}
+        for key in ("entity", "name"):
+            if key in own:
+                self._note((*location, key), f"unknown key {key!r}")
+                return None
+        body = {
+            "mode": default_mode(CONTRACTS["files"][entity]),
+            **inherited,
+            **own,
+            "entity": entity,
+            "name": name,
+        }
+        return self._validate(Dataset, body, location)
+
+    def _check_history(self, given: list[Any], sources: list[SourceConfig]) -> None:
+        """Note a `history_of` that names no vendor source."""
+        vendors = {s.name for s in sources if isinstance(s, VendorSource)}
+        for index, source in enumerate(sources):
+            if not isinstance(source, FilesSource):
+                continue
+            for dataset in source.datasets:
+                wanted = dataset.history_of
+                if wanted is None or wanted in vendors:
+                    continue
+                location: Location = ("sources", index, "history_of")
+                if "history_of" not in given[index]:
+                    location = (
+                        "sources",
+                        index,
+                        "datasets",
+                        dataset.entity,
+                        "history_of",
+                    )
+                text = f"history_of names no vendor source {wanted!r}{nearest(wanted, vendors)}"
+                self._note(location, text)
+
+    def _validate(
+        self, model: type[_ModelT], data: object, location: Location
+    ) -> _ModelT | None:
+        """Return the model, or note what is wrong with it and return None."""
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False, include_input=False):
+                context = detail.get("ctx", {})
+                where = (*location, *detail["loc"])
+                if detail["type"] == "unknown_key":
+                    where = (*where, context["word"])
+                self._note(
+                    where, _describe(detail["type"], detail["msg"], detail["loc"])
+                )
+            return None
+
+
+def _describe(code: str, message: str, location: tuple[int | str, ...]) -> str:
+    """Return a problem in words a person acts on."""
+    name = ".".join(str(part) for part in location)
+    if code == "missing":
+        return f"{name} is missing"
+    if code == "unknown_key":
+        return message
+    text = message.removeprefix("Value error, ")
+    return f"{name}: {text}" if name else text
