@@ -1,0 +1,39 @@
+with
+
+live as (
+
+    {{ live_rows('stripe', 'charges') }}
+
+)
+
+select
+    -- ids
+    charge_id,
+    customer_id,
+    invoice_id,
+    balance_transaction_id,
+
+    -- strings
+    status,
+    currency,
+    failure_code,
+
+    -- numerics
+    amount_minor,
+    amount_refunded_minor,
+
+    -- timestamps
+    created_at,
+
+    -- load
+    source_name,
+    source_account,
+    legal_entity,
+    _source_ref,
+    _batch_id,
+    _load_date,
+    _extracted_at,
+    _row_hash
+
+from live
+{{ latest_version(['charge_id']) }}
