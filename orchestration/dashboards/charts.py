@@ -174,7 +174,8 @@ def _grid(
     return "".join(
         f'<line class="grid{" zero" if level == 0 else ""}" x1="{LEFT}" x2="{WIDTH - RIGHT}" '
         f'y1="{y_of(level):.1f}" y2="{y_of(level):.1f}"/>'
-        f'<text class="tick" x="{LEFT - 6}" y="{y_of(level) + 3.5:.1f}">{html.escape(number(level))}'
+        f'<text class="tick" x="{LEFT - 6}" y="{y_of(level) + 3.5:.1f}">'
+        f"{html.escape(number(level))}"
         "</text>"
         for level in levels
     )

@@ -378,9 +378,9 @@ def _night(figures: Figures) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(str(one.get('source_name', '')))}</td>"
         f"<td>{html.escape(str(one.get('state', '')))}</td>"
-        f'<td class="n">{words.grouped(Decimal(one.get("landed_rows") or 0), 0, language="en")}</td>'
-        f'<td class="n">{words.grouped(Decimal(one.get("quarantined_rows") or 0), 0, language="en")}'
-        f"</td><td>{html.escape(str(one.get('data_through') or '–'))}</td></tr>"
+        f'<td class="n">{one.get("landed_rows") or 0:,}</td>'
+        f'<td class="n">{one.get("quarantined_rows") or 0:,}</td>'
+        f"<td>{html.escape(str(one.get('data_through') or '–'))}</td></tr>"
         for one in sources
     )
     if not rows:
