@@ -22,6 +22,9 @@ from ingest.errors import ConfigError
 
 DAY: Final = timedelta(days=1)
 
+EARLIEST_DAY: Final = date(2000, 1, 1)
+"""First day a batch of restated facts without a start covers: before any ad platform."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -144,6 +147,6 @@ def _cursor_instant(contract: EntityContract, cursor: str) -> datetime:
 
 def _bad_cursor(contract: EntityContract, wanted: str) -> str:
     return (
-        f"cursor of {contract.kind}.{contract.name} is not {wanted}; delete its file under "
-        "state/ to read the entity from the beginning"
+        f"cursor of {contract.kind}.{contract.name} is not {wanted}; run with "
+        "--full-refresh to read the entity from the beginning"
     )

@@ -1,0 +1,418 @@
+"""Extract -> `incoming/`, and after a green gate `incoming/` -> `raw/`.
+
+Belongs here: writing one batch whole or not at all, promotion and what follows from it,
+the schema-only files, repair at start. Stays out: typing rows (`ingest.conform`), control
+figures (`ingest.control`), the gate itself (`expectations`), which window to read.
+
+Order of a promotion: the file is renamed into `raw/`; the ledger line is written (the commit
+point); superseded files are deleted; the cursor moves. A kill before the line leaves the
+batch unpromoted, a kill after it leaves only work that `repair` finishes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest import cursors, ledger
+from ingest.conform import Tally, conform_rows, conformed_schema
+from ingest.contracts import CONTRACTS
+from ingest.control import check_not_shrunk, coverage_of, totals_of
+from ingest.entities import EntityContract
+from ingest.errors import ContractViolation, StorageError
+from ingest.manifest import (
+    GATE_FILE,
+    MANIFEST_FILE,
+    BatchManifest,
+    encode_manifest,
+    read_manifest,
+)
+from ingest.paths import (
+    TEMPORARY,
+    StreamPath,
+    empty_file,
+    incoming_dir,
+    quarantine_dir,
+    raw_dir,
+)
+from ingest.quarantine import check_share, write_quarantine
+from ingest.sources.protocol import Extract
+from ingest.storage import (
+    disk_errors,
+    remove_leftovers,
+    sha256_of,
+    swap_directory,
+    sync_directory,
+    sync_file,
+    write_file,
+)
+from ingest.windows import Window
+
+ROW_GROUP_ROWS: Final = 100_000
+ROW_GROUP_BYTES: Final = 64 << 20
+"""A row group is written when either is reached; DuckDB reads groups of this size well."""
+
+
+@dataclass(frozen=True)
+class LandedBatch:
+    """One batch in `incoming/`: its manifest and the folder it lies in."""
+
+    manifest: BatchManifest
+    directory: Path
+
+    @property
+    def parquet(self) -> Path:
+        """Return the data file, which the gate reads."""
+        return self.directory / self.manifest.parquet_name
+
+
+@dataclass(frozen=True)
+class BatchOrigin:
+    """Whose batch it is and where it goes."""
+
+    stream: StreamPath
+    source_name: str
+    legal_entity: str
+
+
+def land_batch(  # noqa: PLR0913 - a batch has this many circumstances
+    extract: Extract,
+    contract: EntityContract,
+    window: Window,
+    *,
+    root: Path,
+    origin: BatchOrigin,
+    baseline: BatchManifest | None = None,
+    acknowledged: frozenset[str] = frozenset(),
+) -> LandedBatch:
+    """Consume an extract and put it into `incoming/`, replacing what its date had there.
+
+    Grain: one row per record and extract; duplicates are kept.
+    Units: money stays in the vendor's units; nothing is converted here.
+
+    Args:
+        baseline: the last promoted full list of an earlier load date, if there is one.
+        acknowledged: ids of shrunken lists a person has accepted.
+
+    Raises:
+        ContractViolation: too many rows cannot be typed.
+        TruncatedExtract: a full list is less than half of the baseline.
+        StorageError: the disk refused.
+    """
+    target = incoming_dir(root, origin.stream, window.load_date)
+    working = target.with_name(f"{target.name}{TEMPORARY}")
+    with disk_errors(f"land {origin.stream}"):
+        shutil.rmtree(working, ignore_errors=True)
+        working.mkdir(parents=True)
+        try:
+            manifest = _write_batch(
+                working, extract, contract, window,
+                root=root, origin=origin, baseline=baseline, acknowledged=acknowledged,
+            )
+            swap_directory(working, target)
+        finally:
+            shutil.rmtree(working, ignore_errors=True)
+    return LandedBatch(manifest=manifest, directory=target)
+
+
+def read_landed(root: Path, stream: StreamPath, load_date: date) -> LandedBatch | None:
+    """Return the batch waiting in `incoming/` for a stream and date, if there is one."""
+    directory = incoming_dir(root, stream, load_date)
+    manifest = read_manifest(directory)
+    return None if manifest is None else LandedBatch(manifest, directory)
+
+
+def waiting_batches(root: Path) -> list[LandedBatch]:
+    """Return every batch that landed and is not promoted, by stream and load date."""
+    waiting = []
+    for path in sorted((root / "incoming").glob(f"*/*/*/*/{MANIFEST_FILE}")):
+        manifest = read_manifest(path.parent)
+        if manifest is not None and path.parent.suffix != TEMPORARY:
+            waiting.append(LandedBatch(manifest, path.parent))
+    return waiting
+
+
+def record_gate(
+    batch: LandedBatch, *, passed: bool, findings: Iterable[Mapping[str, object]] = ()
+) -> None:
+    """Write the verdict of the raw gate beside the batch; promotion asks for it."""
+    verdict = {
+        "batch_id": batch.manifest.batch_id,
+        "parquet_sha256": batch.manifest.parquet_sha256,
+        "passed": passed,
+        "findings": list(findings),
+    }
+    with disk_errors(f"record the gate of {batch.manifest.stream_path}"):
+        write_file(
+            batch.directory / GATE_FILE,
+            json.dumps(verdict, ensure_ascii=False, default=str, indent=1).encode(),
+        )
+
+
+def promote_batch(root: Path, batch: LandedBatch) -> None:
+    """Move a batch the gate passed into `raw/` and make it count.
+
+    Can be repeated after a kill at any point: what is done already is not done again.
+
+    Raises:
+        ContractViolation: no green verdict for exactly this batch.
+        StorageError: the data file is gone or damaged, or the disk refused.
+    """
+    manifest = batch.manifest
+    _check_gate(batch)
+    target = raw_dir(root, manifest.stream_path, manifest.load_date)
+    with disk_errors(f"promote {manifest.stream_path}"):
+        _move_data(batch, target / manifest.parquet_name)
+        ledger.append(root, manifest)
+        finish_promotion(root, manifest)
+
+
+def finish_promotion(root: Path, manifest: BatchManifest) -> None:
+    """Do what follows from a ledger line: delete what it supersedes, move the cursor."""
+    stream, load_date = manifest.stream_path, manifest.load_date
+    _keep_only(raw_dir(root, stream, load_date), manifest.parquet_name)
+    _keep_only(quarantine_dir(root, stream, load_date), f"{manifest.batch_id}.jsonl")
+    cursors.write_cursor(root, manifest)
+    # An older date still waiting is superseded: this window began at the same cursor.
+    folder = incoming_dir(root, stream, load_date).parent
+    for waiting in folder.glob("load_date=*"):
+        if waiting.name <= f"load_date={load_date.isoformat()}":
+            shutil.rmtree(waiting)
+
+
+def repair(root: Path) -> None:
+    """Put the root in order after a kill; call it once at start, under the run lock.
+
+    Cuts a torn ledger line, removes half-written files, finishes the newest promotion of
+    every stream. Files the ledger does not know are left alone: they are ignored by dbt, and
+    would be the only copy if the ledger had been restored from an older backup.
+    """
+    with disk_errors("repair the warehouse root"):
+        ledger.repair(root)
+        for name in ("incoming", "raw", "quarantine", "archive", "state"):
+            remove_leftovers(root / name)
+        cursors.repair(root)
+        promoted = ledger.read(root)
+        known = {batch.batch_id for batch in promoted}
+        live = ledger.live(promoted)
+        for batch in live:
+            for path in raw_dir(root, batch.stream_path, batch.load_date).glob("*.parquet"):
+                if path.stem != batch.batch_id and path.stem in known:
+                    path.unlink()
+        for waiting in waiting_batches(root):
+            if waiting.manifest in live and not waiting.parquet.exists():
+                shutil.rmtree(waiting.directory)
+
+
+def ensure_empty_batches(root: Path) -> None:
+    """Write a schema-only file for every entity of every kind, so models never branch."""
+    with disk_errors("write the empty batches"):
+        for kind, contracts in CONTRACTS.items():
+            for name, contract in contracts.items():
+                _ensure_empty(empty_file(root, kind, name), contract.arrow_schema())
+
+
+def _write_batch(  # noqa: PLR0913 - see land_batch
+    working: Path,
+    extract: Extract,
+    contract: EntityContract,
+    window: Window,
+    *,
+    root: Path,
+    origin: BatchOrigin,
+    baseline: BatchManifest | None,
+    acknowledged: frozenset[str],
+) -> BatchManifest:
+    tally = Tally()
+    spool = working / "spool.arrow"
+    digest = _spool_rows(extract, contract, tally=tally, spool=spool)
+    # Everything the source fills while its rows are consumed is complete from here on.
+    _count_rejected(extract, tally)
+    coverage = coverage_of(extract.coverage, tally, contract, window)
+    for part in coverage:
+        days = f"{part.source_account}|{part.window_start_date}|{part.window_end_date}\n"
+        digest.update(days.encode())
+    digest.update(f"{extract.is_full_list}|{extract.mode}".encode())
+    batch_id = (
+        f"{origin.stream.stream}-{origin.stream.entity}-{window.load_date}-"
+        f"{digest.hexdigest()[:8]}"
+    )
+    refused = tally.quarantined_rows.total()
+    if tally.rejected:
+        folder = quarantine_dir(root, origin.stream, window.load_date)
+        write_quarantine(folder / f"{batch_id}.jsonl", tally.rejected)
+    check_share(
+        refused=refused,
+        received=tally.received,
+        share=extract.quarantine_share,
+        what=str(origin.stream),
+        findings=tally.rejected,
+    )
+    if extract.is_full_list:
+        check_not_shrunk(coverage, baseline, acknowledged=acknowledged)
+    parquet = working / f"{batch_id}.parquet"
+    source_name = extract.source_name or origin.source_name
+    legal_entity = extract.legal_entity or origin.legal_entity
+    shared = {
+        "source_name": source_name,
+        "legal_entity": legal_entity,
+        "_batch_id": batch_id,
+        "_load_date": window.load_date,
+        "_extracted_at": window.extracted_at,
+    }
+    _write_parquet(parquet, spool, contract.arrow_schema(), shared)
+    spool.unlink()
+    manifest = BatchManifest(
+        kind=origin.stream.kind,
+        entity=origin.stream.entity,
+        stream=origin.stream.stream,
+        load_date=window.load_date,
+        batch_id=batch_id,
+        source_name=source_name,
+        legal_entity=legal_entity,
+        mode=extract.mode,
+        is_full_list=extract.is_full_list,
+        has_gap=window.has_gap,
+        row_count=tally.landed_rows.total(),
+        quarantined_count=refused,
+        extracted_at=window.extracted_at,
+        coverage=coverage,
+        totals=totals_of(parquet, contract, tally),
+        new_cursor=extract.new_cursor,
+        file_sha256s=tuple(extract.file_sha256s),
+        unknown_fields=tuple(sorted(extract.unknown_fields)),
+        parquet_sha256=sha256_of(parquet),
+        parquet_bytes=parquet.stat().st_size,
+    )
+    write_file(working / MANIFEST_FILE, encode_manifest(manifest))
+    return manifest
+
+
+def _spool_rows(  # noqa: ANN202 - hashlib names no public type for its objects
+    extract: Extract, contract: EntityContract, *, tally: Tally, spool: Path
+):
+    """Write typed rows aside and return the digest of their content.
+
+    The batch id stands in every row and depends on all of them, so the rows are written
+    once without it.
+    """
+    digest = hashlib.sha256()
+    schema = conformed_schema(contract)
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with (
+        pa.OSFile(str(spool), "wb") as sink,
+        pa.ipc.new_stream(sink, schema, options=options) as writer,
+    ):
+        for batch in conform_rows(extract.rows, contract, tally=tally):
+            accounts = batch.column("source_account").to_pylist()
+            hashes = batch.column("_row_hash").to_pylist()
+            for account, row_hash in zip(accounts, hashes, strict=True):
+                digest.update(f"{account}|{row_hash}\n".encode())
+            writer.write_batch(batch)
+    return digest
+
+
+def _count_rejected(extract: Extract, tally: Tally) -> None:
+    """Add the rows the source itself could not read; several findings may name one row."""
+    rows = {(finding.source_account, finding.source_ref) for finding in extract.rejected}
+    for account, _ in rows:
+        tally.quarantined_rows[account] += 1
+    tally.received += len(rows)
+    for finding in extract.rejected:
+        tally.reject(finding)
+
+
+def _write_parquet(
+    path: Path, spool: Path, schema: pa.Schema, shared: Mapping[str, object]
+) -> None:
+    with (
+        pa.OSFile(str(spool), "rb") as source,
+        pa.ipc.open_stream(source) as reader,
+        pq.ParquetWriter(path, schema, compression="zstd") as writer,
+    ):
+        pending: list[pa.RecordBatch] = []
+        for batch in reader:
+            pending.append(_complete(batch, schema, shared))
+            rows = sum(part.num_rows for part in pending)
+            size = sum(part.nbytes for part in pending)
+            if rows >= ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES:
+                writer.write_table(pa.Table.from_batches(pending, schema))
+                pending = []
+        if pending:
+            writer.write_table(pa.Table.from_batches(pending, schema))
+    sync_file(path)
+
+
+def _complete(
+    batch: pa.RecordBatch, schema: pa.Schema, shared: Mapping[str, object]
+) -> pa.RecordBatch:
+    """Return the batch with the columns all its rows share, in contract order."""
+    arrays = [
+        pa.repeat(pa.scalar(shared[field.name], type=field.type), batch.num_rows)
+        if field.name in shared
+        else batch.column(field.name)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _check_gate(batch: LandedBatch) -> None:
+    path = batch.directory / GATE_FILE
+    verdict: object = None
+    if path.is_file():
+        try:
+            verdict = json.loads(path.read_bytes())
+        except ValueError:
+            verdict = None
+    wanted = (batch.manifest.batch_id, batch.manifest.parquet_sha256, True)
+    if isinstance(verdict, dict):
+        found = tuple(verdict.get(n) for n in ("batch_id", "parquet_sha256", "passed"))
+        if found == wanted:
+            return
+    message = (
+        f"{batch.manifest.stream_path}: batch {batch.manifest.batch_id} has not passed the "
+        "raw gate; it stays in incoming/"
+    )
+    raise ContractViolation(message)
+
+
+def _move_data(batch: LandedBatch, target: Path) -> None:
+    """Rename the data file into `raw/`, or recognise it there after a kill."""
+    source = batch.parquet
+    here = source if source.exists() else target
+    if not here.exists() or sha256_of(here) != batch.manifest.parquet_sha256:
+        message = (
+            f"{batch.manifest.stream_path}: the data file of {batch.manifest.batch_id} is "
+            "missing or damaged; extract the date again"
+        )
+        raise StorageError(message)
+    if here is source:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+        sync_directory(target.parent)
+
+
+def _keep_only(directory: Path, name: str) -> None:
+    if not directory.exists():
+        return
+    for path in directory.iterdir():
+        if path.name != name:
+            path.unlink()
+
+
+def _ensure_empty(path: Path, schema: pa.Schema) -> None:
+    if path.exists() and pq.read_schema(path).equals(schema):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}{TEMPORARY}")
+    pq.write_table(schema.empty_table(), temporary)
+    temporary.replace(path)
