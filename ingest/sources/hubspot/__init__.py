@@ -12,12 +12,10 @@ associations v4, read 2026-11.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from ingest.contracts.hubspot import CONTRACTS, DEAL_PROPERTY_HISTORY
-from ingest.entities import EntityContract
 from ingest.errors import IngestError, RetryableError
 from ingest.http import ApiClient, Authorization, dump_json
 from ingest.sources.hubspot.associations import read_links
@@ -45,11 +43,14 @@ from ingest.sources.hubspot.search import (
 )
 from ingest.sources.protocol import AccountWindow, Extract, Record
 from ingest.sources.wire import Json, in_chunks, parse_instant, required, unknown_names
-from ingest.windows import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from ingest.config import SourceConfig
     from ingest.config_sources import HubSpotSource
+    from ingest.entities import EntityContract
+    from ingest.windows import Window
 
 API_VERSION = "v3"
 

@@ -6,15 +6,18 @@ holds. Stays out: what the columns are called (`objects`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest.errors import RetryableError
 from ingest.http import ApiClient, PageGuard
-from ingest.sources.hubspot.objects import Link
-from ingest.sources.hubspot.paths import Paths
 from ingest.sources.hubspot.search import next_token
 from ingest.sources.wire import Json, list_of, required
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ingest.sources.hubspot.objects import Link
+    from ingest.sources.hubspot.paths import Paths
 
 NOT_LINKED = "NO_ASSOCIATIONS_FOUND"
 """How the answer says (status 207) that a record has no link; no error to us."""

@@ -6,14 +6,18 @@ Belongs here: reading property history in batches. Stays out: which deals change
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ingest.contracts.hubspot import DEAL_PROPERTY_HISTORY
 from ingest.errors import TruncatedExtract
-from ingest.http import ApiClient
 from ingest.sources.hubspot.objects import blank_to_none
-from ingest.sources.hubspot.paths import Paths
 from ingest.sources.wire import Json, list_of, required
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ingest.http import ApiClient
+    from ingest.sources.hubspot.paths import Paths
 
 BATCH_SIZE = 50
 """Records per request when history is asked for; without history it would be 100."""

@@ -9,12 +9,14 @@ converted here: landing types the text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.sources.wire import Json, parse_instant, required
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TOP_LEVEL: Final = frozenset(
     {

@@ -5,13 +5,17 @@ Belongs here: reading each list whole and its contract values. Stays out: CRM re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ingest.errors import ContractViolation
-from ingest.http import ApiClient
-from ingest.sources.hubspot.paths import Paths
 from ingest.sources.hubspot.search import PAGE_SIZE, page_list
 from ingest.sources.wire import Json, list_of, required, unknown_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingest.http import ApiClient
+    from ingest.sources.hubspot.paths import Paths
 
 Row = tuple[dict[str, object], Json, str]
 """Contract values, record as received, origin."""

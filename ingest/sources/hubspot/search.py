@@ -12,15 +12,18 @@ instant is read by ascending hs_object_id instead, and the walk goes on one mill
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest.errors import ContractViolation, TruncatedExtract
 from ingest.http import ApiClient, PageGuard
-from ingest.sources.hubspot.paths import Paths
 from ingest.sources.wire import list_of, parse_instant, required
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ingest.sources.hubspot.paths import Paths
 
 PAGE_SIZE = 100
 """Results per page; the documented maximum of search is 200, of the lists 100."""
