@@ -52,10 +52,10 @@ def main(arguments: list[str] | None = None) -> int:
 def describe(landed: LandedBatch) -> str:
     """Return what one batch holds, in a few lines for people."""
     manifest = landed.manifest
-    lines = [
-        f"{manifest.stream_path}: {manifest.row_count} rows landed, "
-        f"{manifest.quarantined_count} quarantined",
-    ]
+    counts = (
+        f"{manifest.row_count} rows landed, {manifest.quarantined_count} quarantined"
+    )
+    lines = [f"{manifest.stream_path}: {counts}"]
     lines += [
         f"  {total.source_account or '-'} {total.column_name} {total.currency}: "
         f"received {total.source_sum:f}, landed {total.landed_sum:f}"

@@ -12,13 +12,13 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, InvalidOperation
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyarrow.compute import JoinOptions, ReplaceSubstringOptions, call_function
 
 from ingest.entities import ARROW, EntityContract, Type
 from ingest.errors import ContractViolation
@@ -121,12 +121,18 @@ def hash_rows(batch: pa.RecordBatch, contract: EntityContract) -> list[str]:
         if column.type is Type.TEXT:
             # A separator inside a text must not move a value into the next column.
             for character, escaped in _ESCAPES:
-                values = pc.replace_substring(values, character, escaped)
+                values = call_function(
+                    "replace_substring",
+                    [values],
+                    ReplaceSubstringOptions(character, escaped),
+                )
         else:
             values = values.cast(pa.string())
         texts.append(values)
-    joined = pc.binary_join_element_wise(
-        *texts, _SEPARATOR, null_handling="replace", null_replacement=_NULL
+    joined = call_function(
+        "binary_join_element_wise",
+        [*texts, _SEPARATOR],
+        JoinOptions(null_handling="replace", null_replacement=_NULL),
     )
     return [hashlib.sha256(text.encode()).hexdigest() for text in joined.to_pylist()]
 
@@ -178,12 +184,12 @@ def _check_columns(chunk: Sequence[Record], contract: EntityContract) -> None:
             raise ContractViolation(message)
 
 
-def _type_column(  # noqa: ANN202 - list of whatever the type is
+def _type_column(
     chunk: Sequence[Record],
     name: str,
-    typer,  # noqa: ANN001 - one of TYPERS
+    typer: Callable[[object], object],
     refused: dict[int, list[Rejected]],
-):
+) -> list[object]:
     values: list[object] = []
     for index, record in enumerate(chunk):
         value = record.values.get(name)
@@ -192,12 +198,14 @@ def _type_column(  # noqa: ANN202 - list of whatever the type is
             continue
         try:
             if isinstance(value, Unreadable):
-                raise Untypable(value.reason)  # noqa: TRY301 - same path as any other
+                raise Untypable(value.reason)
             values.append(typer(value))
         except Untypable as finding:
             values.append(None)
             raw = value.text if isinstance(value, Unreadable) else value
-            _refuse(refused, index, record, name, raw, str(finding))
+            refused.setdefault(index, []).append(
+                _finding(record, name, value=raw, reason=str(finding))
+            )
     return values
 
 
@@ -229,29 +237,25 @@ def _complete_keys(
             elif not _is_refused(refused, index, name):
                 record = chunk[index]
                 received = record.values.get(name)
-                _refuse(refused, index, record, name, received, "is a key and is missing")
+                refused.setdefault(index, []).append(
+                    _finding(
+                        record, name, value=received, reason="is a key and is missing"
+                    )
+                )
 
 
 def _is_refused(refused: dict[int, list[Rejected]], index: int, name: str) -> bool:
     return any(finding.column == name for finding in refused.get(index, ()))
 
 
-def _refuse(  # noqa: PLR0913 - one finding has this many parts
-    refused: dict[int, list[Rejected]],
-    index: int,
-    record: Record,
-    column: str,
-    value: object,
-    reason: str,
-) -> None:
-    finding = Rejected(
+def _finding(record: Record, column: str, *, value: object, reason: str) -> Rejected:
+    return Rejected(
         source_ref=record.source_ref,
         source_account=record.source_account,
         column=column,
         value_class=shape_of(value),
         reason=reason,
     )
-    refused.setdefault(index, []).append(finding)
 
 
 def _count(

@@ -49,7 +49,8 @@ def coverage_of(
         first = _earliest([part.start_date for part in parts])
         last = _latest([part.end_date for part in parts])
         if is_restated:
-            first, last = first or EARLIEST_DAY, last or window.end_date
+            first = first or window.start_date or EARLIEST_DAY
+            last = last or window.end_date
         covered.append(
             AccountCoverage(
                 source_account=account,
@@ -106,7 +107,9 @@ def check_not_shrunk(
         count = now.get(before.source_account, 0)
         if count >= SHRINK_FLOOR * before.row_count:
             continue
-        account = f" of account {before.source_account}" if before.source_account else ""
+        account = (
+            f" of account {before.source_account}" if before.source_account else ""
+        )
         message = (
             f"{baseline.stream_path}: the full list{account} has {count} rows, the last one "
             f"({baseline.load_date}) had {before.row_count}; taken for a cut answer, nothing "
@@ -166,7 +169,9 @@ def _sum_landed(
 
 def _earliest(values: Sequence[_Time | None]) -> _Time | None:
     """Return the smallest; one unbounded start makes the whole unbounded."""
-    return min((v for v in values if v is not None), default=None) if all(values) else None
+    return (
+        min((v for v in values if v is not None), default=None) if all(values) else None
+    )
 
 
 def _latest(values: Sequence[_Time | None]) -> _Time | None:

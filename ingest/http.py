@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Self
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
@@ -66,7 +66,7 @@ class Authorization:
 ErrorClassifier = Callable[[int, object], "type[IngestError] | None"]
 
 
-class _Retry(Exception):  # noqa: N818 - internal signal, carries what the caller will see
+class _Retry(Exception):
     """One failed try that may be repeated; `wait` = what the server asked for."""
 
     def __init__(self, message: str, wait: float | None = None) -> None:
@@ -74,7 +74,7 @@ class _Retry(Exception):  # noqa: N818 - internal signal, carries what the calle
         self.wait = wait
 
 
-class _Renewed(Exception):  # noqa: N818 - internal signal: same request, new token
+class _Renewed(Exception):
     """The token was exchanged; the request is sent again at once."""
 
 
@@ -87,7 +87,7 @@ class ApiClient:
     the vendor said, cleaned of secrets and personal data.
     """
 
-    def __init__(  # noqa: PLR0913 - every seam is a keyword with a default
+    def __init__(
         self,
         base_url: str,
         *,
@@ -123,7 +123,7 @@ class ApiClient:
             trust_env=False,
         )
 
-    def __enter__(self) -> ApiClient:
+    def __enter__(self) -> Self:
         """Return the client itself."""
         return self
 
@@ -153,7 +153,9 @@ class ApiClient:
             CredentialsError: 401 or 403; names the scope when the vendor does.
             FatalSourceError: any other refusal, or a link to another host.
         """
-        return self._request("GET", url, params=params, headers=headers, required=required)
+        return self._request(
+            "GET", url, params=params, headers=headers, required=required
+        )
 
     def post(
         self,
@@ -173,11 +175,16 @@ class ApiClient:
             FatalSourceError: any other refusal, or a link to another host.
         """
         return self._request(
-            "POST", url, params=params, headers=headers, required=required,
-            body=None if json is None else dump_json(json), form=form,
+            "POST",
+            url,
+            params=params,
+            headers=headers,
+            required=required,
+            body=None if json is None else dump_json(json),
+            form=form,
         )
 
-    def _request(  # noqa: PLR0913 - the union of get and post
+    def _request(
         self,
         method: str,
         url: str,
@@ -230,7 +237,9 @@ class ApiClient:
             return self._base.copy_with(path=joined, query=query.encode() or None)
         target = self._base.join(url)
         same = (target.scheme, target.host, target.port) == (
-            self._base.scheme, self._base.host, self._base.port,
+            self._base.scheme,
+            self._base.host,
+            self._base.port,
         )
         if not same:
             message = (
@@ -252,8 +261,12 @@ class ApiClient:
         self.request_count += 1
         try:
             return self._http.send(request)
-        except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError,
-                httpx.DecodingError) as error:
+        except (
+            httpx.TimeoutException,
+            httpx.NetworkError,
+            httpx.RemoteProtocolError,
+            httpx.DecodingError,
+        ) as error:
             # Some of these have no text of their own; the class name always says which.
             text = self._clean(str(error)) or "no further text"
             message = f"no complete answer ({type(error).__name__}: {text})"
@@ -279,7 +292,7 @@ class ApiClient:
                 message = f"status {status} without {required!r} in the answer"
                 raise _Retry(message)
             return body
-        self._refuse(response, None if body is _NOT_JSON else body)
+        return self._refuse(response, None if body is _NOT_JSON else body)
 
     def _refuse(self, response: httpx.Response, body: object) -> NoReturn:
         """Raise what the status and the vendor's own words call for."""
@@ -291,7 +304,11 @@ class ApiClient:
         if issubclass(decided, RetryableError):
             message = f"status {status}: {said}"
             raise _Retry(message, self._retry_after(response))
-        if issubclass(decided, CredentialsError) and status != _FORBIDDEN and self._renew():
+        if (
+            issubclass(decided, CredentialsError)
+            and status != _FORBIDDEN
+            and self._renew()
+        ):
             raise _Renewed
         where = self._where(response.request.url)
         if issubclass(decided, CredentialsError):
@@ -341,8 +358,11 @@ class ApiClient:
         self.waited_seconds += seconds
         _log.info(
             "request_retried",
-            extra={"source": self._source, "wait_seconds": seconds,
-                   "retry_count": self.retry_count},
+            extra={
+                "source": self._source,
+                "wait_seconds": seconds,
+                "retry_count": self.retry_count,
+            },
         )
         self._sleep(seconds)
 
@@ -352,7 +372,7 @@ class ApiClient:
     def _clean(self, text: str) -> str:
         for value in self._headers.values():
             for secret in (value, value.removeprefix("Bearer ")):
-                if len(secret) >= 6:  # noqa: PLR2004 - shorter ones would eat common words
+                if len(secret) >= 6:
                     text = text.replace(secret, "<secret>")
         return clean_text(text)
 
@@ -456,7 +476,9 @@ def _message_of(body: object) -> str:
         )
     if not isinstance(error, Mapping):
         return ""
-    parts = [str(error.get(name, "")) for name in ("message", "code", "param", "category")]
+    parts = [
+        str(error.get(name, "")) for name in ("message", "code", "param", "category")
+    ]
     return " | ".join(part for part in parts if part)
 
 

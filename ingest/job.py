@@ -30,7 +30,7 @@ from ingest.windows import Window, window_for
 _log = logging.getLogger(__name__)
 
 
-def extract_entity(  # noqa: PLR0913 - every seam is a keyword with a default
+def extract_entity(
     config: SourceConfig,
     stream: Stream,
     *,
@@ -45,10 +45,9 @@ def extract_entity(  # noqa: PLR0913 - every seam is a keyword with a default
 ) -> LandedBatch:
     """Land one stream for the night of `as_of` in `incoming/`; nothing is promoted.
 
-    Args:
-        now: instant of extraction; nothing below asks the clock.
-        acknowledged: ids of shrunken lists a person has accepted.
-        full_refresh: read from the beginning instead of from the cursor.
+    `now` is the instant of extraction; nothing below asks the clock. `acknowledged` holds
+    the ids of shrunken lists a person has accepted. `full_refresh` reads from the beginning
+    instead of from the cursor.
 
     Raises:
         IngestError: classified by what has to happen next; nothing is landed.
@@ -76,7 +75,11 @@ def extract_entity(  # noqa: PLR0913 - every seam is a keyword with a default
     if isinstance(config, VendorSource):
         source = source_of(config.kind)
         with _open_client(
-            config, source, now=now, transport=transport, sleep=sleep,
+            config,
+            source,
+            now=now,
+            transport=transport,
+            sleep=sleep,
             retry_budget_seconds=retry_budget_seconds,
         ) as client:
             extract = source.fetch(
@@ -89,7 +92,7 @@ def extract_entity(  # noqa: PLR0913 - every seam is a keyword with a default
     return landed
 
 
-def _open_client(  # noqa: PLR0913 - see extract_entity
+def _open_client(
     config: VendorSource,
     source: Source,
     *,
@@ -111,7 +114,12 @@ def _open_client(  # noqa: PLR0913 - see extract_entity
 
 
 def _fetch_files(
-    config: SourceConfig, stream: Stream, window: Window, *, root: Path, where: StreamPath
+    config: SourceConfig,
+    stream: Stream,
+    window: Window,
+    *,
+    root: Path,
+    where: StreamPath,
 ) -> Extract:
     known, own = ledger.loaded_files(root, where, load_date=window.load_date)
     return file_source().fetch_files(

@@ -84,7 +84,7 @@ class BatchOrigin:
     legal_entity: str
 
 
-def land_batch(  # noqa: PLR0913 - a batch has this many circumstances
+def land_batch(
     extract: Extract,
     contract: EntityContract,
     window: Window,
@@ -99,9 +99,8 @@ def land_batch(  # noqa: PLR0913 - a batch has this many circumstances
     Grain: one row per record and extract; duplicates are kept.
     Units: money stays in the vendor's units; nothing is converted here.
 
-    Args:
-        baseline: the last promoted full list of an earlier load date, if there is one.
-        acknowledged: ids of shrunken lists a person has accepted.
+    `baseline` is the last promoted full list of an earlier load date, if there is one;
+    `acknowledged` holds the ids of shrunken lists a person has accepted.
 
     Raises:
         ContractViolation: too many rows cannot be typed.
@@ -115,8 +114,14 @@ def land_batch(  # noqa: PLR0913 - a batch has this many circumstances
         working.mkdir(parents=True)
         try:
             manifest = _write_batch(
-                working, extract, contract, window,
-                root=root, origin=origin, baseline=baseline, acknowledged=acknowledged,
+                working,
+                extract,
+                contract,
+                window,
+                root=root,
+                origin=origin,
+                baseline=baseline,
+                acknowledged=acknowledged,
             )
             swap_directory(working, target)
         finally:
@@ -205,7 +210,9 @@ def repair(root: Path) -> None:
         known = {batch.batch_id for batch in promoted}
         live = ledger.live(promoted)
         for batch in live:
-            for path in raw_dir(root, batch.stream_path, batch.load_date).glob("*.parquet"):
+            for path in raw_dir(root, batch.stream_path, batch.load_date).glob(
+                "*.parquet"
+            ):
                 if path.stem != batch.batch_id and path.stem in known:
                     path.unlink()
         for waiting in waiting_batches(root):
@@ -221,7 +228,7 @@ def ensure_empty_batches(root: Path) -> None:
                 _ensure_empty(empty_file(root, kind, name), contract.arrow_schema())
 
 
-def _write_batch(  # noqa: PLR0913 - see land_batch
+def _write_batch(
     working: Path,
     extract: Extract,
     contract: EntityContract,
@@ -239,7 +246,9 @@ def _write_batch(  # noqa: PLR0913 - see land_batch
     _count_rejected(extract, tally)
     coverage = coverage_of(extract.coverage, tally, contract, window)
     for part in coverage:
-        days = f"{part.source_account}|{part.window_start_date}|{part.window_end_date}\n"
+        days = (
+            f"{part.source_account}|{part.window_start_date}|{part.window_end_date}\n"
+        )
         digest.update(days.encode())
     digest.update(f"{extract.is_full_list}|{extract.mode}".encode())
     batch_id = (
@@ -297,7 +306,7 @@ def _write_batch(  # noqa: PLR0913 - see land_batch
     return manifest
 
 
-def _spool_rows(  # noqa: ANN202 - hashlib names no public type for its objects
+def _spool_rows(
     extract: Extract, contract: EntityContract, *, tally: Tally, spool: Path
 ):
     """Write typed rows aside and return the digest of their content.
@@ -323,7 +332,9 @@ def _spool_rows(  # noqa: ANN202 - hashlib names no public type for its objects
 
 def _count_rejected(extract: Extract, tally: Tally) -> None:
     """Add the rows the source itself could not read; several findings may name one row."""
-    rows = {(finding.source_account, finding.source_ref) for finding in extract.rejected}
+    rows = {
+        (finding.source_account, finding.source_ref) for finding in extract.rejected
+    }
     for account, _ in rows:
         tally.quarantined_rows[account] += 1
     tally.received += len(rows)

@@ -154,7 +154,9 @@ def last_full_list(
     root: Path, stream: StreamPath, *, before: date
 ) -> BatchManifest | None:
     """Return the newest promoted full list of an earlier load date."""
-    lists = [b for b in live(read(root, stream)) if b.is_full_list and b.load_date < before]
+    lists = [
+        b for b in live(read(root, stream)) if b.is_full_list and b.load_date < before
+    ]
     return lists[-1] if lists else None
 
 
@@ -219,7 +221,9 @@ def _parts(batch: BatchManifest) -> list[dict[str, object]]:
 
 def _batch_row(batch: BatchManifest, part: dict[str, object]) -> dict[str, object]:
     shared = {
-        name: getattr(batch, name) for name in BATCHES_SCHEMA.names if hasattr(batch, name)
+        name: getattr(batch, name)
+        for name in BATCHES_SCHEMA.names
+        if hasattr(batch, name)
     }
     return shared | part
 

@@ -47,7 +47,12 @@ def shape_of(value: object) -> str:
 
 
 def check_share(
-    *, refused: int, received: int, share: Decimal, what: str, findings: Iterable[Rejected]
+    *,
+    refused: int,
+    received: int,
+    share: Decimal,
+    what: str,
+    findings: Iterable[Rejected],
 ) -> None:
     """Let a small number of refused rows pass.
 

@@ -18,7 +18,9 @@ from typing import Final
 from ingest.errors import EXIT_STORAGE_WRITE, StorageError
 from ingest.paths import TEMPORARY
 
-_CANNOT_CREATE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
+_CANNOT_CREATE: Final = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+)
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BLOCK: Final = 1 << 20
 

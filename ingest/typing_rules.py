@@ -28,7 +28,7 @@ _ROUNDED: Final = Context(prec=38, rounding=ROUND_HALF_UP, traps=[InvalidOperati
 _BOOLEANS: Final = {"true": True, "false": False}
 
 
-class Untypable(Exception):  # noqa: N818 - a finding about a value, not a failure
+class Untypable(Exception):
     """The value is not of the column's type; the text says why, without the value."""
 
 

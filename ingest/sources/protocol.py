@@ -35,8 +35,8 @@ from ingest.windows import Window
 
 if TYPE_CHECKING:
     from ingest.config import SourceConfig
-    from ingest.http import ApiClient, Authorization
     from ingest.errors import IngestError
+    from ingest.http import ApiClient, Authorization
 
 QUARANTINE_SHARE: Final = Decimal("0.001")
 """Share of rows that may be refused before the whole extract is (reliability.md D11)."""
