@@ -9,11 +9,11 @@ live as (
 select
     -- ids
     owner_id,
-    user_id as created_by_id,
+    user_id as crm_user_id,
 
     -- strings
     lower(trim(email)) as email,
-    nullif(trim(concat_ws(' ', first_name, last_name)), '') as owner_name,
+    nullif(trim(concat_ws(' ', last_name, first_name)), '') as owner_name,
     team_name,
 
     -- booleans
@@ -27,9 +27,11 @@ select
     source_name,
     source_account,
     legal_entity,
+    _source_ref,
     _batch_id,
     _load_date,
-    _extracted_at
+    _extracted_at,
+    _row_hash
 
 from live
 {{ latest_version(['owner_id'], 'updated_at') }}

@@ -1,0 +1,46 @@
+{#- The shape every `kpi_<theme>_measures` ends in: contributions summed to one row per KPI,
+    day, currency and set of dimension members. One home, so that themes can be stacked. -#}
+{% macro sum_contributions(relation, variant="'standard'") %}
+    select
+        cast(kpi_key as varchar) as kpi_key,
+        cast({{ variant }} as varchar) as variant,
+        cast(report_date as date) as report_date,
+        cast(currency as varchar) as currency,
+        cast(original_currency as varchar) as original_currency,
+        cast(sum(original_amount) as decimal(38, 6)) as original_amount,
+        cast(sum(numerator) as decimal(38, 6)) as numerator,
+        cast(sum(denominator) as decimal(38, 6)) as denominator,
+        {%- for dimension in kpi_dimensions() %}
+        cast({{ dimension }} as varchar) as {{ dimension }},
+        {%- endfor %}
+        cast('{{ var("build_id") }}' as varchar) as build_id
+
+    from {{ relation }}
+    group by all
+{% endmacro %}
+
+
+{#- Dimension columns of the measures, in order; NULL in a row = does not apply to the KPI. -#}
+{% macro kpi_dimensions() -%}
+    {{ return([
+        'rep_id', 'team_id', 'department_id', 'lead_source_group', 'campaign_id', 'channel',
+        'platform', 'product_id', 'segment', 'stage', 'customer_type', 'legal_entity',
+    ]) }}
+{%- endmacro %}
+
+
+{#- 1 for a close that win_rate counts. Losses for reasons policy calls no real chance
+    (disqualified, duplicate) are in neither side. -#}
+{% macro win_rate_weight(is_won, close_reason) -%}
+    {%- set reasons = var('policies').get('win_rate_excluded_reasons', []) -%}
+    {%- if reasons -%}
+    (
+        {{ is_won }}
+        or coalesce({{ close_reason }} not in (
+            {%- for reason in reasons %}'{{ reason }}'{{ ", " if not loop.last }}{% endfor -%}
+        ), true)
+    )::integer
+    {%- else -%}
+    1
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,20 @@
+{#- Value of a policy switch. Every run passes all of them with their defaults
+    (`ingest.config_policies`); the default here only lets the project parse and unit tests
+    run without them. -#}
+{% macro policy(name) -%}
+    {%- set defaults = {
+        'mrr_discounts': 'while_active',
+        'mrr_trials': 'exclude',
+        'mrr_metered': 'exclude',
+        'mrr_past_due': 'include',
+        'mrr_paused': 'exclude',
+        'churn_date': 'end_of_service',
+        'churn_rate_base': 'opening',
+        'fx_flow_rate_type': 'average_transfer',
+        'fx_stock_rate_type': 'closing',
+        'fx_max_carried_days': 7,
+        'sales_revenue_basis': 'invoiced',
+        'low_sample_threshold': 5,
+    } -%}
+    {{- var('policies').get(name, defaults.get(name, '')) -}}
+{%- endmacro %}

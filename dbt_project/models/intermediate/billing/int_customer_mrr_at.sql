@@ -1,0 +1,71 @@
+with
+
+priced_items as (
+
+    select * from {{ ref('int_subscription_item_mrr_priced') }}
+
+),
+
+history_starts as (
+
+    select * from {{ ref('int_billing_history_starts') }}
+
+),
+
+dates as (
+
+    select * from {{ ref('dim_dates') }}
+
+),
+
+-- The days a stock is asked for: every week and month end (fiscal quarters and years end
+-- on month ends), the as-of day, and each of the last days for the daily view. Evaluating
+-- only those keeps the cost with the data and not with the age of the company.
+dates_asked as (
+
+    select date_day
+    from dates
+    where
+        date_day <= {{ as_of_date() }}
+        and (
+            date_day = week_end_date
+            or date_day = month_end_date
+            or date_day > {{ as_of_date() }} - {{ var('daily_stock_days', 92) }}
+        )
+
+),
+
+-- A stock is taken at the end of the day: what began on the day counts, what ended on it
+-- does not; an end at midnight belongs to the day that begins.
+mrr_by_product as (
+
+    select
+        priced_items.customer_id,
+        priced_items.product_id,
+        priced_items.currency as original_currency,
+        priced_items.source_name,
+        priced_items.legal_entity,
+        dates_asked.date_day,
+        sum(priced_items.mrr_amount) as mrr_original_amount,
+        count(distinct priced_items.subscription_id) as subscription_count,
+        min(priced_items.history_basis) as history_basis
+
+    from priced_items
+    inner join dates_asked
+        on
+            dates_asked.date_day >= priced_items.paid_from_date
+            and (
+                priced_items.paid_to_date is null
+                or dates_asked.date_day < priced_items.paid_to_date
+            )
+    where priced_items.mrr_amount > 0
+    group by 1, 2, 3, 4, 5, 6
+
+)
+
+select mrr_by_product.*
+from mrr_by_product
+inner join history_starts
+    on
+        mrr_by_product.source_name = history_starts.source_name
+        and mrr_by_product.date_day >= history_starts.known_from_date

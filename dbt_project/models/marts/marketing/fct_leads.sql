@@ -1,0 +1,86 @@
+with
+
+leads as (
+
+    select * from {{ ref('int_leads_resolved') }}
+
+),
+
+leads_attributed as (
+
+    select * from {{ ref('int_leads_attributed') }}
+
+),
+
+campaigns as (
+
+    select * from {{ ref('int_campaigns_unioned') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('int_accounts_unioned') }}
+
+),
+
+identities as (
+
+    select * from {{ ref('int_user_identities_mapped') }}
+
+),
+
+users as (
+
+    select * from {{ ref('int_users_versioned') }}
+
+)
+
+select
+    leads.lead_id,
+    leads.source_name,
+    leads.source_record_id,
+    leads.legal_entity,
+    leads.identity_rule,
+    leads.record_count,
+    leads.created_at,
+    {{ report_date('leads.created_at') }} as created_date,
+    leads.mql_at,
+    {{ report_date('leads.mql_at') }} as mql_date,
+    leads.sql_at,
+    {{ report_date('leads.sql_at') }} as sql_date,
+    leads.source,
+    leads.lead_source_group,
+    coalesce(leads_attributed.campaign_id, '(unknown)') as campaign_id,
+    coalesce(leads_attributed.platform, '(unknown)') as platform,
+    coalesce(campaigns.channel, '(unknown)') as channel,
+    leads_attributed.is_paid,
+    leads_attributed.match_rule as attribution_rule,
+    coalesce(owners.user_id, '(unknown)') as owner_id,
+    coalesce(creators.user_id, '(unknown)') as creator_id,
+    coalesce(users.team_id, '(unknown)') as creator_team_id,
+    coalesce(users.department_id, '(unknown)') as creator_department_id,
+    accounts.surviving_account_id as account_id,
+    coalesce(accounts.segment, '(unknown)') as segment,
+    '{{ var("build_id") }}' as build_id
+
+from leads
+inner join leads_attributed
+    on leads.lead_id = leads_attributed.lead_id
+left join campaigns
+    on leads_attributed.campaign_id = campaigns.campaign_id
+left join accounts
+    on leads.account_id = accounts.account_id
+left join identities as owners
+    on
+        leads.source_name = owners.source_name
+        and leads.source_owner_id = owners.source_user_id
+left join identities as creators
+    on
+        leads.source_name = creators.source_name
+        and leads.source_creator_id = creators.source_user_id
+left join users
+    on
+        creators.user_id = users.user_id
+        and {{ report_date('leads.created_at') }}
+        between users.credited_from and users.credited_to

@@ -1,0 +1,259 @@
+with
+
+leads as (
+
+    select * from {{ ref('fct_leads') }}
+
+),
+
+ad_days as (
+
+    select * from {{ ref('fct_ad_performance_daily') }}
+
+),
+
+flow_rates as (
+
+    select * from {{ ref('fct_fx_rates_daily') }}
+    where rate_purpose = 'flow'
+
+),
+
+currencies as (
+
+    select * from {{ ref('dim_currencies') }}
+    where is_presentation
+
+),
+
+-- One row per person and KPI event: created, first qualified by marketing, by sales.
+lead_events as (
+
+    select
+        leads.*,
+        unnest([
+            {
+                'kpi_key': 'leads_created',
+                'report_date': created_date,
+                'numerator': 1,
+                'denominator': null
+            },
+            {
+                'kpi_key': 'lead_source_completeness',
+                'report_date': created_date,
+                'numerator': (lead_source_group <> '(unknown)')::integer,
+                'denominator': 1
+            },
+            {
+                'kpi_key': 'mql_count',
+                'report_date': mql_date,
+                'numerator': 1,
+                'denominator': null
+            },
+            {
+                'kpi_key': 'sql_count',
+                'report_date': sql_date,
+                'numerator': 1,
+                'denominator': null
+            }
+        ], recursive := true)
+
+    from leads
+
+),
+
+lead_counts as (
+
+    select
+        kpi_key,
+        report_date,
+        null as currency,
+        null as original_currency,
+        null as original_amount,
+        numerator,
+        denominator,
+        creator_id as rep_id,
+        creator_team_id as team_id,
+        creator_department_id as department_id,
+        lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        null as product_id,
+        segment,
+        null as stage,
+        null as customer_type,
+        legal_entity
+
+    from lead_events
+    where report_date is not null
+
+),
+
+ad_days_converted as (
+
+    select
+        ad_days.*,
+        currencies.currency_id as presentation_currency,
+        {{ convert_money('ad_days.spend_amount', 'flow_rates.rate', 'currencies.exponent') }}
+            as converted_spend_amount
+
+    from ad_days
+    cross join currencies
+    left join flow_rates
+        on
+            ad_days.report_date = flow_rates.rate_date
+            and ad_days.currency = flow_rates.from_currency
+            and currencies.currency_id = flow_rates.to_currency
+
+),
+
+-- Spend stands alone and as the numerator of the costs per click and per lead.
+spend_measures as (
+
+    select
+        unnest([
+            {'kpi_key': 'ad_spend', 'denominator': null},
+            {'kpi_key': 'cpc', 'denominator': click_count},
+            {'kpi_key': 'cpl_media', 'denominator': 0}
+        ], recursive := true),
+        report_date,
+        presentation_currency as currency,
+        currency as original_currency,
+        spend_amount as original_amount,
+        converted_spend_amount as numerator,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        legal_entity
+
+    from ad_days_converted
+
+),
+
+spend_counts as (
+
+    select
+        kpi_key,
+        report_date,
+        currency,
+        original_currency,
+        original_amount,
+        numerator,
+        denominator,
+        null as rep_id,
+        null as team_id,
+        null as department_id,
+        null as lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        null as segment,
+        null as stage,
+        null as customer_type,
+        legal_entity
+
+    from spend_measures
+
+),
+
+-- The other half of the cost per lead: leads attributed to paid, our count, not the
+-- platform's claim.
+paid_leads as (
+
+    select
+        'cpl_media' as kpi_key,
+        leads.created_date as report_date,
+        currencies.currency_id as currency,
+        null as original_currency,
+        null as original_amount,
+        0 as numerator,
+        1 as denominator,
+        null as rep_id,
+        null as team_id,
+        null as department_id,
+        null as lead_source_group,
+        leads.campaign_id,
+        leads.channel,
+        leads.platform,
+        '(unknown)' as product_id,
+        null as segment,
+        null as stage,
+        null as customer_type,
+        leads.legal_entity
+
+    from leads
+    cross join currencies
+    where leads.is_paid and leads.created_date is not null
+
+),
+
+delivery_measures as (
+
+    select
+        unnest([
+            {
+                'kpi_key': 'impressions',
+                'numerator': impression_count,
+                'denominator': null
+            },
+            {'kpi_key': 'clicks', 'numerator': click_count, 'denominator': null},
+            {
+                'kpi_key': 'ctr',
+                'numerator': click_count,
+                'denominator': impression_count
+            }
+        ], recursive := true),
+        report_date,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        legal_entity
+
+    from ad_days
+
+),
+
+delivery_counts as (
+
+    select
+        kpi_key,
+        report_date,
+        null as currency,
+        null as original_currency,
+        null as original_amount,
+        numerator,
+        denominator,
+        null as rep_id,
+        null as team_id,
+        null as department_id,
+        null as lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        null as segment,
+        null as stage,
+        null as customer_type,
+        legal_entity
+
+    from delivery_measures
+
+),
+
+contributions as (
+
+    select * from lead_counts
+    union all
+    select * from spend_counts
+    union all
+    select * from paid_leads
+    union all
+    select * from delivery_counts
+
+)
+
+{{ sum_contributions('contributions') }}

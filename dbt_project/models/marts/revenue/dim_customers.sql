@@ -1,0 +1,103 @@
+with
+
+customers as (
+
+    select * from {{ ref('int_customers_unioned') }}
+
+),
+
+customer_accounts as (
+
+    select * from {{ ref('int_customer_accounts_linked') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('int_accounts_unioned') }}
+
+),
+
+customer_reps as (
+
+    select * from {{ ref('int_customer_reps_credited') }}
+
+),
+
+priced_items as (
+
+    select * from {{ ref('int_subscription_item_mrr_priced') }}
+
+),
+
+first_payments as (
+
+    select
+        customer_id,
+        min(paid_from_date) as first_paid_date
+
+    from priced_items
+    where mrr_amount > 0
+    group by 1
+
+),
+
+-- Facts of a customer the customer list does not know keep their customer.
+customers_known as (
+
+    select
+        customer_id,
+        source_name,
+        legal_entity,
+        customer_name,
+        country,
+        currency,
+        {{ report_date('created_at') }} as created_date,
+        is_deleted
+
+    from customers
+
+    union all
+
+    select
+        priced_items.customer_id,
+        min(priced_items.source_name) as source_name,
+        min(priced_items.legal_entity) as legal_entity,
+        cast(null as varchar) as customer_name,
+        cast(null as varchar) as country,
+        min(priced_items.currency) as currency,
+        cast(null as date) as created_date,
+        cast(null as boolean) as is_deleted
+
+    from priced_items
+    anti join customers
+        on priced_items.customer_id = customers.customer_id
+    where priced_items.customer_id is not null
+    group by 1
+
+)
+
+select
+    customers_known.customer_id,
+    customers_known.source_name,
+    customers_known.legal_entity,
+    customers_known.customer_name,
+    customers_known.country,
+    customers_known.currency,
+    customer_accounts.account_id,
+    coalesce(accounts.segment, '(unknown)') as segment,
+    coalesce(customer_reps.closing_rep_id, '(unknown)') as closing_rep_id,
+    customers_known.created_date,
+    first_payments.first_paid_date,
+    customers_known.is_deleted,
+    '{{ var("build_id") }}' as build_id
+
+from customers_known
+left join customer_accounts
+    on customers_known.customer_id = customer_accounts.customer_id
+left join accounts
+    on customer_accounts.account_id = accounts.account_id
+left join customer_reps
+    on customers_known.customer_id = customer_reps.customer_id
+left join first_payments
+    on customers_known.customer_id = first_payments.customer_id

@@ -1,0 +1,93 @@
+with
+
+closes as (
+
+    select * from {{ ref('int_opportunities_closed') }}
+
+),
+
+opportunities as (
+
+    select * from {{ ref('int_opportunities_unioned') }}
+
+),
+
+versions as (
+
+    select * from {{ ref('int_opportunities_versioned') }}
+    where is_current
+
+),
+
+descriptions as (
+
+    select * from {{ ref('int_opportunities_described') }}
+
+),
+
+users as (
+
+    select * from {{ ref('int_users_versioned') }}
+
+),
+
+credited as (
+
+    select
+        closes.opportunity_id,
+        closes.closed_at,
+        {{ report_date('closes.closed_at') }} as closed_date,
+        closes.status = 'won' as is_won,
+        {% if var('policies').get('rep_credit') == 'current_owner' -%}
+        versions.rep_id
+        {%- else -%}
+        closes.rep_id
+        {%- endif %} as rep_id,
+        versions.stage,
+        versions.amount
+
+    from closes
+    inner join versions
+        on closes.opportunity_id = versions.opportunity_id
+
+)
+
+select
+    credited.opportunity_id,
+    credited.closed_at,
+    credited.closed_date,
+    credited.is_won,
+    opportunities.account_id,
+    {{ report_date('opportunities.created_at') }} as created_date,
+    -- Days from creation to close; NULL when creation is unknown.
+    credited.closed_date - {{ report_date('opportunities.created_at') }} as cycle_days,
+    credited.amount,
+    opportunities.currency,
+    opportunities.term_months,
+    opportunities.close_reason,
+    coalesce(opportunities.deal_type, '(unknown)') as deal_type,
+    opportunities.is_sales_pipeline,
+    opportunities.legal_entity,
+    coalesce(credited.rep_id, '(unknown)') as rep_id,
+    coalesce(users.team_id, '(unknown)') as team_id,
+    coalesce(users.department_id, '(unknown)') as department_id,
+    coalesce(credited.stage, '(unknown)') as stage,
+    descriptions.lead_source_group,
+    descriptions.campaign_id,
+    descriptions.platform,
+    descriptions.channel,
+    descriptions.product_id,
+    descriptions.segment,
+    descriptions.customer_type,
+    opportunities.contact_method,
+    '{{ var("build_id") }}' as build_id
+
+from credited
+inner join opportunities
+    on credited.opportunity_id = opportunities.opportunity_id
+inner join descriptions
+    on credited.opportunity_id = descriptions.opportunity_id
+left join users
+    on
+        credited.rep_id = users.user_id
+        and credited.closed_date between users.credited_from and users.credited_to

@@ -1,0 +1,347 @@
+with
+
+opportunities as (
+
+    select * from {{ ref('fct_opportunities') }}
+    where is_sales_pipeline
+
+),
+
+opportunity_states as (
+
+    select * from {{ ref('fct_opportunity_states') }}
+    where is_sales_pipeline and status = 'open'
+
+),
+
+closes as (
+
+    select * from {{ ref('fct_opportunity_closes') }}
+    where is_sales_pipeline
+
+),
+
+activities as (
+
+    select * from {{ ref('fct_activities') }}
+
+),
+
+dates as (
+
+    select * from {{ ref('dim_dates') }}
+    where is_past
+
+),
+
+flow_rates as (
+
+    select * from {{ ref('fct_fx_rates_daily') }}
+    where rate_purpose = 'flow'
+
+),
+
+stock_rates as (
+
+    select * from {{ ref('fct_fx_rates_daily') }}
+    where rate_purpose = 'stock'
+
+),
+
+currencies as (
+
+    select * from {{ ref('dim_currencies') }}
+    where is_presentation
+
+),
+
+-- Counted under the person who created it, in the team of that day.
+opportunities_created as (
+
+    select
+        'opportunities_created' as kpi_key,
+        created_date as report_date,
+        null as currency,
+        null as original_currency,
+        null as original_amount,
+        1 as numerator,
+        null as denominator,
+        creator_id as rep_id,
+        creator_team_id as team_id,
+        creator_department_id as department_id,
+        lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        segment,
+        null as stage,
+        customer_type,
+        legal_entity
+
+    from opportunities
+    where created_date is not null
+
+),
+
+-- A stock: one contribution per open deal and day, at the end of the company's day.
+open_days as (
+
+    select
+        opportunity_states.*,
+        dates.date_day as report_date
+
+    from opportunity_states
+    inner join dates
+        on dates.date_day between opportunity_states.first_date and opportunity_states.last_date
+
+),
+
+active_deals as (
+
+    select
+        'active_deals' as kpi_key,
+        report_date,
+        null as currency,
+        null as original_currency,
+        null as original_amount,
+        1 as numerator,
+        null as denominator,
+        rep_id,
+        team_id,
+        department_id,
+        lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        segment,
+        stage,
+        customer_type,
+        legal_entity
+
+    from open_days
+
+),
+
+-- Deals without an amount are open deals without a value: in active_deals, not here.
+open_pipeline_value as (
+
+    select
+        'open_pipeline_value' as kpi_key,
+        open_days.report_date,
+        currencies.currency_id as currency,
+        open_days.currency as original_currency,
+        open_days.amount as original_amount,
+        {{ convert_money('open_days.amount', 'stock_rates.rate', 'currencies.exponent') }}
+            as numerator,
+        null as denominator,
+        open_days.rep_id,
+        open_days.team_id,
+        open_days.department_id,
+        open_days.lead_source_group,
+        open_days.campaign_id,
+        open_days.channel,
+        open_days.platform,
+        open_days.product_id,
+        open_days.segment,
+        open_days.stage,
+        open_days.customer_type,
+        open_days.legal_entity
+
+    from open_days
+    cross join currencies
+    left join stock_rates
+        on
+            open_days.report_date = stock_rates.rate_date
+            and open_days.currency = stock_rates.from_currency
+            and currencies.currency_id = stock_rates.to_currency
+    where open_days.amount is not null
+
+),
+
+closes_counted as (
+
+    select
+        unnest([
+            {'kpi_key': 'deals_won', 'numerator': is_won::integer, 'denominator': null},
+            {'kpi_key': 'deals_lost', 'numerator': (not is_won)::integer, 'denominator': null},
+            {
+                'kpi_key': 'win_rate',
+                'numerator': is_won::integer,
+                'denominator': {{ win_rate_weight('is_won', 'close_reason') }}
+            },
+            {
+                'kpi_key': 'sales_cycle_days',
+                'numerator': case when is_won then cycle_days end,
+                'denominator': (is_won and cycle_days is not null)::integer
+            }
+        ], recursive := true),
+        closed_date as report_date,
+        rep_id,
+        team_id,
+        department_id,
+        lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        segment,
+        customer_type,
+        legal_entity
+
+    from closes
+
+),
+
+closes_measured as (
+
+    select
+        kpi_key,
+        report_date,
+        null as currency,
+        null as original_currency,
+        null as original_amount,
+        numerator,
+        denominator,
+        rep_id,
+        team_id,
+        department_id,
+        lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        segment,
+        null as stage,
+        customer_type,
+        legal_entity
+
+    from closes_counted
+    where numerator <> 0 or denominator <> 0
+
+),
+
+wins_converted as (
+
+    select
+        closes.*,
+        currencies.currency_id as presentation_currency,
+        {{ convert_money('closes.amount', 'flow_rates.rate', 'currencies.exponent') }}
+            as converted_amount
+
+    from closes
+    cross join currencies
+    left join flow_rates
+        on
+            closes.closed_date = flow_rates.rate_date
+            and closes.currency = flow_rates.from_currency
+            and currencies.currency_id = flow_rates.to_currency
+    where closes.is_won and closes.amount is not null
+
+),
+
+sales_bookings as (
+
+    select
+        'sales_bookings' as kpi_key,
+        closed_date as report_date,
+        presentation_currency as currency,
+        currency as original_currency,
+        amount as original_amount,
+        converted_amount as numerator,
+        null as denominator,
+        rep_id,
+        team_id,
+        department_id,
+        lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        segment,
+        null as stage,
+        customer_type,
+        legal_entity
+
+    from wins_converted
+
+),
+
+-- A win of exactly 0 is a blank someone filled in: nothing marks a deal as given away.
+avg_deal_size as (
+
+    select
+        'avg_deal_size' as kpi_key,
+        closed_date as report_date,
+        presentation_currency as currency,
+        currency as original_currency,
+        amount as original_amount,
+        converted_amount as numerator,
+        1 as denominator,
+        rep_id,
+        team_id,
+        department_id,
+        lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        segment,
+        null as stage,
+        customer_type,
+        legal_entity
+
+    from wins_converted
+    where amount <> 0
+
+),
+
+-- Every dial with a final status counts once, on the day it started.
+calls_made as (
+
+    select
+        'calls_made' as kpi_key,
+        occurred_date as report_date,
+        null as currency,
+        null as original_currency,
+        null as original_amount,
+        1 as numerator,
+        null as denominator,
+        rep_id,
+        team_id,
+        department_id,
+        null as lead_source_group,
+        null as campaign_id,
+        null as channel,
+        null as platform,
+        null as product_id,
+        segment,
+        null as stage,
+        null as customer_type,
+        legal_entity
+
+    from activities
+    where is_call and direction = 'outbound' and is_completed and occurred_date is not null
+
+),
+
+contributions as (
+
+    select * from opportunities_created
+    union all
+    select * from active_deals
+    union all
+    select * from open_pipeline_value
+    union all
+    select * from closes_measured
+    union all
+    select * from sales_bookings
+    union all
+    select * from avg_deal_size
+    union all
+    select * from calls_made
+
+)
+
+{{ sum_contributions('contributions') }}

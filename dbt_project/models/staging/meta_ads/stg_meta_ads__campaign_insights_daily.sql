@@ -1,0 +1,38 @@
+with
+
+standing as (
+
+    {{ newest_covering_load('meta_ads', 'campaign_insights_daily') }}
+
+)
+
+select
+    -- ids
+    source_account as ad_account_id,
+    campaign_id,
+
+    -- strings
+    upper(currency) as currency,
+    source_timezone,
+
+    -- numerics
+    spend,
+    impressions,
+    clicks,
+    reported_leads,
+    conversion_value,
+
+    -- dates
+    date,
+
+    -- load
+    source_name,
+    source_account,
+    legal_entity,
+    _source_ref,
+    _batch_id,
+    _load_date,
+    _extracted_at,
+    _row_hash
+
+from standing
