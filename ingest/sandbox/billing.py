@@ -128,7 +128,7 @@ def _tell_visitor(
         tax_percent=_tax_of(lead),
     )
     ended_at, comes_back = _tell_with_return(seed, order, desk, until, throw)
-    if ended_at is not None and not comes_back and throw.random() < 0.08:
+    if ended_at is not None and not comes_back and throw.random() < 0.3:
         gone = office_instant(local_day(ended_at) + timedelta(days=90), throw)
         desk.customers[-1].change(gone, {"is_deleted": True})
 

@@ -290,6 +290,8 @@ def _draw_close(opened_at: datetime, throw: Random) -> datetime:
     last = month_start(day, 1) - timedelta(days=1)
     if (last - day).days <= 10 and throw.random() < 0.35:
         day = last
+    elif day.day <= 5 and throw.random() < 0.3:
+        day = max(day.replace(day=1), local_day(opened_at))
     return max(any_instant(day, throw), opened_at + timedelta(minutes=9))
 
 

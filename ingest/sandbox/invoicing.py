@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from operator import itemgetter
 from random import Random
 from typing import Final
 
@@ -69,6 +70,7 @@ class Ledger:
     credit_notes: list[Draft] = field(default_factory=list)
     transactions: list[Draft] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
+    _available: list[tuple[date, int]] = field(default_factory=list)
 
     def open_invoice(self, bill: Bill, finalized_at: datetime | None) -> Invoice:
         """Write an invoice as draft and, if given, its finalisation."""
@@ -247,13 +249,15 @@ class Ledger:
         self, txn_id: str, at: datetime, kind: str, amount: int, fee: int, source_id: str
     ) -> None:
         """Write one balance transaction; money is available after two days."""
+        available_on = (at + timedelta(days=2)).date()
+        self._available.append((available_on, amount - fee))
         transaction = Draft(txn_id)
         transaction.change(
             at,
             {
                 "transaction_id": txn_id,
                 "created_at": at,
-                "available_on": (at + timedelta(days=2)).date(),
+                "available_on": available_on,
                 "type": kind,
                 "reporting_category": kind,
                 "amount_minor": amount,
@@ -268,18 +272,12 @@ class Ledger:
 
     def pay_out(self, mondays: Sequence[datetime]) -> None:
         """Book a payout of what became available before each of these instants."""
-        waiting = sorted(
-            (
-                (t.value_at("available_on", t.born_at), t.value_at("net_minor", t.born_at))
-                for t in self.transactions
-            ),
-            key=str,
-        )
+        waiting = sorted(self._available, key=itemgetter(0))
         position = 0
         for at in mondays:
             amount = 0
-            while position < len(waiting) and str(waiting[position][0]) < str(at.date()):
-                amount += int(str(waiting[position][1]))
+            while position < len(waiting) and waiting[position][0] < at.date():
+                amount += waiting[position][1]
                 position += 1
             if amount > 0:
                 text = f"{self.name[-2:]}{at:%Y%m%d}"

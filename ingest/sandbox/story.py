@@ -94,8 +94,8 @@ def any_instant(day: date, throw: Random) -> datetime:
     tomorrow = day + timedelta(days=1)
     if tomorrow.day == 1 and chance < 0.3:
         return at_local(day, 23, 59, 30) - timedelta(seconds=throw.randrange(3))
-    if day.day == 1 and chance < 0.3:
-        edge = at_local(day, 0, 0, 10) if chance < 0.15 else at_local(day, 0, 30)
+    if day.day == 1 and chance < 0.5:
+        edge = at_local(day, 0, 0, 10) if chance < 0.25 else at_local(day, 0, 30)
         return edge + timedelta(seconds=throw.randrange(3))
     if chance > 0.92:
         return at_local(day) + timedelta(seconds=throw.randrange(1, 2 * 3600))

@@ -335,7 +335,7 @@ def _settle(
     ledger = tale.ledger
     chance = throw.random()
     if chance < 0.012 and invoice.total > 0:
-        ledger.void(invoice, finalized_at + timedelta(days=throw.randint(1, 12), hours=3))
+        ledger.void(invoice, finalized_at + timedelta(days=throw.randint(1, 22), hours=3))
         return None
     if chance < 0.022 and invoice.total > 0:
         ledger.give_up(invoice, finalized_at + timedelta(days=throw.randint(60, 80), hours=5))
