@@ -1,21 +1,18 @@
 """Requests to vendor APIs: exact JSON, bounded retries, errors classified by recovery.
 
 Belongs here: `ApiClient`, `Authorization`, retry and budget rules, what an answer must look
-like to count as one, removal of secrets and personal data from error texts. Stays out:
-vendors' paths, paging and error codes (sources), reading secrets (`ingest.config`).
+like to count as one. Stays out: vendors' paths, paging and error codes (sources), reading
+secrets (`ingest.config`), what an error body says (`ingest.vendor_errors`).
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import random
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, NoReturn, Self
 
@@ -29,23 +26,27 @@ from ingest.errors import (
     RetryableError,
     TruncatedExtract,
 )
+from ingest.exact_json import NOT_JSON, JsonValue, decode_json, dump_json
+from ingest.vendor_errors import (
+    FORBIDDEN,
+    HTTP_OK,
+    class_of,
+    clean_text,
+    describe_body,
+    message_of,
+    scopes_of,
+)
 
-JsonValue = Any
-"""Decoded JSON: numbers are `int` or `Decimal`, never `float`."""
+__all__ = ["ApiClient", "Authorization", "JsonValue", "PageGuard", "dump_json"]
 
 MAX_TRIES: Final = 6
 """Tries per request; five failures in a row are a common burst (reliability.md C3)."""
 RETRY_BUDGET_SECONDS: Final = 900.0
 """Waiting allowed per extraction; more would keep one dead source from the night's others."""
 MAX_BACKOFF_SECONDS: Final = 60.0
+_SECRET_LENGTH: Final = 6
+"""Shorter header values are versions and account words, not secrets."""
 TIMEOUT_SECONDS: Final = 60.0
-_MESSAGE_LENGTH: Final = 300
-_HTTP_OK: Final = range(200, 300)
-_UNAUTHORIZED: Final = 401
-_FORBIDDEN: Final = 403
-_REQUEST_TIMEOUT: Final = 408
-_TOO_MANY: Final = 429
-_SERVER_ERROR: Final = 500
 
 _log = logging.getLogger(__name__)
 
@@ -203,8 +204,10 @@ class ApiClient:
             sent = {**self._headers, **(headers or {}), "Accept": "application/json"}
             if body is not None:
                 sent["Content-Type"] = "application/json"
+            # httpx would let `params` replace the query of the link.
+            full = target.copy_merge_params(params) if params else target
             request = self._http.build_request(
-                method, target, params=params, headers=sent, content=body, data=form
+                method, full, headers=sent, content=body, data=form
             )
             return self._read(self._send(request), required)
 
@@ -281,10 +284,10 @@ class ApiClient:
     def _read(self, response: httpx.Response, required: str) -> JsonValue:
         """Return the body of a proper answer; raise for everything else."""
         status = response.status_code
-        body = _decode(response.content)
-        if status in _HTTP_OK:
-            if body is _NOT_JSON:
-                message = f"status {status} with {_describe(response)} instead of JSON"
+        body = decode_json(response.content)
+        if status in HTTP_OK:
+            if body is NOT_JSON:
+                message = f"status {status} with {describe_body(response.content)} instead of JSON"
                 raise _Retry(message)
             if isinstance(body, dict) and (body.get("error") or body == {}):
                 self._refuse(response, body or "an empty object")
@@ -292,27 +295,27 @@ class ApiClient:
                 message = f"status {status} without {required!r} in the answer"
                 raise _Retry(message)
             return body
-        return self._refuse(response, None if body is _NOT_JSON else body)
+        return self._refuse(response, None if body is NOT_JSON else body)
 
     def _refuse(self, response: httpx.Response, body: object) -> NoReturn:
         """Raise what the status and the vendor's own words call for."""
         status = response.status_code
-        said = self._clean(_message_of(body)) or _describe(response)
+        said = self._clean(message_of(body)) or describe_body(response.content)
         decided = self._classify(status, body) if self._classify else None
         if decided is None:
-            decided = _class_of(status, body)
+            decided = class_of(status, body)
         if issubclass(decided, RetryableError):
             message = f"status {status}: {said}"
             raise _Retry(message, self._retry_after(response))
         if (
             issubclass(decided, CredentialsError)
-            and status != _FORBIDDEN
+            and status != FORBIDDEN
             and self._renew()
         ):
             raise _Renewed
         where = self._where(response.request.url)
         if issubclass(decided, CredentialsError):
-            scopes = ", ".join(self._clean(scope) for scope in _scopes_of(body))
+            scopes = ", ".join(self._clean(scope) for scope in scopes_of(body))
             needed = f" Scope needed: {scopes}." if scopes else ""
             message = (
                 f"{where}: access refused (status {status}: {said}).{needed} "
@@ -372,7 +375,7 @@ class ApiClient:
     def _clean(self, text: str) -> str:
         for value in self._headers.values():
             for secret in (value, value.removeprefix("Bearer ")):
-                if len(secret) >= 6:
+                if len(secret) >= _SECRET_LENGTH:
                     text = text.replace(secret, "<secret>")
         return clean_text(text)
 
@@ -400,139 +403,9 @@ class PageGuard:
         self._seen.add(cursor)
 
 
-# Exact numbers: json cannot write a Decimal as a number, so it is written as a marked string
-# (a private-use character no vendor text holds) and the marks are taken off afterwards.
-_MARK: Final = "\ue000"
-_MARKED: Final = re.compile(f'"{_MARK}([-+0-9.eE]+){_MARK}"')
-
-
-def dump_json(value: JsonValue) -> str:
-    """Return compact JSON text with every number exactly as it was received."""
-    text = json.dumps(
-        value, default=_mark_decimal, ensure_ascii=False, separators=(",", ":")
-    )
-    return _MARKED.sub(r"\1", text) if _MARK in text else text
-
-
-def _mark_decimal(value: object) -> str:
-    if isinstance(value, Decimal) and value.is_finite():
-        return f"{_MARK}{value}{_MARK}"
-    message = f"{type(value).__name__} is not a JSON value"
-    raise TypeError(message)
-
-
-_NOT_JSON: Final = object()
-
-
-def _decode(content: bytes) -> JsonValue:
-    """Return decoded JSON, or `_NOT_JSON` for an empty, cut or foreign body."""
-    try:
-        return json.loads(
-            content, parse_float=Decimal, parse_int=int, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError):
-        return _NOT_JSON
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
-
-
-def _describe(response: httpx.Response) -> str:
-    """Return what kind of body this is, without quoting it."""
-    content = response.content.lstrip()
-    if not content:
-        return "an empty body"
-    if content[:1] == b"<":
-        return "an HTML or XML page"
-    if content[:1] in (b"{", b"["):
-        return f"a cut or invalid JSON body of {len(content)} bytes"
-    return f"an unreadable body of {len(content)} bytes"
-
-
-def _class_of(status: int, body: object) -> type[IngestError]:
-    if status in (_UNAUTHORIZED, _FORBIDDEN):
-        return CredentialsError
-    if status in (_REQUEST_TIMEOUT, _TOO_MANY) or status >= _SERVER_ERROR:
-        return RetryableError
-    if status in _HTTP_OK and not isinstance(body, dict):
-        return RetryableError
-    return FatalSourceError
-
-
-def _message_of(body: object) -> str:
-    """Return the vendor's own sentence from the error shapes of the APIs we know."""
-    if isinstance(body, str):
-        return body
-    if isinstance(body, Sequence) and body:
-        return _message_of(body[0])
-    if not isinstance(body, Mapping):
-        return ""
-    error = body.get("error", body)
-    if isinstance(error, str):
-        return ": ".join(
-            part for part in (error, str(body.get("error_description", ""))) if part
-        )
-    if not isinstance(error, Mapping):
-        return ""
-    parts = [
-        str(error.get(name, "")) for name in ("message", "code", "param", "category")
-    ]
-    return " | ".join(part for part in parts if part)
-
-
-def _scopes_of(body: object) -> list[str]:
-    """Return scope names found under any key that says "scope" or "permission"."""
-    found: list[str] = []
-    if isinstance(body, Mapping):
-        for key, value in body.items():
-            named = re.search(r"scope|permission", str(key), re.IGNORECASE)
-            if named and isinstance(value, str):
-                found.append(value)
-            elif named and isinstance(value, list):
-                found.extend(str(item) for item in value if isinstance(item, str))
-            else:
-                found.extend(_scopes_of(value))
-    elif isinstance(body, list):
-        for item in body:
-            found.extend(_scopes_of(item))
-    return list(dict.fromkeys(found))
-
-
 def _http_date(value: str) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(value)
     except ValueError:
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-
-
-_CLEANERS: Final = (
-    (re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']*"), r"\1"),
-    (re.compile(r"\bBearer\s+\S+", re.IGNORECASE), "<secret>"),
-    (
-        re.compile(
-            r"\b(access_token|api_key|apikey|client_secret|refresh_token|token|password)"
-            r"\s*[=:]\s*\S+",
-            re.IGNORECASE,
-        ),
-        r"\1=<secret>",
-    ),
-    (re.compile(r"\b(?:sk|rk|pk)_(?:live|test)_\S+"), "<secret>"),
-    (re.compile(r"\bpat-[a-z0-9]{2,4}-\S+"), "<secret>"),
-    (re.compile(r"\b(?:EAA|ya29\.)\S+"), "<secret>"),
-    (re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+"), "<e-mail>"),
-    # Phone numbers and record ids look alike; the path and page find the record again.
-    (re.compile(r"\+?\d(?:[\s().-]?\d){7,}"), "<number>"),
-)
-
-
-def clean_text(text: str) -> str:
-    """Return text fit for logs: no query strings, tokens, addresses or long numbers."""
-    text = " ".join(text.split())
-    for pattern, replacement in _CLEANERS:
-        text = pattern.sub(replacement, text)
-    if len(text) <= _MESSAGE_LENGTH:
-        return text
-    return text[: _MESSAGE_LENGTH - 1] + "…"
