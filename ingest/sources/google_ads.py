@@ -11,7 +11,7 @@ reference v26 (`googleAds:searchStream`), read 2026-11.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qs
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from ingest.windows import Window
 
 API_VERSION: Final = "v26"
-FIRST_DAY: Final = date(2000, 10, 23)
-"""Google Ads began then; asked from when there is no earlier load. No day is empty-filled."""
+HISTORY: Final = timedelta(days=10 * 365)
+"""Days asked for when there is no earlier load; daily figures are kept for 11 years."""
 
 _DATE_TIMES_SINCE: Final = 23
 """From this version on `start_date` is `start_date_time`, and no end is no value."""
@@ -70,7 +70,7 @@ class Query:
         query = f"SELECT {', '.join(self.fields)} FROM {self.resource}"  # noqa: S608  # GAQL
         if not self.by_day:
             return query
-        first = window.start_date or FIRST_DAY
+        first = _first_day(window)
         return (
             f"{query} WHERE segments.date BETWEEN '{first.isoformat()}' AND "
             f"'{window.end_date.isoformat()}'"
@@ -146,7 +146,7 @@ def _read_accounts(
                 customer_id,
                 window_start=window.start,
                 window_end=window.end,
-                start_date=(window.start_date or FIRST_DAY) if query.by_day else None,
+                start_date=_first_day(window) if query.by_day else None,
                 end_date=window.end_date if query.by_day else None,
             )
         )
@@ -266,6 +266,10 @@ def _camel(name: str) -> str:
     """Return a GAQL field as the JSON mask spells it: `metrics.costMicros`."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
+
+
+def _first_day(window: Window) -> date:
+    return window.start_date or window.end_date - HISTORY
 
 
 def _digits(customer_id: str) -> str:
