@@ -252,7 +252,7 @@ class _Reader:
         if len(sources) == len(
             given
         ):  # else a reference may be to a source that failed
-            self._check_history(given, sources)
+            return self._resolve_history(given, sources)
         return sources
 
     def _read_source(
@@ -386,7 +386,7 @@ class _Reader:
             self._note(location, f"dataset {entity} is a mapping with files")
             return None
         own = {key: value for key, value in given.items() if value is not None}
-        for key in ("entity", "name"):
+        for key in ("entity", "name", "legal_entity"):
             if key in own:
                 self._note((*location, key), f"unknown key {key!r}")
                 return None
@@ -399,27 +399,41 @@ class _Reader:
         }
         return self._validate(Dataset, body, location)
 
-    def _check_history(self, given: list[Any], sources: list[SourceConfig]) -> None:
-        """Note a `history_of` that names no vendor source."""
-        vendors = {s.name for s in sources if isinstance(s, VendorSource)}
+    def _resolve_history(
+        self, given: list[Any], sources: list[SourceConfig]
+    ) -> list[SourceConfig]:
+        """Give datasets with `history_of` the account and legal entity of that source."""
+        vendors = {s.name: s for s in sources if isinstance(s, VendorSource)}
+        resolved: list[SourceConfig] = []
         for index, source in enumerate(sources):
             if not isinstance(source, FilesSource):
+                resolved.append(source)
                 continue
+            datasets = []
             for dataset in source.datasets:
                 wanted = dataset.history_of
-                if wanted is None or wanted in vendors:
-                    continue
-                location: Location = ("sources", index, "history_of")
-                if "history_of" not in given[index]:
-                    location = (
-                        "sources",
-                        index,
-                        "datasets",
-                        dataset.entity,
-                        "history_of",
-                    )
-                text = f"history_of names no vendor source {wanted!r}{nearest(wanted, vendors)}"
-                self._note(location, text)
+                if wanted is not None and wanted not in vendors:
+                    location: Location = ("sources", index, "history_of")
+                    if "history_of" not in given[index]:
+                        location = (
+                            *location[:2],
+                            "datasets",
+                            dataset.entity,
+                            "history_of",
+                        )
+                    hint = nearest(wanted, vendors)
+                    text = f"history_of names no vendor source {wanted!r}{hint}"
+                    self._note(location, text)
+                elif wanted is not None:
+                    vendor = vendors[wanted]
+                    known = {
+                        "source_account": dataset.source_account or vendor.account,
+                        "legal_entity": vendor.legal_entity,
+                    }
+                    dataset = dataset.model_copy(update=known)  # noqa: PLW2901
+                datasets.append(dataset)
+            resolved.append(source.model_copy(update={"datasets": tuple(datasets)}))
+        return resolved
 
     def _validate(
         self, model: type[_ModelT], data: object, location: Location

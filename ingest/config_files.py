@@ -165,7 +165,10 @@ class Dataset(TextFormat):
     allow_empty: bool = False
     """A file without rows means 'no rows' instead of a failed export."""
     history_of: str | None = None
+    """Vendor source whose past these files are: rows land under its name."""
     source_account: str = ""
+    legal_entity: str = Field(default="", exclude=True)
+    """Set by `load_config` with `history_of`; '' = that of the files source."""
 
     @property
     def contract(self) -> EntityContract:
@@ -200,6 +203,12 @@ def check_dataset(dataset: Dataset, location: Location) -> Iterator[Problem]:
     yield from _check_types(dataset, location)
     yield from _check_words(dataset, location)
     yield from _check_given_once(dataset, location)
+    if dataset.mode == "replace" and (len(dataset.files) > 1):
+        text = "replace takes the last file of one pattern; use one dataset per file"
+        yield Problem((*location, "files"), text)
+    if dataset.mode == "upsert" and dataset.keep_duplicates:
+        text = "keep_duplicates has no key to upsert by; choose another mode"
+        yield Problem((*location, "keep_duplicates"), text)
     if dataset.mode == "replace_period" and period_column(dataset.contract) is None:
         text = f"{dataset.entity} has no date, so a period of it cannot be replaced"
         yield Problem((*location, "mode"), text)

@@ -113,6 +113,8 @@ class Extract:
     loaded once it is promoted. `source_name` and `legal_entity`: '' = those of the
     configured source; a history export lands under the name of the source it stands for.
     `quarantine_share`: see `QUARANTINE_SHARE`; a file dataset may configure another.
+    `absorbed`: records of a file that stand in no row of their own, counted by cause (added
+    up, equal duplicate, older version, replaced by a later file).
     """
 
     rows: Iterable[Record] = ()
@@ -126,6 +128,7 @@ class Extract:
     source_name: str = ""
     legal_entity: str = ""
     quarantine_share: Decimal = QUARANTINE_SHARE
+    absorbed: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

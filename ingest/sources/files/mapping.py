@@ -1,0 +1,414 @@
+"""From headers to contract columns: which cell becomes which value.
+
+Belongs here: finding headers, blanks and value maps, constants, lookups, units, reading every
+column by its declared format. Stays out: reading files (`delimited`, `tabular`), what is done
+with several rows of one key (`merge`).
+
+Work is done once per distinct text of a column, not once per cell: a year of daily rows has
+365 dates however many rows it has.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from ingest.config_files import EVERY_COLUMN, Dataset, Lookup, Unit, required_columns
+from ingest.config_yaml import nearest
+from ingest.currencies import EXPONENTS
+from ingest.entities import Column, Type
+from ingest.errors import ContractViolation
+from ingest.sources.files.scalars import (
+    Misread,
+    read_boolean,
+    read_date,
+    read_instant,
+    read_number,
+)
+from ingest.sources.files.table import BLANKS, RawTable, tidy_header
+from ingest.sources.protocol import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+
+_EXACT: Final = Context(prec=100)
+_LOST_DIGITS: Final = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}", re.ASCII)
+_POWERS: Final[dict[Unit, int]] = {"micros": -6, "thousand": 3, "million": 6}
+_CURRENCY_NAMES: Final = frozenset({"currency", "base_currency", "quote_currency"})
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A column of text as its distinct words and, per row, the position of its word."""
+
+    words: tuple[str | None, ...]
+    codes: Sequence[int]
+
+    def to_list(self) -> list[str | None]:
+        """Return the word of every row."""
+        return [self.words[code] for code in self.codes]
+
+    def map_words(self, change: Callable[[str], str | None]) -> Coded:
+        """Return the column with every word changed; NULL stays NULL."""
+        words = tuple(None if word is None else change(word) for word in self.words)
+        return Coded(words, self.codes)
+
+
+@dataclass(frozen=True)
+class MappedTable:
+    """Rows of one file by contract column: values, or `Unreadable` where a cell is none.
+
+    `versions` orders rows of one key, None where the dataset declares no version.
+    """
+
+    columns: dict[str, list[object]]
+    versions: list[object] | None
+    unused_headers: frozenset[str]
+
+
+LookupTables = dict[str, "RawTable"]
+
+
+def map_table(
+    table: RawTable, dataset: Dataset, *, what: str, lookup_tables: LookupTables
+) -> MappedTable:
+    """Return the file's rows as contract columns.
+
+    Grain: one row per record of the table, in its order.
+    Units: money and numbers in major units.
+
+    Raises:
+        ContractViolation: a declared header is missing, twice in the file, or a lookup is
+            ambiguous.
+    """
+    mapper = _Mapper(table, dataset, what, lookup_tables)
+    return mapper.map()
+
+
+class _Mapper:
+    """One mapping of one file; keeps the text columns lookups and units refer to."""
+
+    def __init__(
+        self, table: RawTable, dataset: Dataset, what: str, lookup_tables: LookupTables
+    ) -> None:
+        self.table = table
+        self.dataset = dataset
+        self.what = what
+        self.lookup_tables = lookup_tables
+        self.rows = len(table.lines)
+        self.zone = ZoneInfo(dataset.timezone)
+        self.formats = _formats_of(dataset, table)
+        self.texts: dict[str, Coded] = {}
+        self.used: set[str] = set()
+
+    def map(self) -> MappedTable:
+        """Return the mapped table."""
+        self._take_headers()
+        for name, value in self.dataset.constants.items():
+            self._keep(name, Coded((value,), [0] * self.rows))
+        for name in self.dataset.lookup:
+            self._keep(name, self._look_up(name))
+        self._check_required()
+        contract = self.dataset.contract
+        currencies = {c.currency_column for c in contract.columns} | _CURRENCY_NAMES
+        columns: dict[str, list[object]] = {}
+        for column in sorted(contract.columns, key=lambda c: c.name not in currencies):
+            if column.name in self.texts:
+                is_currency = column.name in currencies
+                columns[column.name] = self._read(
+                    column, columns, is_currency=is_currency
+                )
+        return MappedTable(
+            columns={
+                c.name: columns[c.name] for c in contract.columns if c.name in columns
+            },
+            versions=self._versions(columns),
+            unused_headers=frozenset(self.table.headers) - self.used,
+        )
+
+    def _take_headers(self) -> None:
+        """Fill the columns that come from headers of the file."""
+        headers = self.dataset.columns
+        if not headers:
+            given = {*self.dataset.constants, *self.dataset.lookup}
+            known = [
+                c.name for c in self.dataset.contract.columns if c.name not in given
+            ]
+            headers = {name: (name,) for name in known if name in self.table.headers}
+        for name, spellings in headers.items():
+            wanted = [tidy_header(spelling) for spelling in spellings]
+            found = [header for header in wanted if header in self.table.headers]
+            if not found:
+                hint = nearest(wanted[0], self.table.headers)
+                message = f"{self.what}: has no header {wanted[0]!r} (for {name}){hint}"
+                raise ContractViolation(message)
+            if len(set(found)) > 1:
+                message = (
+                    f"{self.what}: has both {found[0]!r} and {found[1]!r} for {name}"
+                )
+                raise ContractViolation(message)
+            self.used.add(found[0])
+            self._keep(name, _tidy_cells(self.table.column(found[0])))
+
+    def _keep(self, name: str, cells: Coded) -> None:
+        """Keep a text column after its blanks and its value map."""
+        nulls = {
+            tidy_cell(word)
+            for key in (EVERY_COLUMN, name)
+            for word in self.dataset.nulls.get(key, ())
+        }
+        mapping = {
+            tidy_cell(k): v for k, v in self.dataset.values.get(name, {}).items()
+        }
+        if nulls or mapping:
+            cells = cells.map_words(
+                lambda word: None if word in nulls else mapping.get(word, word)
+            )
+        self.texts[name] = cells
+
+    def _check_required(self) -> None:
+        for name in required_columns(self.dataset.contract):
+            if name not in self.texts:
+                hint = nearest(name, self.table.headers)
+                message = (
+                    f"{self.what}: has no header {name!r}, which is required{hint}"
+                )
+                raise ContractViolation(message)
+
+    def _local(self, name: str) -> list[str | None]:
+        """Return a text column by header, else by contract column already filled."""
+        header = tidy_header(name)
+        if header in self.table.headers:
+            self.used.add(header)
+            return _tidy_cells(self.table.column(header)).to_list()
+        if name in self.texts:
+            return self.texts[name].to_list()
+        hint = nearest(name, [*self.table.headers, *self.texts])
+        message = f"{self.what}: has no header or column {name!r}{hint}"
+        raise ContractViolation(message)
+
+    def _look_up(self, name: str) -> Coded:
+        """Return the column another file gives; no match is NULL."""
+        rule = self.dataset.lookup[name]
+        other = self.lookup_tables[rule.file]
+        formats = _formats_of(self.dataset, other)
+        found = _index_of(other, rule, formats=formats, zone=self.zone)
+        keys = zip(*(self._local(local) for local in rule.on), strict=True)
+        taken = [found.get(key) for key in keys]
+        words: dict[str | None, int] = {}
+        codes = [words.setdefault(word, len(words)) for word in taken]
+        return Coded(tuple(words), codes)
+
+    def _read(
+        self, column: Column, done: Mapping[str, list[object]], *, is_currency: bool
+    ) -> list[object]:
+        """Return the typed values of one column."""
+        cells = self.texts[column.name]
+        read = self._reader(column, is_currency=is_currency)
+        values = [_attempt(read, word) for word in cells.words]
+        if column.type not in (Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE):
+            return [values[code] for code in cells.codes]
+        unit = self.dataset.units.get(column.name, "major")
+        marks = [value[1] if isinstance(value, tuple) else None for value in values]
+        numbers = [value[0] if isinstance(value, tuple) else value for value in values]
+        if unit in _POWERS:
+            numbers = [_shift(number, _POWERS[unit]) for number in numbers]
+        amounts = [numbers[code] for code in cells.codes]
+        if not column.currency_column:
+            return amounts
+        currency = done.get(column.currency_column, [None] * self.rows)
+        if any(marks):
+            amounts = [
+                _agree(amount, marks[code], code_of_row, cells.words[code])
+                for amount, code, code_of_row in zip(
+                    amounts, cells.codes, currency, strict=True
+                )
+            ]
+        if unit == "minor":
+            amounts = [
+                _from_minor(amount, code_of_row)
+                for amount, code_of_row in zip(amounts, currency, strict=True)
+            ]
+        return amounts
+
+    def _reader(self, column: Column, *, is_currency: bool) -> Callable[[str], object]:
+        """Return what reads one text of the column."""
+        if column.type is Type.TEXT:
+            return _text_reader(
+                column, self.dataset.contract.key, is_currency=is_currency
+            )
+        if column.type is Type.BOOLEAN:
+            return read_boolean
+        if column.type is Type.DATE:
+            return lambda text: read_date(text, self.formats, self.zone)
+        if column.type is Type.INSTANT:
+            return lambda text: read_instant(text, self.formats, self.zone)
+        return lambda text: read_number(text, self.dataset.number_format)
+
+    def _versions(self, columns: Mapping[str, list[object]]) -> list[object] | None:
+        """Return what orders rows of one key: a contract column, else a header."""
+        name = self.dataset.version_column
+        if name is None:
+            return columns.get(self.dataset.contract.version_column)
+        if name in columns:
+            return columns[name]
+        return order_values(
+            self._local(name), self.formats, self.zone, f"{self.what} {name}"
+        )
+
+
+def tidy_cell(text: str) -> str:
+    """Return a cell as it is read: composed Unicode, blanks cut off."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return text.strip(BLANKS)
+
+
+def order_values(
+    texts: Sequence[str | None], formats: Sequence[str], zone: ZoneInfo, what: str
+) -> list[object]:
+    """Return comparable values of a version header: instants, else whole numbers.
+
+    Raises:
+        ContractViolation: they are neither, so nobody can say which row is newer.
+    """
+    words = {text for text in texts if text is not None}
+    try:
+        moments: dict[str, object] = {w: read_instant(w, formats, zone) for w in words}
+    except Misread:
+        if not all(word.isascii() and word.isdigit() for word in words):
+            message = (
+                f"{what}: is neither dates of the declared formats nor whole numbers"
+            )
+            raise ContractViolation(message) from None
+        moments = {word: int(word) for word in words}
+    return [None if text is None else moments[text] for text in texts]
+
+
+def _formats_of(dataset: Dataset, table: RawTable) -> tuple[str, ...]:
+    """Return the date formats of a file; typed formats also write ISO."""
+    if table.is_native and "iso" not in dataset.date_formats:
+        return (*dataset.date_formats, "iso")
+    return dataset.date_formats
+
+
+def _tidy_cells(column: pa.Array) -> Coded:
+    """Return a column of received text: tidied, blank = NULL."""
+    encoded = column.dictionary_encode()
+    words = tuple(
+        (tidy_cell(word) or None) if word is not None else None
+        for word in encoded.dictionary.to_pylist()
+    )
+    codes = encoded.indices.to_pylist()
+    if encoded.null_count:
+        words = (*words, None)
+        codes = [len(words) - 1 if code is None else code for code in codes]
+    return Coded(words, codes)
+
+
+def _index_of(
+    other: RawTable, rule: Lookup, *, formats: Sequence[str], zone: ZoneInfo
+) -> dict[tuple[str | None, ...], str | None]:
+    """Return key -> value of a lookup file.
+
+    Raises:
+        ContractViolation: a header is missing, or one key has two values.
+    """
+    on = tuple(rule.on.values())
+    lists = []
+    for name in (*on, rule.take, *([rule.latest_by] if rule.latest_by else [])):
+        header = tidy_header(name)
+        if header not in other.headers:
+            hint = nearest(header, other.headers)
+            message = f"{rule.file}: has no header {header!r} (for a lookup){hint}"
+            raise ContractViolation(message)
+        lists.append(_tidy_cells(other.column(header)).to_list())
+    keys = list(zip(*lists[: len(on)], strict=True))
+    values = lists[len(on)]
+    order: Sequence[object] = range(len(keys))
+    if rule.latest_by:
+        order = order_values(lists[-1], formats, zone, f"{rule.file} {rule.latest_by}")
+    index: dict[tuple[str | None, ...], str | None] = {}
+    newest: dict[tuple[str | None, ...], object] = {}
+    for key, value, rank in zip(keys, values, order, strict=True):
+        if None in key:
+            continue
+        if key not in index or (rule.latest_by and _is_newer(rank, newest[key])):
+            index[key], newest[key] = value, rank
+        elif index[key] != value and (not rule.latest_by or rank == newest[key]):
+            message = (
+                f"{rule.file}: gives two values of {rule.take!r} for one "
+                f"{', '.join(on)}; name the header that orders them in latest_by"
+            )
+            raise ContractViolation(message)
+    return index
+
+
+def _is_newer(rank: object, other: object) -> bool:
+    if rank is None or other is None:
+        return rank is not None
+    return rank > other  # type: ignore[operator]  # both instants or both integers
+
+
+def _attempt(read: Callable[[str], object], word: str | None) -> object:
+    """Return the value of one text, NULL, or why it is none."""
+    if word is None:
+        return None
+    try:
+        return read(word)
+    except Misread as finding:
+        return Unreadable(word, str(finding))
+
+
+def _text_reader(
+    column: Column, key: Sequence[str], *, is_currency: bool
+) -> Callable[[str], str]:
+    """Return what reads one text of a text column: codes, closed lists, identifiers."""
+    is_identifier = column.name in key or column.name.endswith("_id")
+
+    def read(word: str) -> str:
+        if is_currency:
+            word = word.upper()
+            if word not in EXPONENTS:
+                message = "is not an ISO 4217 currency"
+                raise Misread(message)
+        if column.values and word not in column.values:
+            message = f"is none of {', '.join(column.values)}"
+            raise Misread(message)
+        if is_identifier and _LOST_DIGITS.fullmatch(word):
+            message = "is an identifier a spreadsheet turned into a rounded number"
+            raise Misread(message)
+        return word
+
+    return read
+
+
+def _shift(number: object, power: int) -> object:
+    """Return a number times a power of ten, exactly."""
+    return (
+        number.scaleb(power, context=_EXACT) if isinstance(number, Decimal) else number
+    )
+
+
+def _from_minor(amount: object, currency: object) -> object:
+    """Return minor units of a row's currency as major units."""
+    if not isinstance(amount, Decimal):
+        return amount
+    if not isinstance(currency, str):
+        return Unreadable(str(amount), "is in minor units but the row has no currency")
+    return _shift(amount, -EXPONENTS[currency])
+
+
+def _agree(
+    amount: object, marks: frozenset[str] | None, currency: object, text: str | None
+) -> object:
+    """Refuse an amount whose own mark is of another currency than its row."""
+    if marks is None or not isinstance(currency, str) or currency in marks:
+        return amount
+    return Unreadable(text or "", "carries the mark of another currency than its row")
