@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -24,8 +25,8 @@ from ingest.http import RETRY_BUDGET_SECONDS, ApiClient
 from ingest.landing import BatchOrigin, LandedBatch, land_batch
 from ingest.paths import StreamPath, archive_dir
 from ingest.sources import file_source, source_of
-from ingest.sources.protocol import Extract, Source, Stream
-from ingest.windows import Window, window_for
+from ingest.sources.protocol import Extract, FileSource, Source, Stream
+from ingest.windows import window_for
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def extract_entity(
     now: datetime,
     acknowledged: frozenset[str] = frozenset(),
     full_refresh: bool = False,
+    source: Source | FileSource | None = None,
     transport: httpx.BaseTransport | None = None,
     sleep: Callable[[float], None] = time.sleep,
     retry_budget_seconds: float = RETRY_BUDGET_SECONDS,
@@ -47,7 +49,7 @@ def extract_entity(
 
     `now` is the instant of extraction; nothing below asks the clock. `acknowledged` holds
     the ids of shrunken lists a person has accepted. `full_refresh` reads from the beginning
-    instead of from the cursor.
+    instead of from the cursor. `source` None = the registered one of the kind.
 
     Raises:
         IngestError: classified by what has to happen next; nothing is landed.
@@ -73,21 +75,31 @@ def extract_entity(
         )
 
     if isinstance(config, VendorSource):
-        source = source_of(config.kind)
+        vendor = cast("Source", source or source_of(config.kind))
         with _open_client(
             config,
-            source,
+            vendor,
             now=now,
             transport=transport,
             sleep=sleep,
             retry_budget_seconds=retry_budget_seconds,
         ) as client:
-            extract = source.fetch(
+            extract = vendor.fetch(
                 contract, window, config=config, client=client, cursor=cursor
             )
             landed = land(extract)
     else:
-        landed = land(_fetch_files(config, stream, window, root=root, where=where))
+        drop = cast("FileSource", source or file_source())
+        known, own = ledger.loaded_files(root, where, load_date=load_date)
+        extract = drop.fetch_files(
+            stream,
+            window,
+            config=config,
+            archive_dir=archive_dir(root),
+            known_files=known,
+            replay_files=own,
+        )
+        landed = land(extract)
     _log_landed(landed, contract)
     return landed
 
@@ -110,25 +122,6 @@ def _open_client(
         sleep=sleep,
         clock=lambda: now,
         retry_budget_seconds=retry_budget_seconds,
-    )
-
-
-def _fetch_files(
-    config: SourceConfig,
-    stream: Stream,
-    window: Window,
-    *,
-    root: Path,
-    where: StreamPath,
-) -> Extract:
-    known, own = ledger.loaded_files(root, where, load_date=window.load_date)
-    return file_source().fetch_files(
-        stream,
-        window,
-        config=config,
-        archive_dir=archive_dir(root),
-        known_files=known,
-        replay_files=own,
     )
 
 
