@@ -5,8 +5,8 @@ Belongs here: `googleAds:search` and `:searchStream` for the resources `customer
 2026-09), the token endpoint. Stays out: the query language (`gaql`), faults.
 
 Kept traps: 64-bit integers are text, cost is micros, a segmented row without any metric is
-left out, removed campaigns stay unless filtered, an open campaign ends in 2037, and v23
-renamed the campaign dates.
+left out, removed campaigns stay unless filtered, an open campaign ends in 2037 before v23,
+and v23 renamed the campaign dates.
 """
 
 from __future__ import annotations
@@ -226,6 +226,10 @@ class GoogleAdsApi:
             "customer.time_zone": lambda _: account["timezone"],
             "customer.manager": lambda _: False,
             "customer.status": lambda _: "ENABLED",
+            "customer.test_account": lambda _: False,
+            "customer.auto_tagging_enabled": lambda _: True,
+            "customer.final_url_suffix": lambda _: None,
+            "customer.tracking_url_template": lambda _: None,
         }
         if resource == "customer":
             return found
@@ -247,7 +251,7 @@ class GoogleAdsApi:
         return found | {
             "campaign.start_date_time": lambda one: f"{one['started_on']} 00:00:00",
             "campaign.end_date_time": lambda one: (
-                f"{one.get('ended_on') or _NO_END} 23:59:59"
+                f"{one['ended_on']} 23:59:59" if one.get("ended_on") else None
             ),
         }
 

@@ -84,7 +84,11 @@ _CAMPAIGN_FIELDS: Final = frozenset(
         "account_id",
         "created_time",
         "updated_time",
+        "ads",
     }
+)
+_AD_FIELDS: Final = frozenset(
+    {"id", "name", "campaign_id", "effective_status", "creative"}
 )
 _ACCOUNT_FIELDS: Final = frozenset(
     {
@@ -97,7 +101,8 @@ _ACCOUNT_FIELDS: Final = frozenset(
         "timezone_offset_hours_utc",
     }
 )
-_FIELD: Final = re.compile(r"([a-z_0-9]+)(?:\{([^{}]*)\})?")
+_FIELD: Final = re.compile(r"(\w+)(?:\.\w+\([^()]*\))*(?:\{(.*)\})?", re.DOTALL)
+"""A field, its modifiers such as `.limit(1)`, and the fields asked inside it."""
 
 Json = dict[str, object]
 
@@ -172,8 +177,7 @@ class MetaAdsApi:
             campaign = self._campaigns(now).get(node)
             if campaign is not None and not edge:
                 # A deleted object can still be read by its own id.
-                names = _fields(parameters, _CAMPAIGN_FIELDS)
-                return self._render_campaign(campaign, names)
+                return self._render_campaign(campaign, parameters.get("fields", ""))
         message = (
             f"Unsupported {request.method.lower()} request. Object with ID '{node}' does "
             "not exist, cannot be loaded due to missing permissions, or does not support "
@@ -192,9 +196,9 @@ class MetaAdsApi:
         if edge == "insights":
             rows = self._insights(parameters, now, sync=True)
         elif edge == "campaigns":
-            names = _fields(parameters, _CAMPAIGN_FIELDS)
+            asked = parameters.get("fields", "")
             shown = _with_status(self._campaigns(now).values(), parameters)
-            rows = [self._render_campaign(one, names) for one in shown]
+            rows = [self._render_campaign(one, asked) for one in shown]
         elif edge == "ads":
             rows = self._ads(parameters, now)
         else:
@@ -222,8 +226,9 @@ class MetaAdsApi:
         states = (one.state_at(now) for one in self._platform.campaigns)
         return {str(state["campaign_id"]): state for state in states if state}
 
-    def _render_campaign(self, state: Fields, names: Sequence[str]) -> Json:
+    def _render_campaign(self, state: Fields, asked_text: str) -> Json:
         """Return a campaign's asked fields; blanks are missing."""
+        names = _fields({"fields": asked_text}, _CAMPAIGN_FIELDS)
         effective = str(state["status"])
         known: Json = {
             "id": str(state["campaign_id"]),
@@ -236,9 +241,17 @@ class MetaAdsApi:
             "created_time": self._midnight(state.get("started_on")),
             "updated_time": self._midnight(state.get("started_on")),
             "stop_time": self._midnight(state.get("ended_on")),
+            "ads": self._own_ads(state, _nested(asked_text).get("ads", "")),
         }
         asked = dict.fromkeys((*names, "id"))
         return {name: known[name] for name in asked if known[name] is not None}
+
+    def _own_ads(self, campaign: Fields, asked: str) -> Json | None:
+        """Return the ads edge inside a campaign; ads of a deleted one are gone with it."""
+        if campaign["status"] == "DELETED":
+            return None
+        cursors = {"before": _cursor(0), "after": _cursor(1)}
+        return {"data": [self._ad(campaign, asked)], "paging": {"cursors": cursors}}
 
     def _midnight(self, day: object) -> str | None:
         """Return a day as Graph writes its first instant in the account's zone."""
@@ -248,27 +261,29 @@ class MetaAdsApi:
         return start.strftime("%Y-%m-%dT%H:%M:%S%z")
 
     def _ads(self, parameters: Mapping[str, str], now: datetime) -> list[Json]:
-        """Return one ad per campaign: its creative carries the URL tags."""
-        known = frozenset({"id", "name", "campaign_id", "effective_status", "creative"})
-        names = _fields(parameters, known)
-        rows: list[Json] = []
-        for campaign in _with_status(self._campaigns(now).values(), parameters):
-            identity = f"{campaign['campaign_id']}01"
-            utm = campaign.get("utm_campaign")
-            creative: Json = {"id": f"{identity}9"}
-            if utm and "url_tags" in parameters.get("fields", ""):
-                creative["url_tags"] = (
-                    f"utm_source=facebook&utm_medium=paid_social&utm_campaign={utm}"
-                )
-            values: Json = {
-                "id": identity,
-                "name": campaign.get("campaign_name"),
-                "campaign_id": str(campaign["campaign_id"]),
-                "effective_status": campaign["status"],
-                "creative": creative,
-            }
-            rows.append({name: values[name] for name in dict.fromkeys((*names, "id"))})
-        return rows
+        """Return the ads of the account, one per campaign."""
+        asked = parameters.get("fields", "")
+        shown = _with_status(self._campaigns(now).values(), parameters)
+        return [self._ad(campaign, asked) for campaign in shown]
+
+    def _ad(self, campaign: Fields, asked: str) -> Json:
+        """Return the campaign's ad: its creative carries the URL tags."""
+        names = _fields({"fields": asked}, _AD_FIELDS)
+        identity = f"{campaign['campaign_id']}01"
+        creative: Json = {"id": f"{identity}9"}
+        utm = campaign.get("utm_campaign")
+        if utm and "url_tags" in _nested(_nested(asked).get("creative", "")):
+            creative["url_tags"] = (
+                f"utm_source=facebook&utm_medium=paid_social&utm_campaign={utm}"
+            )
+        known: Json = {
+            "id": identity,
+            "name": campaign.get("campaign_name"),
+            "campaign_id": str(campaign["campaign_id"]),
+            "effective_status": campaign["status"],
+            "creative": creative,
+        }
+        return {name: known[name] for name in dict.fromkeys((*names, "id"))}
 
     def _start_report(self, parameters: Mapping[str, str], now: datetime) -> Json:
         """Register an async report; it is done at once."""
@@ -420,13 +435,26 @@ def _as_text(value: object) -> str:
 
 def _fields(parameters: Mapping[str, str], known: frozenset[str]) -> tuple[str, ...]:
     """Return the asked field names, or refuse an unknown one."""
-    text = parameters.get("fields", "")
-    names = tuple(match[1] for match in _FIELD.finditer(text))
+    names = tuple(_nested(parameters.get("fields", "")))
     for name in names:
         if name not in known:
             message = f"(#100) Tried accessing nonexisting field ({name})"
             raise GraphError(100, message)
     return names
+
+
+def _nested(text: str) -> dict[str, str]:
+    """Return field names and, of each, the fields asked inside: `ads.limit(1){id}`."""
+    found: dict[str, str] = {}
+    depth, start = 0, 0
+    for index, sign in enumerate(f"{text},"):
+        depth += {"{": 1, "(": 1, "}": -1, ")": -1}.get(sign, 0)
+        if sign == "," and depth == 0:
+            match = _FIELD.fullmatch(text[start:index].strip())
+            if match:
+                found[match[1]] = match[2] or ""
+            start = index + 1
+    return found
 
 
 def _with_status(

@@ -34,8 +34,14 @@ EVENT_DAYS: Final = timedelta(days=30)
 
 Renderer = Callable[[Fields, Books], Json]
 
+
+def _render_whole_customer(state: Fields, books: Books) -> Json:
+    """Return a customer as events carry it: whole, the last time when it is deleted."""
+    return render_customer({**state, "is_deleted": False}, books)
+
+
 _RENDERERS: Final[Mapping[str, tuple[str, Renderer]]] = {
-    "customers": ("customer", render_customer),
+    "customers": ("customer", _render_whole_customer),
     "products": ("product", render_product),
     "prices": ("price", render_price),
     "invoices": ("invoice", render_invoice),
