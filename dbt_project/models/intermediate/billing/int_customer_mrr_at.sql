@@ -42,11 +42,13 @@ mrr_by_product as (
     select
         priced_items.customer_id,
         priced_items.product_id,
-        priced_items.currency as original_currency,
+        priced_items.currency,
         priced_items.source_name,
         priced_items.legal_entity,
         dates_asked.date_day,
-        sum(priced_items.mrr_amount) as mrr_original_amount,
+        sum(priced_items.mrr_amount) as mrr_amount,
+        sum(priced_items.list_mrr_amount) as list_mrr_amount,
+        sum(priced_items.quantity) as quantity,
         count(distinct priced_items.subscription_id) as subscription_count,
         min(priced_items.history_basis) as history_basis
 

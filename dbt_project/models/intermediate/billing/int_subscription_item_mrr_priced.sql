@@ -234,6 +234,13 @@ priced as (
                 '1000000000000::hugeint * interval_denominator'
             )
         ) }} as mrr_amount,
+        {{ to_major_units(
+            round_ratio(
+                'gross_units * minor_units_per_unit * interval_numerator',
+                '10000::hugeint * interval_denominator'
+            )
+        ) }} as list_mrr_amount,
+        quantity,
         unit_price_amount is null or quantity is null as is_price_unknown,
         history_basis,
         source_name,

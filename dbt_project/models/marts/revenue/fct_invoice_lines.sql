@@ -15,7 +15,7 @@ users_versioned as (
 
 rates as (
 
-    select * from {{ ref('fct_fx_rates') }}
+    select * from {{ ref('fct_fx_rates_daily') }}
     where
         rate_purpose = 'flow'
         and to_currency = '{{ var("reporting_currency") }}'
