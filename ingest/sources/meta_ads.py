@@ -62,7 +62,11 @@ _TOO_MUCH: Final = "reduce the amount of data"
 _STATUSES: Final = (
     "ACTIVE", "PAUSED", "DELETED", "ARCHIVED", "IN_PROCESS", "WITH_ISSUES",
 )
-"""Every status a campaign can have; without the filter Meta leaves deleted ones out."""
+_EVERY_STATUS: Final = dump_json(
+    [{"field": "campaign.effective_status", "operator": "IN", "value": list(_STATUSES)}]
+)
+"""Every status a campaign can have. Without the filter Meta leaves archived and deleted ones
+out of lists and of campaign-level insights, while the account's totals keep their spend."""
 _CAMPAIGN_FIELDS: Final = (
     "id", "name", "effective_status", "objective", "start_time", "stop_time",
     "ads.limit(1){creative{url_tags}}",
@@ -198,7 +202,7 @@ class _Graph:
         """Yield every campaign, archived and deleted ones included."""
         params = {
             "fields": ",".join(_CAMPAIGN_FIELDS),
-            "effective_status": dump_json(list(_STATUSES)),
+            "filtering": _EVERY_STATUS,
         }
         path = f"/{self._version}/act_{account.account_id}/campaigns"
         for row, origin in self._pages(path, params):
@@ -237,6 +241,8 @@ class _Graph:
             ),
             "fields": ",".join(fields),
         }
+        if by_campaign:
+            params["filtering"] = _EVERY_STATUS
         path = f"/{self._version}/act_{account.account_id}/insights"
         return self._pages(path, params)
 

@@ -126,6 +126,8 @@ def test_day_is_typed_from_text_and_zero_counts_left_out_are_zero() -> None:
     assert json.loads(records[0].payload) == rich
     params = graph.requests[1].url.params
     assert (params["level"], params["time_increment"]) == ("campaign", "1")
+    # Campaign level leaves deleted campaigns out unless told not to; the account keeps them.
+    assert "DELETED" in params["filtering"]
     assert extract.new_cursor == "2026-10-31"
     (covered,) = extract.coverage
     assert (covered.source_account, covered.start_date, covered.end_date) == (
@@ -140,6 +142,7 @@ def test_only_the_cursor_is_followed_never_the_link() -> None:
     assert {r.url.host for r in graph.requests} == {"graph.test"}
     assert all("token" not in str(r.url) for r in graph.requests)
     assert graph.requests[-1].url.params["level"] == "account"
+    assert "filtering" not in graph.requests[-1].url.params
 
 
 def test_repeated_cursor_is_refused() -> None:
@@ -220,8 +223,9 @@ def test_campaign_dates_are_those_of_the_account() -> None:
     late = campaign(stop_time="2025-01-03T02:00:00+0000")
     _, records = fetch(Graph({CAMPAIGNS: page(late)}), "campaigns")
     assert records[0].values["ended_on"] == date(2025, 1, 2)
-    asked = json.loads(graph.requests[-1].url.params["effective_status"])
-    assert {"ARCHIVED", "DELETED"} <= set(asked)
+    (asked,) = json.loads(graph.requests[-1].url.params["filtering"])
+    assert (asked["field"], asked["operator"]) == ("campaign.effective_status", "IN")
+    assert {"ACTIVE", "PAUSED", "ARCHIVED", "DELETED"} <= set(asked["value"])
     assert extract.is_full_list
 
 
