@@ -10,10 +10,10 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 from dataclasses import dataclass, field, replace
-from decimal import Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Final
 
-from ingest.entities import Truth, Type
+from ingest.entities import MONEY_SCALE, Truth, Type
 from ingest.errors import ContractViolation
 from ingest.periods import period_column
 from ingest.sources.protocol import Unreadable
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ingest.entities import EntityContract
 
 _EXACT: Final = Context(prec=100)
+_HALF_AWAY: Final = Context(prec=100, rounding=ROUND_HALF_UP)
+_MONEY_STEP: Final = Decimal(1).scaleb(-MONEY_SCALE)
 _DAY: Final = dt.timedelta(days=1)
 
 
@@ -121,6 +123,22 @@ def _sum(values: Iterable[object]) -> Decimal | None:
         if isinstance(value, Decimal):
             total = value if total is None else _EXACT.add(total, value)
     return total
+
+
+def round_micros(row: Row, dataset: Dataset) -> Row:
+    """Return the row with money given in micros at the places money is kept with.
+
+    A platform's millionths end here, once per row and half away from zero, after rows finer
+    than the entity were added up. Money in any other unit is never rounded.
+    """
+    names = [name for name, unit in dataset.units.items() if unit == "micros"]
+    rounded = {
+        name: value.quantize(_MONEY_STEP, context=_HALF_AWAY)
+        for name in names
+        if dataset.contract.column(name).type is Type.MONEY
+        and isinstance(value := row.values.get(name), Decimal)
+    }
+    return replace(row, values={**row.values, **rounded}) if rounded else row
 
 
 def resolve_duplicates(rows: Sequence[Row], dataset: Dataset, *, what: str) -> Merged:

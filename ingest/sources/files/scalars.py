@@ -67,7 +67,7 @@ def _number_pattern(number_format: str) -> re.Pattern[str]:
     whole = r"[0-9]+"
     if group:
         whole = rf"(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+)"
-    digits = rf"(?P<whole>{whole})(?:{point}(?P<part>[0-9]+))?"
+    digits = rf"(?=[0-9]|{point}[0-9])(?P<whole>{whole})?(?:{point}(?P<part>[0-9]*))?"
     before = rf"(?:(?P<before>{_MARK}){_SPACE_CLASS}?)?"
     after = rf"(?:{_SPACE_CLASS}?(?P<after>{_MARK}))?"
     minus = rf"(?P<minus>{_SIGNS})?"
@@ -98,7 +98,7 @@ def read_number(text: str, number_format: str) -> tuple[Decimal, frozenset[str] 
     if found["before"] and found["after"]:
         message = "has two currency marks"
         raise Misread(message)
-    whole = re.sub(r"[^0-9]", "", found["whole"])
+    whole = re.sub(r"[^0-9]", "", found["whole"] or "0")
     is_negative = any(sign is not None for sign in signs)
     part = f".{found['part']}" if found["part"] else ""
     number = Decimal(f"{'-' if is_negative else ''}{whole}{part}")

@@ -45,6 +45,7 @@ from ingest.sources.files.merge import (
     covered_periods,
     join_periods,
     resolve_duplicates,
+    round_micros,
     supersede_periods,
 )
 from ingest.sources.protocol import (
@@ -282,6 +283,7 @@ class _Reading:
             for members in by_file.values():
                 steps.append(aggregate_rows(members, dataset.aggregate, what=self.what))
                 rows.extend(steps[-1].rows)
+        rows = [round_micros(row, dataset) for row in rows]
         periods: list[Period] = []
         if dataset.mode == "replace_period":
             step, periods = supersede_periods(rows, dataset.contract, self.zone)
