@@ -12,7 +12,12 @@ import pytest
 
 from ingest import ledger
 from ingest.errors import StorageError
-from ingest.manifest import AccountCoverage, BatchManifest, ControlTotal, encode_manifest
+from ingest.manifest import (
+    AccountCoverage,
+    BatchManifest,
+    ControlTotal,
+    encode_manifest,
+)
 from ingest.paths import StreamPath, ledger_file
 
 STREAM = StreamPath("meta_ads", "campaigns", "meta_main")
