@@ -16,8 +16,7 @@ select
     role,
     region,
     fte,
-    is_active and valid_to >= {{ as_of_date() }} as is_active,
-    external_ids
+    is_active and valid_to >= {{ as_of_date() }} as is_active
 
 from users
 union all
@@ -30,5 +29,4 @@ select
     null as role,
     null as region,
     null as fte,
-    null as is_active,
-    null as external_ids
+    null as is_active

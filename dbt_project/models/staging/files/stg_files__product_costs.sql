@@ -2,7 +2,7 @@ with
 
 standing as (
 
-    {{ file_rows('product_costs', ['product_id', 'valid_from']) }}
+    {{ file_rows('product_costs', ['product_id', 'valid_from'], day='valid_from') }}
 
 )
 
