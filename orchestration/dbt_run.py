@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -16,24 +17,32 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ingest.errors import IngestError
+import duckdb
+
+from ingest.errors import EXIT_BUSY, IngestError
+from ingest.storage import write_file
 from orchestration.settings import child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ingest.config import WarehouseConfig
+    from orchestration.night_run import NightRun
     from orchestration.settings import Settings
-
-_NIGHTLY_VARS: Final = frozenset({"as_of_date", "load_date", "build_id"})
-"""Variables that change every night without changing the graph."""
 
 _FAILED: Final = frozenset({"error", "fail", "runtime error", "partial success"})
 _LAST_LINES: Final = 15
+_POLL_SECONDS: Final = 2.0
 
 
 class DbtError(IngestError):
     """dbt failed; the text names models and tests, or quotes its last lines."""
+
+
+class ForeignHolderError(IngestError):
+    """A program outside the pipeline has the build file open."""
+
+    exit_code = EXIT_BUSY
 
 
 @dataclass(frozen=True)
@@ -46,14 +55,23 @@ class DbtOutcome:
 
 
 def dbt_vars(
-    config: WarehouseConfig, *, raw: Path, as_of: date, build_id: str
+    config: WarehouseConfig, *, raw: Path, night: tuple[date, str] | None = None
 ) -> dict[str, Any]:
-    """Return the variables every model may read; nothing else tells them the time."""
+    """Return the variables every model may read; nothing else tells them the time.
+
+    `night` is as-of day and build id; None for the graph alone, which they do not shape.
+    """
     company = config.company
+    nightly: dict[str, Any] = {}
+    if night is not None:
+        as_of, build_id = night
+        nightly = {
+            "as_of_date": as_of.isoformat(),
+            "load_date": (as_of + timedelta(days=1)).isoformat(),
+            "build_id": build_id,
+        }
     return {
-        "as_of_date": as_of.isoformat(),
-        "load_date": (as_of + timedelta(days=1)).isoformat(),
-        "build_id": build_id,
+        **nightly,
         "raw_root": str(raw),
         "reporting_timezone": company.timezone,
         "reporting_currency": company.reporting_currency,
@@ -123,6 +141,88 @@ def prepare_manifest(settings: Settings, variables: Mapping[str, Any]) -> Path:
     return manifest
 
 
+def manifest_file(settings: Settings) -> Path:
+    """Return where the prepared manifest lies."""
+    return settings.home.dbt / "manifest" / "manifest.json"
+
+
+def prepare_build(settings: Settings, as_of: date, *, full_refresh: bool) -> bool:
+    """Note which day the build file is about to hold; return whether to rebuild it whole.
+
+    Incremental models only go forward, and only with the code that made their rows: an older
+    day, other models or other policies than last time rebuild everything from raw.
+    """
+    state = settings.home.root / "state" / "build.json"
+    project = (settings.home.dbt / "manifest" / "stamp").read_text("utf-8")
+    try:
+        last = json.loads(state.read_text("utf-8"))
+        same_code = last["project"] == project
+        goes_forward = last["as_of"] <= as_of.isoformat()
+    except (OSError, ValueError, KeyError):
+        same_code = goes_forward = False
+    content = {"as_of": as_of.isoformat(), "project": project}
+    write_file(state, json.dumps(content).encode())
+    return full_refresh or not (same_code and goes_forward)
+
+
+def build_arguments(
+    run: NightRun, *, full_refresh: bool, selected: list[str]
+) -> list[str]:
+    """Return the command line of the night's `dbt build`."""
+    variables = dbt_vars(
+        run.settings.config,
+        raw=run.settings.home.raw,
+        night=(run.as_of, run.build_id),
+    )
+    return [
+        dbt_executable(),
+        "build",
+        "--vars",
+        json.dumps(variables),
+        *(["--full-refresh"] if full_refresh else []),
+        *(["--select", *selected] if selected else []),
+    ]
+
+
+def failure(outcome: DbtOutcome, log: Path) -> DbtError:
+    """Return the error of a failed build: what failed, or dbt's last lines."""
+    if outcome.failures:
+        return DbtError("; ".join(outcome.failures))
+    last = log.read_text("utf-8", errors="replace").strip().splitlines()[-_LAST_LINES:]
+    return DbtError("dbt did not build:\n" + "\n".join(last))
+
+
+def wait_for_build_file(
+    path: Path, *, sleep: Callable[[float], None], patience_seconds: float = 600
+) -> None:
+    """Wait until nobody else has the build file open.
+
+    Raises:
+        ForeignHolderError: somebody still has after the patience is over (exit 75).
+    """
+    if not path.exists():
+        return
+    waited = 0.0
+    while True:
+        try:
+            duckdb.connect(str(path)).close()
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise
+            if waited >= patience_seconds:
+                holder = re.search(r"PID \d+", str(error))
+                who = holder.group() if holder else "another program"
+                message = (
+                    f"{path.name} is held by {who} for {waited:.0f} s; close it there and "
+                    "run again. What is published is not affected."
+                )
+                raise ForeignHolderError(message) from None
+            sleep(_POLL_SECONDS)
+            waited += _POLL_SECONDS
+        else:
+            return
+
+
 def read_outcome(target: Path, manifest: Mapping[str, Any]) -> DbtOutcome:
     """Return what the last invocation did, failures named by model or test."""
     try:
@@ -151,8 +251,7 @@ def _describe(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
 def _fingerprint(project: Path, variables: Mapping[str, Any]) -> str:
     """Return a hash over the project's files and the variables that shape the graph."""
     digest = hashlib.sha256()
-    stable = {k: v for k, v in variables.items() if k not in _NIGHTLY_VARS}
-    digest.update(json.dumps(stable, sort_keys=True).encode())
+    digest.update(json.dumps(dict(variables), sort_keys=True).encode())
     for path in sorted(project.rglob("*")):
         if (
             path.suffix in {".sql", ".yml", ".csv", ".md"}

@@ -78,6 +78,20 @@ def read_holder(root: Path) -> Holder | None:
         return None
 
 
+def find_worker(root: Path) -> Holder | None:
+    """Return who works in this warehouse now, without touching the lock itself."""
+    holder = read_holder(root)
+    if holder is None:
+        return None
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        pass
+    return holder
+
+
 @contextmanager
 def hold_run_lock(root: Path, *, step: str, now: datetime) -> Iterator[RunLock]:
     """Hold the warehouse for the length of the block.

@@ -78,7 +78,8 @@ class NightReport:
     dbt_tests: int = 0
     dbt_failures: list[str] = field(default_factory=list)
     tables: list[TableReport] = field(default_factory=list)
-    control_totals: int = 0
+    gates: list[dict[str, Any]] = field(default_factory=list)
+    control_rows: list[dict[str, Any]] = field(default_factory=list)
     control_breaks: list[str] = field(default_factory=list)
     red_themes: list[str] = field(default_factory=list)
     published: str = ""

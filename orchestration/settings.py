@@ -116,6 +116,8 @@ class Settings:
     home: Home
     config: WarehouseConfig
     alerts: AlertSettings = AlertSettings()
+    sandbox_url: str = ""
+    """Where the sandbox company is served; '' = a night has to serve it itself."""
 
     @property
     def dbt_project_dir(self) -> Path:
@@ -144,15 +146,27 @@ def load_settings(
         ConfigError: the configuration is wrong or a given file is not there.
     """
     env = os.environ if environ is None else environ  # noqa: TID251 - read here only
-    home = Home(Path(root or env.get(ENV_ROOT) or DEFAULT_ROOT).resolve())
+    home = Home(find_root(root, environ=env))
+    served_at = sandbox_url or env.get(ENV_SANDBOX_URL) or ""
     config = load_config(
         find_config(config_path, env),
         environ=env,
-        sandbox_url=sandbox_url or env.get(ENV_SANDBOX_URL),
+        sandbox_url=served_at or None,
         sandbox_root=home.sandbox,
         require_secrets=require_secrets,
     )
-    return Settings(home=home, config=config, alerts=read_alert_settings(env))
+    return Settings(
+        home=home,
+        config=config,
+        alerts=read_alert_settings(env),
+        sandbox_url=served_at,
+    )
+
+
+def find_root(given: Path | None, *, environ: Mapping[str, str] | None = None) -> Path:
+    """Return the warehouse root: given, named by the environment, or the default."""
+    env = os.environ if environ is None else environ  # noqa: TID251 - read here only
+    return Path(given or env.get(ENV_ROOT) or DEFAULT_ROOT).resolve()
 
 
 def find_config(given: Path | None, env: Mapping[str, str]) -> Path:

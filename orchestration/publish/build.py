@@ -68,6 +68,7 @@ class PublishRequest:
     build_id: str
     as_of: date
     code_version: str
+    company_name: str
     now: datetime
     red_themes: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
@@ -136,7 +137,8 @@ def _write_build(
         (folder / "quality.json").write_text(content + "\n", encoding="utf-8")
     manifest = Manifest(
         build_id=request.build_id,
-        as_of=request.as_of.isoformat(),
+        company_name=request.company_name,
+        as_of_date=request.as_of.isoformat(),
         published_at=request.now.astimezone(UTC).isoformat(),
         code_version=request.code_version,
         content_hash=hash_build({n: e.content_hash for n, e in entries.items()}),
@@ -177,7 +179,7 @@ def _theme_states(
             )
         elif theme in before and before[theme].state != ABSENT:
             last = before[theme]
-            states[theme] = ThemeState(HELD, last.as_of, last.build_id)
+            states[theme] = ThemeState(HELD, last.as_of_date, last.build_id)
         else:
             states[theme] = ThemeState(ABSENT, None, None)
     return states

@@ -29,7 +29,7 @@ class ThemeState:
     """What a theme's tables show: `fresh`, `held` (as of an earlier day) or `absent`."""
 
     state: str
-    as_of: str | None
+    as_of_date: str | None
     build_id: str | None
 
 
@@ -57,7 +57,8 @@ class Manifest:
     """Everything a reader needs to trust a build without opening the tables."""
 
     build_id: str
-    as_of: str
+    company_name: str
+    as_of_date: str
     published_at: str
     code_version: str
     content_hash: str
@@ -83,7 +84,8 @@ def read_manifest(build_dir: Path) -> Manifest:
     raw: dict[str, Any] = json.loads((build_dir / MANIFEST).read_text("utf-8"))
     return Manifest(
         build_id=raw["build_id"],
-        as_of=raw["as_of"],
+        company_name=raw["company_name"],
+        as_of_date=raw["as_of_date"],
         published_at=raw["published_at"],
         code_version=raw["code_version"],
         content_hash=raw["content_hash"],

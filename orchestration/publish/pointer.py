@@ -102,7 +102,7 @@ def recover(published: Path) -> str | None:
             switch_current(published, path.name)
             return (
                 f"Build {name} is damaged ({damage}); "
-                f"{path.name} as of {manifest.as_of} is served again."
+                f"{path.name} as of {manifest.as_of_date} is served again."
             )
     link.unlink()
     (published / CURRENT_JSON).unlink(missing_ok=True)
@@ -133,7 +133,7 @@ def _write_current_json(published: Path, build_id: str) -> None:
     content = json.dumps(
         {
             "build_id": build_id,
-            "as_of": manifest.as_of,
+            "as_of_date": manifest.as_of_date,
             "published_at": manifest.published_at,
             "content_hash": manifest.content_hash,
         },

@@ -33,6 +33,9 @@ class PublishedTable:
     audiences: tuple[str, ...]
     description: str = ""
     column_docs: Mapping[str, str] = field(default_factory=dict)
+    key: tuple[str, ...] = ()
+    may_be_empty: bool = False
+    unique_id: str = ""
 
     @property
     def is_restricted(self) -> bool:
@@ -50,11 +53,26 @@ class PublishedTable:
 def read_published_tables(manifest_path: Path) -> tuple[PublishedTable, ...]:
     """Return every node of dbt's `manifest.json` that declares a theme, by name."""
     manifest = json.loads(manifest_path.read_text("utf-8"))
-    found = (_read_node(node) for node in manifest["nodes"].values())
+    keys = _read_keys(manifest["nodes"].values())
+    found = (_read_node(node, keys) for node in manifest["nodes"].values())
     return tuple(sorted((t for t in found if t), key=lambda table: table.name))
 
 
-def _read_node(node: Mapping[str, Any]) -> PublishedTable | None:
+def _read_keys(nodes: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Return the tested key of every model: the columns of its `unique_key` test."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for node in nodes:
+        test = node.get("test_metadata") or {}
+        if test.get("name") == "unique_key" and node.get("attached_node"):
+            keys[node["attached_node"]] = tuple(test["kwargs"]["columns"])
+        elif test.get("name") == "unique" and node.get("attached_node"):
+            keys.setdefault(node["attached_node"], (test["kwargs"]["column_name"],))
+    return keys
+
+
+def _read_node(
+    node: Mapping[str, Any], keys: Mapping[str, tuple[str, ...]]
+) -> PublishedTable | None:
     meta = {**node.get("meta", {}), **node.get("config", {}).get("meta", {})}
     if node["resource_type"] not in {"model", "seed"} or "theme" not in meta:
         return None
@@ -69,6 +87,9 @@ def _read_node(node: Mapping[str, Any]) -> PublishedTable | None:
             name: column.get("description", "")
             for name, column in node.get("columns", {}).items()
         },
+        key=keys.get(node["unique_id"], ()),
+        may_be_empty=bool(meta.get("may_be_empty")),
+        unique_id=node["unique_id"],
     )
 
 

@@ -83,6 +83,7 @@ def publish(
             build_id=build_id_for(as_of, now, seed="s"),
             as_of=as_of,
             code_version="c",
+            company_name="Acme",
             now=now,
             red_themes=red,
             keep=keep,
@@ -217,8 +218,8 @@ def test_red_theme_is_carried_unchanged_with_its_own_as_of(tmp_path: Path) -> No
     write_warehouse(tmp_path, deal="99.00", sales=2)
     second = publish(tmp_path, night=1, red=frozenset({"sales"}))
     assert second.themes["sales"].state == "held"
-    assert second.themes["sales"].as_of == "2026-10-31"
-    assert second.themes["core"].as_of == "2026-11-01"
+    assert second.themes["sales"].as_of_date == "2026-10-31"
+    assert second.themes["core"].as_of_date == "2026-11-01"
     assert second.tables["fct_deals"] == first.tables["fct_deals"]
     values = "select kpi_key, value from rpt_kpi_values order by 1"
     assert query(tmp_path, "bi", values) == [
@@ -227,7 +228,7 @@ def test_red_theme_is_carried_unchanged_with_its_own_as_of(tmp_path: Path) -> No
         ("other", 2),
     ]
     third = publish(tmp_path, night=2, red=frozenset({"sales"}))
-    assert third.themes["sales"].as_of == "2026-10-31"
+    assert third.themes["sales"].as_of_date == "2026-10-31"
     assert third.themes["sales"].build_id == first.build_id
     deal = "select won_amount::varchar from fct_deals where deal_id = 1"
     assert query(tmp_path, "finance", deal) == [("10.0000",)]
@@ -336,6 +337,7 @@ def test_published_tables_are_read_from_the_dbt_manifest(tmp_path: Path) -> None
     path = tmp_path / "manifest.json"
     nodes = {
         "model.p.dim_dates": {
+            "unique_id": "model.p.dim_dates",
             "resource_type": "model",
             "name": "dim_dates",
             "alias": "dim_dates",
@@ -345,14 +347,21 @@ def test_published_tables_are_read_from_the_dbt_manifest(tmp_path: Path) -> None
             "config": {"meta": {"theme": "core", "audience": ["all"]}},
         },
         "model.p.int_x": {
+            "unique_id": "model.p.int_x",
             "resource_type": "model",
             "name": "int_x",
             "schema": "main",
             "config": {"meta": {}},
         },
         "test.p.t": {
+            "unique_id": "test.p.t",
             "resource_type": "test",
             "name": "t",
+            "attached_node": "model.p.dim_dates",
+            "test_metadata": {
+                "name": "unique_key",
+                "kwargs": {"columns": ["date_day"]},
+            },
             "schema": "main",
             "config": {"meta": {"theme": "core"}},
         },
@@ -366,6 +375,8 @@ def test_published_tables_are_read_from_the_dbt_manifest(tmp_path: Path) -> None
             ("all",),
             "One row per day.",
             {"date_day": "the day"},
+            key=("date_day",),
+            unique_id="model.p.dim_dates",
         ),
     )
 

@@ -1,0 +1,40 @@
+"""The `warehouse` command.
+
+Belongs here: the application, its groups of verbs, exit codes and the last line. Stays out:
+all work. Heavy packages are imported by the verb that needs them, so `warehouse kpi` answers
+without loading an orchestrator.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ingest.errors import IngestError
+from orchestration.cli import look, nights, setup
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="KPI warehouse: from CRM, ads and billing to published KPI marts.",
+    epilog="First time: `warehouse nightly`, then `warehouse kpi mrr`.",
+)
+for module in (nights, look, setup):
+    module.register(app)
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command and leave with its exit code; errors end in one line."""
+    try:
+        app()
+    except IngestError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "Stopped. What is published is unchanged; run `warehouse nightly` to go on.\n"
+        )
+        sys.exit(_INTERRUPTED)

@@ -1,0 +1,198 @@
+"""`warehouse status` and `warehouse kpi`: looking at what is published.
+
+Belongs here: reading published builds and night reports for people at a terminal. Stays out:
+unaudited tables; nothing here opens the build file.
+"""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+import duckdb
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ingest.config_yaml import nearest
+from ingest.errors import ConfigError
+from orchestration.cli.options import Json, Root, print_json
+from orchestration.lock import find_worker
+from orchestration.night import NightReport, list_nights, read_report
+from orchestration.outcome import last_line
+from orchestration.publish import current_build, list_builds, read_manifest
+from orchestration.settings import Home, find_root
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestration.publish import Manifest
+
+GRAINS = ("day", "week", "month", "quarter", "year")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command."""
+    app.command(epilog="Example: warehouse status")(status)
+    app.command(
+        epilog="Examples: warehouse kpi mrr · warehouse kpi win_rate --by rep --last 3"
+    )(kpi)
+
+
+def status(root: Root = None, *, as_json: Json = False) -> None:
+    """Say what is published, as of when, and how the last nights went."""
+    home = Home(find_root(root))
+    build = current_build(home.published)
+    manifest = read_manifest(build) if build else None
+    nights = [_read_night(home, day) for day in list_nights(home.nights)[-7:]]
+    holder = find_worker(home.root)
+    if as_json:
+        print_json(
+            {
+                "current": manifest.build_id if manifest else None,
+                "as_of_date": manifest.as_of_date if manifest else None,
+                "themes": {n: vars(s) for n, s in manifest.themes.items()}
+                if manifest
+                else {},
+                "builds": [path.name for path, _ in list_builds(home.published)],
+                "running": vars(holder) if holder else None,
+                "nights": [
+                    {"as_of": n.as_of, "state": n.state, "last_line": last_line(n)}
+                    for n in nights
+                ],
+            }
+        )
+        return
+    console = Console()
+    _show_build(console, home, manifest)
+    if holder:
+        console.print(f"Running: {holder.step}, process {holder.pid}")
+    for night in reversed(nights):
+        console.print(f"  {last_line(night)}", highlight=False)
+
+
+def _read_night(home: Home, day: str) -> NightReport:
+    from datetime import date  # noqa: PLC0415 - one use
+
+    report = read_report(home.nights, date.fromisoformat(day))
+    return report or NightReport(day, "", "", state="unreadable")
+
+
+def _show_build(console: Console, home: Home, manifest: Manifest | None) -> None:
+    if manifest is None:
+        console.print(f"Nothing is published in {home.root}; run `warehouse nightly`.")
+        return
+    console.print(
+        f"{manifest.company_name}: published as of [bold]{manifest.as_of_date}[/bold], "
+        f"build {manifest.build_id}, {len(manifest.tables)} tables",
+        highlight=False,
+    )
+    for name, state in manifest.themes.items():
+        since = "" if state.state == "fresh" else f" as of {state.as_of_date}"
+        console.print(f"  {name}: {state.state}{since}", highlight=False)
+    for note in manifest.notes:
+        console.print(f"  note: {note}", highlight=False)
+
+
+def kpi(
+    key: Annotated[
+        str, typer.Argument(help="Key of the KPI, such as mrr or win_rate.")
+    ],
+    by: Annotated[str, typer.Option("--by", help="Breakdown, such as rep.")] = "total",
+    grain: Annotated[str, typer.Option("--grain", help=", ".join(GRAINS))] = "month",
+    last: Annotated[int, typer.Option("--last", help="How many periods.", min=1)] = 12,
+    root: Root = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show a published KPI, newest period last."""
+    home = Home(find_root(root))
+    build = current_build(home.published)
+    if build is None:
+        message = f"Nothing is published in {home.root}; run `warehouse nightly` first."
+        raise ConfigError(message)
+    rows = read_kpi(build, key=key, by=by, grain=grain, last=last)
+    if as_json:
+        print_json(rows)
+        return
+    _show_kpi(Console(), read_manifest(build), key, rows)
+
+
+def read_kpi(
+    build: Path, *, key: str, by: str, grain: str, last: int
+) -> list[dict[str, Any]]:
+    """Return the published rows of a KPI, oldest period first.
+
+    Raises:
+        ConfigError: no such KPI, breakdown or grain; the nearest valid word is named.
+    """
+    with duckdb.connect(str(build / "bi.duckdb"), read_only=True) as con:
+        for word, column in ((key, "kpi_key"), (by, "breakdown"), (grain, "grain")):
+            _check_word(con, word, column, key)
+        cursor = con.execute(
+            "select period_start_date, period_end_date, member_id, member_name, currency,"
+            " value, numerator, denominator, unit, is_partial, flag"
+            " from rpt_kpi_values"
+            " where kpi_key = ? and breakdown = ? and grain = ? and basis = 'current'"
+            " and variant = 'standard'"
+            " qualify dense_rank() over (order by period_start_date desc) <= ?"
+            " order by period_start_date, currency, member_name",
+            [key, by, grain, last],
+        )
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _check_word(
+    con: duckdb.DuckDBPyConnection, word: str, column: str, key: str
+) -> None:
+    condition = "" if column == "kpi_key" else " where kpi_key = ?"
+    rows = con.execute(
+        f"select distinct {column} from rpt_kpi_values{condition} order by 1",  # noqa: S608 - our column names
+        [] if column == "kpi_key" else [key],
+    ).fetchall()
+    known = [row[0] for row in rows]
+    if word not in known:
+        what = "KPI" if column == "kpi_key" else f"{column} of {key}"
+        hint = nearest(word, known) or f"; known: {', '.join(known)}"
+        message = f"no {what} {word!r}{hint}"
+        raise ConfigError(message)
+
+
+def _show_kpi(
+    console: Console, manifest: Manifest, key: str, rows: list[dict[str, Any]]
+) -> None:
+    members = {row["member_id"] for row in rows} != {"(total)"}
+    table = Table(
+        title=f"{key} · {manifest.company_name} · as of {manifest.as_of_date}"
+    )
+    table.add_column("period")
+    if members:
+        table.add_column("member")
+    for name in ("currency", "value", "numerator", "denominator"):
+        table.add_column(name, justify="left" if name == "currency" else "right")
+    table.add_column("note")
+    for row in rows:
+        cells = [str(row["period_start_date"])]
+        if members:
+            cells.append(str(row["member_name"] or row["member_id"]))
+        cells.append(row["currency"] or "")
+        cells += [_number(row[name]) for name in ("value", "numerator", "denominator")]
+        cells.append(_note(row))
+        table.add_row(*cells)
+    console.print(table)
+    sys.stdout.flush()
+
+
+def _number(value: Decimal | int | None) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _note(row: dict[str, Any]) -> str:
+    flags = row["flag"] or []
+    listed = [flags] if isinstance(flags, str) else list(flags)
+    return ", ".join([*(["so far"] if row["is_partial"] else []), *listed])

@@ -1,0 +1,159 @@
+"""`warehouse doctor`, `ui` and `sandbox`: setting up and looking in.
+
+Belongs here: the verbs. Stays out: checking configurations (`ingest.config`), serving.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest.errors import RetryableError
+from ingest.sources import streams_of
+from orchestration.cli.options import Config, Json, Root, now, print_json, say
+from orchestration.settings import (
+    ENV_CONFIG,
+    ENV_ROOT,
+    ENV_SANDBOX_URL,
+    Settings,
+    child_environment,
+    load_settings,
+    ui_environment,
+)
+
+sandbox_app = typer.Typer(
+    no_args_is_help=True, help="The simulated company behind the default configuration."
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command."""
+    app.command(epilog="Example: warehouse doctor --config warehouse.yml")(doctor)
+    app.command(epilog="Example: warehouse ui --port 3000")(ui)
+    app.add_typer(sandbox_app, name="sandbox")
+
+
+def doctor(config: Config = None, root: Root = None, *, as_json: Json = False) -> None:
+    """Check the configuration without running it."""
+    settings = load_settings(root=root, config_path=config)
+    company, sources = settings.config.company, settings.config.sources
+    listed = {source.name: [s.entity for s in streams_of(source)] for source in sources}
+    if as_json:
+        print_json(
+            {
+                "config": settings.config.path,
+                "company": company.name,
+                "timezone": company.timezone,
+                "sources": listed,
+                "entities": settings.config.configured_entities(),
+            }
+        )
+        return
+    out = [
+        f"{settings.config.path}: valid",
+        (
+            f"  {company.name}, {company.reporting_currency}, {company.timezone}; "
+            f"presented in {', '.join(company.presentation_currencies)}"
+        ),
+    ]
+    for source in sources:
+        mark = " (optional)" if source.optional else ""
+        entities = ", ".join(listed[source.name])
+        out.append(f"  {source.name} · {source.kind}{mark}: {entities}")
+    out.append(f"  entities fed: {', '.join(settings.config.configured_entities())}")
+    out.append("Next: warehouse nightly")
+    sys.stdout.write("\n".join(out) + "\n")
+
+
+def ui(
+    config: Config = None,
+    root: Root = None,
+    port: Annotated[int, typer.Option("--port", help="Loopback port.")] = 3000,
+) -> None:
+    """Open Dagster on loopback: asset graph, lineage and history of every night."""
+    from orchestration.instance import prepare_instance  # noqa: PLC0415 - loads Dagster
+    from orchestration.sandbox import serve_sandbox  # noqa: PLC0415 - only here
+
+    settings = load_settings(root=root, config_path=config)
+    _check_port(port)
+    prepare_instance(settings.home.dagster)
+    extra = {
+        ENV_ROOT: str(settings.home.root),
+        ENV_CONFIG: str(settings.config.path),
+        "DAGSTER_HOME": str(settings.home.dagster),
+    }
+    with ExitStack() as stack:
+        if settings.config.uses_sandbox and not settings.sandbox_url:
+            say("sandbox company: starting")
+            served = stack.enter_context(
+                serve_sandbox(settings.home.sandbox, now=now())
+            )
+            extra[ENV_SANDBOX_URL] = served.url
+        environment = ui_environment(extra)
+        daemon = subprocess.Popen(  # noqa: S603 - our own Dagster
+            _dagster("dagster-daemon", "run"),
+            env=environment,
+            cwd=settings.home.dagster,
+        )
+        stack.callback(_stop, daemon)
+        say(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
+        web = _dagster("dagster-webserver", "-h", "127.0.0.1", "-p", str(port))
+        subprocess.run(  # noqa: S603 - our own Dagster
+            web, env=environment, cwd=settings.home.dagster, check=False
+        )
+
+
+@sandbox_app.command(epilog="Example: warehouse sandbox serve --port 8080")
+def serve(
+    root: Root = None,
+    port: Annotated[int, typer.Option("--port", help="0 = any free port.")] = 0,
+    at: Annotated[str | None, typer.Option("--now", help="ISO instant.")] = None,
+) -> None:
+    """Serve the simulated company's APIs on loopback until stopped."""
+    _sandbox("serve", root, at, "--port", str(port))
+
+
+@sandbox_app.command(
+    epilog="Example: warehouse sandbox write --now 2026-11-01T02:00+07:00"
+)
+def write(
+    root: Root = None,
+    at: Annotated[str | None, typer.Option("--now", help="ISO instant.")] = None,
+) -> None:
+    """Write the files the simulated company drops."""
+    _sandbox("write", root, at)
+
+
+def _sandbox(verb: str, root: Path | None, at: str | None, *more: str) -> None:
+    settings: Settings = load_settings(root=root, require_secrets=False)
+    command = [
+        *(sys.executable, "-m", "ingest.sandbox", verb),
+        *("--root", str(settings.home.sandbox)),
+        *("--now", at or now().isoformat()),
+        *more,
+    ]
+    done = subprocess.run(command, env=child_environment(), check=False)  # noqa: S603 - our own module
+    raise typer.Exit(done.returncode)
+
+
+def _dagster(program: str, *arguments: str) -> list[str]:
+    path = Path(sys.executable).with_name(program)
+    return [str(path), *arguments, "-m", "orchestration.definitions"]
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            message = f"port {port} is taken; choose another with --port"
+            raise RetryableError(message)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait()

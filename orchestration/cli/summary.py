@@ -1,0 +1,64 @@
+"""The closing summary of a night.
+
+Belongs here: wording a report for people at a terminal. Stays out: taking decisions on it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestration.outcome import PUBLISHED
+
+if TYPE_CHECKING:
+    from orchestration.night import NightReport, StreamReport
+    from orchestration.settings import Settings
+
+
+def describe_night(report: NightReport, settings: Settings) -> str:
+    """Return the summary: rows per source, gates, KPIs, where the marts are."""
+    lines = ["", f"Night of {report.as_of} · {report.state}", ""]
+    lines += [_source_line(name, streams) for name, streams in _by_source(report)]
+    landed_rules = sum(stream.rules for stream in report.streams)
+    mart_rules = sum(table.rules for table in report.tables)
+    red = len([s for s in report.streams if s.red]) + len(
+        [table for table in report.tables if table.red]
+    )
+    lines += [
+        "",
+        f"  gates     {landed_rules} raw rules, {mart_rules} mart rules, {red} suites red",
+        (
+            f"  dbt       {report.dbt_nodes} models and seeds, {report.dbt_tests} tests, "
+            f"{len(report.dbt_failures)} failed"
+        ),
+        (
+            f"  totals    {len(report.control_rows)} control totals, "
+            f"{len(report.control_breaks)} off"
+        ),
+    ]
+    lines += [f"  ! {finding}" for finding in report.findings()]
+    if report.state == PUBLISHED:
+        build = settings.home.published / report.published
+        lines += [
+            f"  KPIs      {report.kpi_count} published",
+            "",
+            f"  marts     {build / 'bi.duckdb'}",
+            f"  page      {build / 'index.html'}",
+            "  look      warehouse kpi mrr · warehouse status · warehouse ui",
+        ]
+    return "\n".join([*lines, ""]) + "\n"
+
+
+def _by_source(report: NightReport) -> list[tuple[str, list[StreamReport]]]:
+    grouped: dict[str, list[StreamReport]] = {}
+    for stream in report.streams:
+        grouped.setdefault(stream.source, []).append(stream)
+    return list(grouped.items())
+
+
+def _source_line(name: str, streams: list[StreamReport]) -> str:
+    rows = sum(stream.row_count for stream in streams)
+    refused = sum(stream.quarantined_count for stream in streams)
+    stale = sum(stream.is_stale for stream in streams)
+    state = f"{stale} of {len(streams)} entities stale" if stale else "fresh"
+    kept = f", {refused:,} quarantined" if refused else ""
+    return f"  {name:<22} {rows:>9,} rows in {len(streams)} entities{kept} · {state}"

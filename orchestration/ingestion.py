@@ -1,0 +1,176 @@
+"""One source in one night: extract, judge, promote, and whether the night may build.
+
+Belongs here: the order of those steps for one configured source, and turning what goes wrong
+into a line of the night's report. Stays out: extraction and landing themselves (`ingest`),
+rules (`expectations`), the asset graph. A stream that fails never stops its neighbours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingest import landing, ledger
+from ingest.errors import EXIT_BAD_DATA, ContractViolation, IngestError, StorageError
+from ingest.job import extract_entity
+from ingest.paths import StreamPath
+from ingest.sources import streams_of
+from orchestration.gates import judge_batch
+from orchestration.night import Outcome, StreamReport, describe_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from expectations.results import GateResult
+    from ingest.config import SourceConfig
+    from ingest.landing import LandedBatch
+    from ingest.sources.protocol import Stream
+    from orchestration.night_run import NightRun
+
+
+def stream_path(stream: Stream) -> StreamPath:
+    """Return where a stream's batches lie."""
+    return StreamPath(kind=stream.kind, entity=stream.entity, stream=stream.name)
+
+
+def land_source(
+    run: NightRun, source: SourceConfig
+) -> Iterator[tuple[Stream, StreamReport]]:
+    """Extract and judge every stream of a source; nothing is promoted yet.
+
+    What this night promoted before is not asked for again (unless `refetch`): a replay works
+    on what was landed.
+
+    Raises:
+        StorageError: the disk refused; going on would only repeat that.
+    """
+    reports: list[StreamReport] = []
+    run.say(f"{source.name}: extracting")
+    for stream in streams_of(source):
+        report = _land_stream(run, source, stream)
+        run.report.note_stream(report)
+        reports.append(report)
+        yield stream, report
+    run.say(describe_source(source.name, reports))
+
+
+def describe_source(name: str, reports: list[StreamReport]) -> str:
+    """Return one line of progress: what a source brought and what the gate said."""
+    stale = [report for report in reports if report.is_stale]
+    replayed = sum(report.outcome is Outcome.REPLAYED for report in reports)
+    rows = sum(report.row_count for report in reports)
+    refused = sum(report.quarantined_count for report in reports)
+    parts = [f"{rows:,} rows in {len(reports)} entities"]
+    parts += [f"{refused:,} quarantined"] if refused else []
+    parts += [f"{replayed} already landed"] if replayed else []
+    parts += [f"{sum(report.rules for report in reports)} rules"]
+    parts += [f"STALE: {describe_stream(report)}" for report in stale]
+    return f"{name}: {', '.join(parts)}"
+
+
+def promote_source(
+    run: NightRun, source: SourceConfig
+) -> Iterator[tuple[Stream, StreamReport]]:
+    """Promote every batch of the night the gate let through.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    reports = {(r.stream, r.entity): r for r in run.report.streams}
+    for stream in streams_of(source):
+        report = reports[stream.name, stream.entity]
+        if report.outcome is Outcome.LANDED:
+            waiting = landing.read_landed(
+                run.settings.home.root, stream_path(stream), run.load_date
+            )
+            if waiting is None:
+                message = f"{stream.name} {stream.entity}: the landed batch is gone"
+                raise StorageError(message)
+            landing.promote_batch(run.settings.home.root, waiting)
+            report.outcome = Outcome.PROMOTED
+        yield stream, report
+
+
+def blocking_problems(run: NightRun) -> list[str]:
+    """Return why dbt must not run: each stream of a required source without tonight's data.
+
+    Judged by the ledger, which is what dbt will read, not by what this process remembers.
+    """
+    root = run.settings.home.root
+    promoted = {
+        (batch.stream, batch.entity)
+        for batch in ledger.live(ledger.read(root))
+        if batch.load_date == run.load_date
+    }
+    reports = {(r.stream, r.entity): r for r in run.report.streams}
+    problems: list[str] = []
+    for source in run.settings.config.sources:
+        if source.optional:
+            continue
+        for stream in streams_of(source):
+            key = (stream.name, stream.entity)
+            if key in promoted:
+                continue
+            report = reports.get(key)
+            why = (report.problem or "; ".join(report.red)) if report else ""
+            problems.append(f"{source.name} {stream.entity}: {why or 'not landed'}")
+    return problems
+
+
+def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamReport:
+    root = run.settings.home.root
+    where = stream_path(stream)
+    report = StreamReport(
+        source=source.name,
+        stream=stream.name,
+        entity=stream.entity,
+        optional=source.optional,
+        outcome=Outcome.FAILED,
+    )
+    promoted = ledger.live_batch(root, where, run.load_date)
+    wanted = not run.only_sources or source.name in run.only_sources
+    if promoted is not None and not (run.refetch and wanted):
+        report.outcome = Outcome.REPLAYED
+        report.row_count = promoted.row_count
+        report.quarantined_count = promoted.quarantined_count
+        return report
+    try:
+        batch = extract_entity(source, stream, root=root, as_of=run.as_of, now=run.now)
+    except StorageError:
+        raise
+    except IngestError as error:
+        report.problem = str(error)
+        report.exit_code = error.exit_code
+        return report
+    return _judge(run, batch, report)
+
+
+def _judge(run: NightRun, batch: LandedBatch, report: StreamReport) -> StreamReport:
+    manifest = batch.manifest
+    report.row_count = manifest.row_count
+    report.quarantined_count = manifest.quarantined_count
+    report.notes = [f"new field {name}" for name in manifest.unknown_fields]
+    if manifest.has_gap:
+        report.notes.append("the source no longer remembers part of the missed time")
+    verdict = judge_batch(batch, root=run.settings.home.root, as_of=run.as_of)
+    run.report.gates.append(verdict.as_dict())
+    note_verdict(report, verdict)
+    return report
+
+
+def note_verdict(report: StreamReport, verdict: GateResult) -> None:
+    """Write a raw gate's verdict into a stream's report."""
+    report.rules = len(verdict.rules)
+    if verdict.passed:
+        report.outcome = Outcome.LANDED
+        return
+    report.outcome = Outcome.HELD
+    report.exit_code = EXIT_BAD_DATA
+    report.red = [verdict.describe()]
+
+
+def worst_exit_code(run: NightRun) -> int:
+    """Return the exit code of the first required stream that stopped the night."""
+    for report in run.report.stale_streams(optional=False):
+        if report.exit_code:
+            return report.exit_code
+    return ContractViolation.exit_code

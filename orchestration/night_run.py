@@ -1,0 +1,92 @@
+"""One night at work: what every step of it shares.
+
+Belongs here: `NightRun` and the dates of nights to run. Stays out: the steps
+(`ingestion`, `gates`, `dbt_run`, `publish`), who calls them in which order (`assets`, `cli`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from ingest import ledger
+from orchestration.night import NightReport, write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestration.settings import Settings
+
+DAY: Final = timedelta(days=1)
+NIGHT_HOUR: Final = time(2, 0)
+"""When the night extracts, in the company zone: the business day is over everywhere in the
+company, and platforms have closed their day."""
+
+
+def _silent(_text: str) -> None:
+    """Say nothing."""
+
+
+@dataclass
+class NightRun:
+    """One night of one warehouse, and the report it fills in.
+
+    `now` is the instant of extraction, `say` shows progress to whoever watches. `refetch`
+    asks sources again for what was promoted already; `full_refresh` rebuilds every model.
+    """
+
+    settings: Settings
+    as_of: date
+    now: datetime
+    build_id: str
+    started_at: datetime
+    refetch: bool = False
+    full_refresh: bool = False
+    only_sources: frozenset[str] = frozenset()
+    only_landing: bool = False
+    say: Callable[[str], None] = _silent
+    report: NightReport = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the night's report."""
+        self.report = NightReport(
+            as_of=self.as_of.isoformat(),
+            build_id=self.build_id,
+            started_at=self.started_at.isoformat(timespec="seconds"),
+        )
+
+    @property
+    def load_date(self) -> date:
+        """The day the night's batches are landed under."""
+        return self.as_of + DAY
+
+    def save(self) -> None:
+        """Keep the report as it stands."""
+        write_report(self.settings.home.nights, self.report)
+
+
+def yesterday(now: datetime, zone: str) -> date:
+    """Return the last complete business day in the company zone."""
+    return now.astimezone(ZoneInfo(zone)).date() - DAY
+
+
+def night_instant(as_of: date, zone: str) -> datetime:
+    """Return when the night of an as-of day runs, 02:00 of the next day there, as UTC."""
+    local = datetime.combine(as_of + DAY, NIGHT_HOUR, tzinfo=ZoneInfo(zone))
+    return local.astimezone(UTC)
+
+
+def missed_nights(settings: Settings, as_of: date) -> list[date]:
+    """Return the nights between the newest one that landed anything and `as_of`.
+
+    Both ends left out, oldest first; the ledger knows, not a scheduler. Empty before the
+    first night and when an older day is run again.
+    """
+    promoted = ledger.read(settings.home.root)
+    if not promoted:
+        return []
+    newest = max(batch.load_date for batch in promoted) - DAY
+    days = (as_of - newest).days
+    return [newest + offset * DAY for offset in range(1, days)]

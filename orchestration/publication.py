@@ -1,0 +1,122 @@
+"""Publishing one night: the request made of the run, its gates and the configuration.
+
+Belongs here: what goes into the request and the page. Stays out: publishing itself
+(`orchestration.publish`), which knows neither runs nor configurations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from orchestration.dashboards.page import render_page
+from orchestration.dbt_run import manifest_file
+from orchestration.publish import PublishRequest, publish_build, read_published_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from orchestration.night_run import NightRun
+    from orchestration.publish import Manifest
+    from orchestration.publish.tables import PublishedTable
+
+
+def publish_night(run: NightRun) -> Manifest:
+    """Publish the night's build and note it in the report.
+
+    Raises:
+        CoreHeldError: the core theme is red.
+        StorageError: the disk refused.
+    """
+    settings, report = run.settings, run.report
+    run.say(f"publishing {run.build_id}")
+    tables = read_published_tables(manifest_file(settings))
+    manifest = publish_build(
+        PublishRequest(
+            warehouse=settings.home.warehouse,
+            published=settings.home.published,
+            tables=with_audiences(tables, settings.config.publish.audiences),
+            build_id=run.build_id,
+            as_of=run.as_of,
+            code_version=settings.code_version,
+            company_name=settings.config.company.name,
+            now=run.now,
+            red_themes=frozenset(report.red_themes),
+            notes=report.info_notes(),
+            quality=quality_of(run),
+            keep=settings.config.publish.keep,
+        ),
+        render_page=render_page,
+    )
+    report.published = manifest.build_id
+    report.content_hash = manifest.content_hash
+    report.kpi_count = count_kpis(settings.home.published / manifest.build_id)
+    return manifest
+
+
+def with_audiences(
+    tables: tuple[PublishedTable, ...], audiences: Mapping[str, tuple[str, ...]]
+) -> tuple[PublishedTable, ...]:
+    """Add the audiences the configuration gives themes or tables to."""
+    return tuple(
+        replace(
+            table,
+            audiences=tuple(
+                sorted(
+                    {
+                        *table.audiences,
+                        *(
+                            name
+                            for name, given in audiences.items()
+                            if {table.name, table.theme} & set(given)
+                        ),
+                    }
+                )
+            ),
+        )
+        for table in tables
+    )
+
+
+def quality_of(run: NightRun) -> dict[str, Any]:
+    """Return the quality report of the night: sources, gates, control totals; no rows."""
+    by_source: dict[str, dict[str, Any]] = {}
+    for stream in run.report.streams:
+        entry = by_source.setdefault(
+            stream.source,
+            {
+                "source_name": stream.source,
+                "state": "fresh",
+                "landed_rows": 0,
+                "quarantined_rows": 0,
+                "data_through": run.as_of.isoformat(),
+            },
+        )
+        entry["landed_rows"] += stream.row_count
+        entry["quarantined_rows"] += stream.quarantined_count
+        if stream.is_stale:
+            entry["state"], entry["data_through"] = "stale", None
+    return {
+        "as_of_date": run.as_of.isoformat(),
+        "build_id": run.build_id,
+        "sources": list(by_source.values()),
+        "gates": run.report.gates,
+        "control_totals": run.report.control_rows,
+        "dbt_tests": run.report.dbt_tests,
+    }
+
+
+def count_kpis(build_dir: Path) -> int:
+    """Return how many KPIs the build publishes a value for."""
+    with duckdb.connect(str(build_dir / "bi.duckdb"), read_only=True) as con:
+        try:
+            row = con.execute(
+                "select count(distinct kpi_key) from rpt_kpi_values"
+                " where value is not null"
+            ).fetchone()
+        except duckdb.CatalogException:
+            return 0
+    return row[0] if row else 0

@@ -1,0 +1,49 @@
+"""The night as a Dagster resource, for runs the schedule or the web page starts.
+
+Belongs here: opening a session around such a run. Stays out: the command line, which holds a
+session over several nights and hands its night in. With the in-process executor a resource
+is opened once per run, so the run lock is held from the first step to the last.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from orchestration.outcome import close_night
+from orchestration.partitions import as_of_of
+from orchestration.session import open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestration.night_run import NightRun
+    from orchestration.settings import Settings
+
+
+def night_resource(settings: Settings) -> dg.ResourceDefinition:
+    """Return the resource that locks the warehouse and opens the run's night."""
+
+    @contextmanager
+    def open_night(context: dg.InitResourceContext) -> Iterator[NightRun]:
+        run = context.run
+        if run is None:
+            message = "A night is opened inside a run."
+            raise dg.DagsterInvariantViolationError(message)
+        with open_session(
+            settings,
+            step=f"Dagster run {run.run_id[:8]}",
+            clock=lambda: datetime.now(UTC),
+            say=lambda text: print(text, file=sys.stderr),  # noqa: T201 - the run's log
+        ) as session:
+            night = session.open_night(as_of_of(run.tags))
+            try:
+                yield night
+            finally:
+                close_night(night, finished_at=datetime.now(UTC))
+
+    return dg.ResourceDefinition(resource_fn=open_night)
