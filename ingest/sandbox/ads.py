@@ -83,7 +83,8 @@ def campaign_plans(platform: str, scale: int) -> tuple[Plan, ...]:
     base = _GOOGLE if platform == "google" else _META
     return tuple(
         Plan(
-            str(int(plan.campaign_id) + copy * 1000), plan.name, plan.kind, plan.budget,
+            str(int(plan.campaign_id) + copy * 1000),
+            f"{plan.name} ({copy + 1})" if copy else plan.name, plan.kind, plan.budget,
             plan.starts, plan.ends, plan.closed_as, plan.tagged,
         )
         for copy in range(scale)

@@ -97,25 +97,27 @@ def _bear_lead(
     owner = throw.choice(reps)
     twin = _pick_twin(earlier, born_at, throw) if throw.random() < 0.033 else None
     first, last = draw_person(throw)
-    email = f"{to_ascii(last + first)}{throw.randrange(10_000)}@khach.example"
+    contact = Draft(record_id(day, position, 1))
+    number = int(contact.id) - _ID_BASE
+    email = f"{to_ascii(last + first)}{number:x}@khach.example"
     foreign = owner.team_on(day) == "Quốc tế" and throw.random() < 0.6
     company_id, company_name = None, draw_company(throw, foreign=foreign)
     if twin:
-        email, company_id, company_name = twin.email, twin.company_id, twin.company_name
+        # Another address of the same person: HubSpot keeps e-mails unique in a portal.
+        company_id, company_name = twin.company_id, twin.company_name
         foreign = twin.is_foreign
     elif throw.random() < 0.8:
         company_id = record_id(day, position, 2)
         companies.append(
             _write_company(company_id, company_name, owner, born_at, throw, foreign=foreign)
         )
-    contact = Draft(record_id(day, position, 1))
     contact.change(
         born_at,
         {
             "contact_id": contact.id,
             "created_at": born_at,
             "email": email,
-            "phone": f"+84 9{throw.randrange(10**8):08d}" if throw.random() < 0.9 else None,
+            "phone": f"+84 {number}" if throw.random() < 0.9 else None,
             "first_name": first,
             "last_name": last,
             "owner_id": owner.owner_id if throw.random() < 0.97 else None,
@@ -177,16 +179,18 @@ def _draw_source(
         platform = "google" if source == "PAID_SEARCH" else "meta"
         running = [plan for plan in plans[platform] if plan.runs_on(day)]
         plan = throw.choices(running, [plan.budget for plan in running])[0]
-        tagged = plan.tagged and throw.random() < 0.92
-        clicked = throw.random() < 0.85
-        click = f"{platform[0]}c.{throw.getrandbits(64):016x}" if clicked else None
-        fields["google_click_id" if platform == "google" else "facebook_click_id"] = click
+        click = f"{platform[0]}c.{throw.getrandbits(64):016x}"
+        if throw.random() < 0.85:
+            field = "google_click_id" if platform == "google" else "facebook_click_id"
+            fields[field] = click
         fields["utm_source"] = "google" if platform == "google" else "facebook"
         fields["utm_medium"] = "cpc" if platform == "google" else "paid_social"
-        fields["utm_campaign"] = plan.campaign_id if tagged else None
+        if plan.tagged and throw.random() < 0.92:
+            fields["utm_campaign"] = plan.campaign_id
         fields["source_detail_1"] = plan.name
-        if throw.random() < 0.02:
-            fields["utm_campaign"] = "khuyen-mai-cu"  # a tag no campaign answers to
+    elif source == "OTHER_CAMPAIGNS":
+        fields["utm_source"], fields["utm_medium"] = "newsletter", "email"
+        fields["utm_campaign"] = "khuyen-mai-cu"  # a tag no ad campaign answers to
     elif source == "REFERRALS":
         fields["source_detail_1"] = "doitac.example"
     return fields

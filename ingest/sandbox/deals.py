@@ -204,7 +204,7 @@ def _tell_deal(
     deal = Draft(deal_id)
     owner = _acting(lead.owner, opened_at)
     creator = owner if throw.random() < 0.85 else throw.choice(reps_on(local_day(opened_at)))
-    is_blank = throw.random() < 0.08
+    is_blank = throw.random() < 0.1
     _open_deal(
         deal, lead, terms, opened_at, SALES_PIPELINE, STAGES[0][0], owner, creator, throw,
         deal_type=deal_type, is_blank=is_blank,

@@ -1,0 +1,228 @@
+"""The files of the sandbox company: the finance drop and the one-time billing history.
+
+Belongs here: what each CSV holds as of an instant and how it is written (Vietnamese headers,
+dd/mm/YYYY, 1.234,56, UTF-8 with BOM; the vendor export plain). Stays out: the contents'
+origin (`finance`, `gl`, `people`), reading files (`ingest.sources.files`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from ingest.sandbox.finance import (
+    BASE,
+    QUOTE,
+    costs_until,
+    product_costs_until,
+    rates_until,
+    targets_until,
+)
+from ingest.sandbox.gl import ACCOUNTS, balances_until
+from ingest.sandbox.history import write_item_rows, write_subscription_rows
+from ingest.sandbox.model import Company
+from ingest.sandbox.people import EVERYONE, Person, manager_of
+from ingest.sandbox.story import ZONE_NAME, local_day
+
+DROP: Final = "drop"
+EXPORT: Final = "export"
+CRM_SOURCE: Final = "hubspot_main"
+"""Name of the CRM source in `warehouse.yml`; the users file maps people to its owners."""
+
+_Row = Sequence[object]
+_ZONE: Final = ZoneInfo(ZONE_NAME)
+
+
+def write_drop(company: Company, root: Path, now: datetime) -> list[Path]:
+    """Write the finance drop as of `now` below root/drop; return every file of it.
+
+    A file whose content did not change is left alone, as a person would leave it.
+    """
+    tables: dict[str, tuple[_Row, Iterable[_Row]]] = {
+        "nhan_su.csv": (_USERS, _user_rows(now)),
+        "chi_tieu.csv": (_TARGETS, _target_rows(now)),
+        "gia_von.csv": (_PRODUCT_COSTS, _product_cost_rows(now)),
+    }
+    by_year: dict[str, list[_Row]] = {}
+    for rate in rates_until(company.seed, now):
+        name = f"ty_gia_{rate.rate_date.year}.csv"
+        by_year.setdefault(name, []).append(
+            (rate.rate_date, BASE, QUOTE, _RATE_TYPES[rate.rate_type], rate.rate,
+             rate.published_at, "Vietcombank")
+        )
+    tables |= {name: (_RATES, rows) for name, rows in by_year.items()}
+    costs: dict[str, list[_Row]] = {}
+    for cost in costs_until(company.seed, now):
+        row = (cost.month, _COST_TYPES[cost.cost_type], cost.department, cost.channel,
+               cost.product_id, cost.amount, QUOTE)
+        costs.setdefault(f"chi_phi_{cost.month.year}.csv", []).append(row)
+    tables |= {name: (_COSTS, rows) for name, rows in costs.items()}
+    tables |= {name: (_BALANCES, rows) for name, rows in _balance_rows(company, now).items()}
+    return [
+        _write(root / DROP / name, header, rows, encoding="utf-8-sig", show=_show_local)
+        for name, (header, rows) in tables.items()
+    ]
+
+
+def write_export(company: Company, root: Path, now: datetime) -> list[Path]:
+    """Write the one-time history of both Stripe accounts as of `now` below root/export.
+
+    Stripe keeps events for 30 days only; a real company loads such an export first. Files
+    that are there already stay as they are.
+    """
+    written: list[Path] = []
+    for account in company.stripe.values():
+        for entity, write in (
+            ("subscriptions", write_subscription_rows),
+            ("subscription_items", write_item_rows),
+        ):
+            path = root / EXPORT / f"{account.name}_{entity}.csv"
+            if not path.exists():
+                header, rows = write(account, now)
+                _write(path, header, rows, encoding="utf-8", show=_show_iso)
+            written.append(path)
+    return written
+
+
+_USERS: Final = (
+    "Mã nhân viên", "Họ và tên", "Email", "Nhóm", "Phòng ban", "Mã quản lý", "Chức danh",
+    "Khu vực", "FTE", "Từ ngày", "Đến ngày", "Mã hệ thống", "Đang làm việc",
+)
+_TARGETS: Final = (
+    "Mã KPI", "Phạm vi", "Mã phạm vi", "Kỳ từ", "Kỳ đến", "Giá trị", "Đơn vị", "Tiền tệ",
+    "Loại", "Hiệu lực từ", "Ngày duyệt", "Người duyệt", "Lý do",
+)
+_COSTS: Final = (
+    "Tháng", "Loại chi phí", "Phòng ban", "Kênh", "Mã sản phẩm", "Số tiền", "Tiền tệ",
+)
+_PRODUCT_COSTS: Final = (
+    "Mã sản phẩm", "Từ ngày", "Đến ngày", "Giá vốn", "Tiền tệ",
+)
+_RATES: Final = (
+    "Ngày", "Từ tiền", "Sang tiền", "Loại tỷ giá", "Tỷ giá", "Công bố lúc", "Nguồn",
+)
+_BALANCES: Final = (
+    "Kỳ", "Tài khoản", "Tên tài khoản", "Tiền tệ", "Dư nợ đầu kỳ",
+    "Dư có đầu kỳ", "Phát sinh nợ", "Phát sinh có", "Dư nợ cuối kỳ", "Dư có cuối kỳ",
+    "Tiền hạch toán", "Phát sinh nợ hạch toán", "Phát sinh có hạch toán",
+)
+_ROLES: Final = {
+    "rep": "Nhân viên kinh doanh", "manager": "Trưởng nhóm", "marketer": "Tiếp thị",
+    "accountant": "Kế toán",
+}
+_SCOPES: Final = {"total": "Công ty", "team": "Nhóm", "rep": "Nhân viên"}
+_RATE_TYPES: Final = {
+    "average_transfer": "Chuyển khoản trung bình", "closing": "Đóng cửa",
+    "plan": "Kế hoạch",
+}
+_COST_TYPES: Final = {
+    "salary": "Lương", "tool": "Công cụ", "agency": "Đại lý", "content": "Nội dung",
+    "research": "Nghiên cứu", "event": "Sự kiện", "other": "Khác",
+}
+
+
+def _user_rows(now: datetime) -> Iterator[_Row]:
+    """Yield every posting that has begun; its end once a later day or the leaving is here."""
+    today = local_day(now)
+    for person in EVERYONE:
+        begun = [p for p in person.postings if p.valid_from <= today]
+        for index, posting in enumerate(begun):
+            is_last = index == len(begun) - 1
+            ends = None if is_last else begun[index + 1].valid_from - timedelta(days=1)
+            has_left = person.left_on is not None and person.left_on < today
+            if is_last and has_left:
+                ends = person.left_on
+            yield (
+                person.user_id, person.name, person.email, posting.team, person.department,
+                manager_of(person, posting.valid_from), _ROLES[person.role],
+                "Miền Nam" if posting.team == "Sài Gòn" else "Miền Bắc",
+                Decimal(posting.fte), posting.valid_from, ends, _external_ids(person),
+                "Không" if has_left else "Có",
+            )
+
+
+def _external_ids(person: Person) -> str | None:
+    """Return the ids of a person in other systems, as JSON."""
+    return json.dumps({CRM_SOURCE: person.owner_id}) if person.owner_id else None
+
+
+def _target_rows(now: datetime) -> Iterator[_Row]:
+    """Yield every approved revision of every target."""
+    for target in targets_until(now):
+        yield (
+            target.kpi_key, _SCOPES[target.scope_type], target.scope_id,
+            target.period_start, target.period_end, target.value, "Tiền", QUOTE,
+            "Tuyệt đối", target.effective_from, target.approved_at, target.approved_by,
+            target.reason,
+        )
+
+
+def _product_cost_rows(now: datetime) -> Iterator[_Row]:
+    """Yield the direct cost of every product and period."""
+    for cost in product_costs_until(now):
+        yield cost.product_id, cost.valid_from, cost.valid_to, cost.unit_cost, QUOTE
+
+
+def _balance_rows(company: Company, now: datetime) -> dict[str, list[_Row]]:
+    """Return the balances by file: one per legal entity and closed month."""
+    found: dict[str, list[_Row]] = {}
+    for line in balances_until(company, now):
+        zero = Decimal(0)
+        row = (
+            line.period, line.account_code, ACCOUNTS[line.account_code], line.currency,
+            max(line.opening, zero), max(-line.opening, zero), line.debit,
+            line.credit, max(line.closing, zero), max(-line.closing, zero), line.currency,
+            line.debit, line.credit,
+        )
+        found.setdefault(f"so_du_{line.legal_entity}_{line.period:%Y_%m}.csv", []).append(row)
+    return found
+
+
+def _show_local(value: object) -> str:
+    """Return a cell as a Vietnamese office writes it."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(_ZONE):%d/%m/%Y %H:%M:%S}"
+    if isinstance(value, date):
+        return f"{value:%d/%m/%Y}"
+    if isinstance(value, Decimal):
+        return f"{value:,f}".translate(str.maketrans(",.", ".,"))
+    return "" if value is None else str(value)
+
+
+def _show_iso(value: object) -> str:
+    """Return a cell as a vendor's export writes it."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return "" if value is None else str(value)
+
+
+def _write(
+    path: Path,
+    header: _Row,
+    rows: Iterable[_Row],
+    *,
+    encoding: str,
+    show: Callable[[object], str],
+) -> Path:
+    """Write a CSV aside and move it into place, unless it is there with this content."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([show(value) for value in row] for row in rows)
+    content = text.getvalue().encode(encoding)
+    if path.exists() and path.read_bytes() == content:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_bytes(content)
+    aside.replace(path)
+    return path
