@@ -1,0 +1,116 @@
+"""The warehouse built from the mini company gives the figures worked out by hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.golden import mini_company
+from tests.pipeline.raw_fixture import write_raw
+from tests.pipeline.warehouse_build import build_warehouse
+
+MEASURES = """
+    with measures as (
+        select * exclude (build_id) from kpi_sales_measures
+        union all
+        select * exclude (build_id) from kpi_marketing_measures
+    )
+"""
+STOCKS = sorted({kpi for kpi, _, _ in mini_company.STOCKS})
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+    root = tmp_path_factory.mktemp("mini")
+    write_raw(root / "raw", mini_company.BATCHES)
+    built = build_warehouse(
+        root,
+        as_of=mini_company.AS_OF,
+        select="+kpi_sales_measures +kpi_marketing_measures +dim_periods",
+    )
+    return duckdb.connect(str(built), read_only=True)
+
+
+def as_figures(
+    rows: list[tuple[str, str, str | None, Decimal, Decimal | None]],
+) -> dict[tuple[str, str, str | None], tuple[Decimal, Decimal | None]]:
+    return {
+        (kpi, when, currency): (num, den) for kpi, when, currency, num, den in rows
+    }
+
+
+def expected(
+    figures: mini_company.Figures,
+) -> dict[tuple[str, str, str | None], tuple[Decimal, Decimal | None]]:
+    return {
+        key: (Decimal(num), None if den is None else Decimal(den))
+        for key, (num, den) in figures.items()
+    }
+
+
+def test_flows_of_every_month(warehouse: duckdb.DuckDBPyConnection) -> None:
+    rows = warehouse.execute(
+        f"""
+        {MEASURES}
+        select kpi_key, strftime(report_date, '%Y-%m') as month, currency,
+            sum(numerator), sum(denominator)
+        from measures
+        where kpi_key not in (select unnest($stocks))
+        group by all
+        """,  # noqa: S608 - the only text put in is the constant above
+        {"stocks": STOCKS},
+    ).fetchall()
+    assert as_figures(rows) == expected(mini_company.FLOWS)
+
+
+def test_stocks_at_the_end_of_each_month(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = warehouse.execute(
+        f"""
+        {MEASURES}
+        select kpi_key, cast(report_date as varchar), currency,
+            sum(numerator), sum(denominator)
+        from measures
+        where kpi_key in (select unnest($stocks))
+            and report_date = last_day(report_date)
+        group by all
+        """,  # noqa: S608 - the only text put in is the constant above
+        {"stocks": STOCKS},
+    ).fetchall()
+    assert as_figures(rows) == expected(mini_company.STOCKS)
+
+
+def test_credit_goes_to_the_owner_and_team_of_the_day(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = warehouse.execute(
+        f"""
+        {MEASURES}
+        select kpi_key, strftime(report_date, '%Y-%m'), rep_id, team_id
+        from measures
+        where kpi_key in ('deals_won', 'calls_made')
+        """,  # noqa: S608 - the only text put in is the constant above
+    ).fetchall()
+    assert {(kpi, month): (rep, team) for kpi, month, rep, team in rows} == (
+        mini_company.REPS
+    )
+
+
+def test_an_owner_nobody_knows_is_the_unknown_member(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    found = warehouse.execute(
+        "select rep_id from fct_opportunities where source_record_id = 'D4'"
+    ).fetchall()
+    assert found == [("(unknown)",)]
+
+
+def test_no_personal_data_of_leads_is_in_the_facts(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    columns = {row[0] for row in warehouse.execute("describe fct_leads").fetchall()}
+    assert columns.isdisjoint({"email", "phone", "first_name", "last_name", "click_id"})
