@@ -196,16 +196,17 @@ def _type_column(
         if value is None:
             values.append(None)
             continue
-        try:
-            if isinstance(value, Unreadable):
-                raise Untypable(value.reason)
-            values.append(typer(value))
-        except Untypable as finding:
+        if isinstance(value, Unreadable):
             values.append(None)
-            raw = value.text if isinstance(value, Unreadable) else value
-            refused.setdefault(index, []).append(
-                _finding(record, name, value=raw, reason=str(finding))
-            )
+            finding = _finding(record, name, value=value.text, reason=value.reason)
+            refused.setdefault(index, []).append(finding)
+            continue
+        try:
+            values.append(typer(value))
+        except Untypable as problem:
+            values.append(None)
+            finding = _finding(record, name, value=value, reason=str(problem))
+            refused.setdefault(index, []).append(finding)
     return values
 
 

@@ -11,20 +11,16 @@ batch unpromoted, a kill after it leaves only work that `repair` finishes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingest import cursors, ledger
-from ingest.conform import Tally, conform_rows, conformed_schema
+from ingest.batch_file import spool_rows, write_empty_file, write_parquet
+from ingest.conform import Tally
 from ingest.contracts import CONTRACTS
 from ingest.control import check_not_shrunk, coverage_of, totals_of
 from ingest.entities import EntityContract
@@ -52,14 +48,9 @@ from ingest.storage import (
     sha256_of,
     swap_directory,
     sync_directory,
-    sync_file,
     write_file,
 )
 from ingest.windows import Window
-
-ROW_GROUP_ROWS: Final = 100_000
-ROW_GROUP_BYTES: Final = 64 << 20
-"""A row group is written when either is reached; DuckDB reads groups of this size well."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +216,7 @@ def ensure_empty_batches(root: Path) -> None:
     with disk_errors("write the empty batches"):
         for kind, contracts in CONTRACTS.items():
             for name, contract in contracts.items():
-                _ensure_empty(empty_file(root, kind, name), contract.arrow_schema())
+                write_empty_file(empty_file(root, kind, name), contract.arrow_schema())
 
 
 def _write_batch(
@@ -241,7 +232,7 @@ def _write_batch(
 ) -> BatchManifest:
     tally = Tally()
     spool = working / "spool.arrow"
-    digest = _spool_rows(extract, contract, tally=tally, spool=spool)
+    digest = spool_rows(extract, contract, tally=tally, spool=spool)
     # Everything the source fills while its rows are consumed is complete from here on.
     _count_rejected(extract, tally)
     coverage = coverage_of(extract.coverage, tally, contract, window)
@@ -278,7 +269,7 @@ def _write_batch(
         "_load_date": window.load_date,
         "_extracted_at": window.extracted_at,
     }
-    _write_parquet(parquet, spool, contract.arrow_schema(), shared)
+    write_parquet(parquet, spool, contract.arrow_schema(), shared)
     spool.unlink()
     manifest = BatchManifest(
         kind=origin.stream.kind,
@@ -306,30 +297,6 @@ def _write_batch(
     return manifest
 
 
-def _spool_rows(
-    extract: Extract, contract: EntityContract, *, tally: Tally, spool: Path
-):
-    """Write typed rows aside and return the digest of their content.
-
-    The batch id stands in every row and depends on all of them, so the rows are written
-    once without it.
-    """
-    digest = hashlib.sha256()
-    schema = conformed_schema(contract)
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with (
-        pa.OSFile(str(spool), "wb") as sink,
-        pa.ipc.new_stream(sink, schema, options=options) as writer,
-    ):
-        for batch in conform_rows(extract.rows, contract, tally=tally):
-            accounts = batch.column("source_account").to_pylist()
-            hashes = batch.column("_row_hash").to_pylist()
-            for account, row_hash in zip(accounts, hashes, strict=True):
-                digest.update(f"{account}|{row_hash}\n".encode())
-            writer.write_batch(batch)
-    return digest
-
-
 def _count_rejected(extract: Extract, tally: Tally) -> None:
     """Add the rows the source itself could not read; several findings may name one row."""
     rows = {
@@ -340,40 +307,6 @@ def _count_rejected(extract: Extract, tally: Tally) -> None:
     tally.received += len(rows)
     for finding in extract.rejected:
         tally.reject(finding)
-
-
-def _write_parquet(
-    path: Path, spool: Path, schema: pa.Schema, shared: Mapping[str, object]
-) -> None:
-    with (
-        pa.OSFile(str(spool), "rb") as source,
-        pa.ipc.open_stream(source) as reader,
-        pq.ParquetWriter(path, schema, compression="zstd") as writer,
-    ):
-        pending: list[pa.RecordBatch] = []
-        for batch in reader:
-            pending.append(_complete(batch, schema, shared))
-            rows = sum(part.num_rows for part in pending)
-            size = sum(part.nbytes for part in pending)
-            if rows >= ROW_GROUP_ROWS or size >= ROW_GROUP_BYTES:
-                writer.write_table(pa.Table.from_batches(pending, schema))
-                pending = []
-        if pending:
-            writer.write_table(pa.Table.from_batches(pending, schema))
-    sync_file(path)
-
-
-def _complete(
-    batch: pa.RecordBatch, schema: pa.Schema, shared: Mapping[str, object]
-) -> pa.RecordBatch:
-    """Return the batch with the columns all its rows share, in contract order."""
-    arrays = [
-        pa.repeat(pa.scalar(shared[field.name], type=field.type), batch.num_rows)
-        if field.name in shared
-        else batch.column(field.name)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _check_gate(batch: LandedBatch) -> None:
@@ -418,12 +351,3 @@ def _keep_only(directory: Path, name: str) -> None:
     for path in directory.iterdir():
         if path.name != name:
             path.unlink()
-
-
-def _ensure_empty(path: Path, schema: pa.Schema) -> None:
-    if path.exists() and pq.read_schema(path).equals(schema):
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}{TEMPORARY}")
-    pq.write_table(schema.empty_table(), temporary)
-    temporary.replace(path)

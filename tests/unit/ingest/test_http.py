@@ -22,7 +22,7 @@ from ingest.errors import (
 from ingest.http import ApiClient, Authorization, PageGuard, dump_json
 from ingest.vendor_errors import clean_text
 
-TOKEN = "pat-na1-very-secret-token"
+TOKEN = "pat-na1-very-secret-token"  # noqa: S105 - planted, must never be seen
 GOOD = httpx.Response(200, json={"results": [1]})
 
 Answer = httpx.Response | Exception
@@ -353,5 +353,5 @@ def test_a_repeated_page_cursor_is_refused() -> None:
     guard = PageGuard("crm_main/deals")
     for cursor in ("a", "b"):
         guard.check(cursor)
-    with pytest.raises(TruncatedExtract, match="crm_main/deals.*repeats"):
+    with pytest.raises(TruncatedExtract, match=r"crm_main/deals.*repeats"):
         guard.check("a")
