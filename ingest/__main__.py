@@ -10,12 +10,15 @@ import argparse
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest.config import load_config
 from ingest.errors import EXIT_OK, ConfigError, IngestError
 from ingest.job import extract_entity
-from ingest.landing import LandedBatch
 from ingest.sources import streams_of
+
+if TYPE_CHECKING:
+    from ingest.landing import LandedBatch
 
 
 def main(arguments: list[str] | None = None) -> int:

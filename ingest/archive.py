@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest.errors import StorageError
 from ingest.paths import TEMPORARY
 from ingest.storage import disk_errors, sha256_of, sync_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def archive_file(source: Path, archive: Path) -> str:

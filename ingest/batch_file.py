@@ -10,21 +10,22 @@ it (the spool) and copied into the Parquet file when it is known. Memory stays a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.conform import Tally, conform_rows, conformed_schema
-from ingest.entities import EntityContract
 from ingest.paths import TEMPORARY
-from ingest.sources.protocol import Extract
 from ingest.storage import sync_file
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from hashlib import _Hash
+    from pathlib import Path
+
+    from ingest.entities import EntityContract
+    from ingest.sources.protocol import Extract
 
 ROW_GROUP_ROWS: Final = 100_000
 ROW_GROUP_BYTES: Final = 64 << 20

@@ -12,10 +12,9 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, InvalidOperation
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 from pyarrow.compute import JoinOptions, ReplaceSubstringOptions, call_function
@@ -25,6 +24,9 @@ from ingest.errors import ContractViolation
 from ingest.quarantine import MAX_REJECTED, shape_of
 from ingest.sources.protocol import Record, Rejected, Unreadable
 from ingest.typing_rules import TYPERS, Untypable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 CHUNK_ROWS: Final = 20_000
 CHUNK_BYTES: Final = 64 << 20

@@ -6,11 +6,9 @@ Stays out: summing while reading (`ingest.conform`), judging the totals (`expect
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +19,10 @@ from ingest.errors import TruncatedExtract
 from ingest.manifest import AccountCoverage, BatchManifest, ControlTotal
 from ingest.sources.protocol import AccountWindow
 from ingest.windows import EARLIEST_DAY, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
 SHRINK_FLOOR: Final = Decimal("0.5")
 """Share of the last full list below which a new one is taken for a cut answer: the worst

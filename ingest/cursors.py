@@ -10,14 +10,18 @@ whole: it must start where it started the first time, not where later nights hav
 from __future__ import annotations
 
 import json
-from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest import ledger
 from ingest.errors import StorageError
-from ingest.manifest import BatchManifest
 from ingest.paths import StreamPath, cursor_file
 from ingest.storage import disk_errors, write_file
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from ingest.manifest import BatchManifest
 
 
 def read_cursor(root: Path, stream: StreamPath, *, before: date) -> str | None:

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from datetime import date, datetime
-from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
-
-import httpx
 
 from ingest import ledger
 from ingest.config import SourceConfig, VendorSource
 from ingest.contracts import contract_of
 from ingest.cursors import read_cursor
-from ingest.entities import EntityContract
 from ingest.http import RETRY_BUDGET_SECONDS, ApiClient
 from ingest.landing import BatchOrigin, LandedBatch, land_batch
 from ingest.paths import StreamPath, archive_dir
 from ingest.sources import file_source, source_of
-from ingest.sources.protocol import Extract, FileSource, Source, Stream
 from ingest.windows import window_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date, datetime
+    from pathlib import Path
+
+    import httpx
+
+    from ingest.entities import EntityContract
+    from ingest.sources.protocol import Extract, FileSource, Source, Stream
 
 _log = logging.getLogger(__name__)
 

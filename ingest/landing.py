@@ -13,17 +13,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest import cursors, ledger
 from ingest.batch_file import spool_rows, write_empty_file, write_parquet
 from ingest.conform import Tally
 from ingest.contracts import CONTRACTS
 from ingest.control import check_not_shrunk, coverage_of, totals_of
-from ingest.entities import EntityContract
 from ingest.errors import ContractViolation, StorageError
 from ingest.manifest import (
     GATE_FILE,
@@ -41,7 +38,6 @@ from ingest.paths import (
     raw_dir,
 )
 from ingest.quarantine import check_share, write_quarantine
-from ingest.sources.protocol import Extract
 from ingest.storage import (
     disk_errors,
     remove_leftovers,
@@ -50,7 +46,15 @@ from ingest.storage import (
     sync_directory,
     write_file,
 )
-from ingest.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from ingest.entities import EntityContract
+    from ingest.sources.protocol import Extract
+    from ingest.windows import Window
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,7 @@ newest line of a (kind, entity, stream, load date) is the live one.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from datetime import date
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +19,11 @@ from ingest.errors import StorageError
 from ingest.manifest import BatchManifest, decode_manifest, encode_manifest, line_prefix
 from ingest.paths import TEMPORARY, StreamPath, batches_dir, ledger_file
 from ingest.storage import disk_errors, sync_directory, sync_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+    from pathlib import Path
 
 _INSTANT: Final = pa.timestamp("us", tz="UTC")
 _SUM: Final = pa.decimal128(38, 6)

@@ -7,15 +7,17 @@ Belongs here: the manifest's parts and their JSON form. Stays out: where they ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from pathlib import Path
-from typing import Final
+from datetime import date, datetime  # noqa: TC003 - pydantic reads these at run time
+from decimal import Decimal  # noqa: TC003 - pydantic reads it at run time
+from typing import TYPE_CHECKING, Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from ingest.errors import StorageError
 from ingest.paths import StreamPath
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MANIFEST_FILE: Final = "batch.json"
 GATE_FILE: Final = "gate.json"

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from decimal import Decimal
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.errors import ContractViolation
-from ingest.sources.protocol import Rejected
 from ingest.storage import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ingest.sources.protocol import Rejected
 
 SHAPE_LENGTH: Final = 40
 MAX_REJECTED: Final = 100_000

@@ -10,13 +10,15 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.errors import EXIT_STORAGE_WRITE, StorageError
 from ingest.paths import TEMPORARY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 _CANNOT_CREATE: Final = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.entities import MONEY_SCALE, RATE_SCALE, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NUMBER_SCALE: Final = 6
 

@@ -10,15 +10,17 @@ other entity read in windows: the newest source instant seen, `2026-10-31T19:00:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Final
 
 from ingest.entities import EntityContract, Truth
 from ingest.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
 
 DAY: Final = timedelta(days=1)
 

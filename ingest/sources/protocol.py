@@ -23,20 +23,20 @@ the row is quarantined with its reason. Never drop a row, never repair one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ingest.entities import EntityContract
-from ingest.windows import Window
-
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date, datetime
+    from pathlib import Path
+
     from ingest.config import SourceConfig
+    from ingest.entities import EntityContract
     from ingest.errors import IngestError
     from ingest.http import ApiClient, Authorization
+    from ingest.windows import Window
 
 QUARANTINE_SHARE: Final = Decimal("0.001")
 """Share of rows that may be refused before the whole extract is (reliability.md D11)."""

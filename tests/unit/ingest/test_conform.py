@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -28,6 +28,9 @@ from ingest.errors import ContractViolation
 from ingest.quarantine import check_share, shape_of
 from ingest.sources.protocol import Record, Rejected, Unreadable
 from ingest.typing_rules import TYPERS, Untypable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEALS = EntityContract(
     kind="hubspot",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -21,6 +21,9 @@ from ingest.errors import (
 )
 from ingest.http import ApiClient, Authorization, PageGuard, dump_json
 from ingest.vendor_errors import clean_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 TOKEN = "pat-na1-very-secret-token"  # noqa: S105 - planted, must never be seen
 GOOD = httpx.Response(200, json={"results": [1]})

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from ingest.config import FilesSource, HubSpotSource, SourceConfig
 from ingest.contracts import contract_of
-from ingest.entities import EntityContract
 from ingest.errors import (
     ConfigError,
     CredentialsError,
@@ -26,7 +24,13 @@ from ingest.landing import LandedBatch, promote_batch, read_landed, record_gate
 from ingest.paths import StreamPath
 from ingest.sources import source_of, streams_of
 from ingest.sources.protocol import AccountWindow, Extract, Record, Stream
-from ingest.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ingest.entities import EntityContract
+    from ingest.windows import Window
 
 CONFIG = HubSpotSource(
     name="hubspot_main",

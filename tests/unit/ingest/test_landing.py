@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
@@ -39,6 +38,10 @@ from ingest.paths import StreamPath, raw_dir
 from ingest.sources.protocol import AccountWindow, Extract, Record, Rejected
 from ingest.storage import disk_errors
 from ingest.windows import EARLIEST_DAY, window_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 INSIGHTS = contract_of("meta_ads", "campaign_insights_daily")
 STREAM = StreamPath("meta_ads", "campaign_insights_daily", "meta_main")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +19,9 @@ from ingest.manifest import (
     encode_manifest,
 )
 from ingest.paths import StreamPath, ledger_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STREAM = StreamPath("meta_ads", "campaigns", "meta_main")
 NIGHT = datetime(2026, 10, 31, 19, tzinfo=UTC)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from ingest.contracts import CONTRACTS
-from ingest.entities import EntityContract
 from ingest.errors import ConfigError
 from ingest.windows import LookBack, Window, window_for
+
+if TYPE_CHECKING:
+    from ingest.entities import EntityContract
 
 HO_CHI_MINH = ZoneInfo("Asia/Ho_Chi_Minh")
 AS_OF = date(2026, 10, 31)
