@@ -45,13 +45,20 @@ _NO_END: Final = "2037-12-30"
 """End date of an open campaign before that version."""
 
 _METRICS: Final = (
-    "metrics.cost_micros", "metrics.impressions", "metrics.clicks", "metrics.conversions",
+    "metrics.cost_micros",
+    "metrics.impressions",
+    "metrics.clicks",
+    "metrics.conversions",
     "metrics.conversions_value",
 )
 _ACCOUNT: Final = ("customer.id", "customer.currency_code", "customer.time_zone")
 _BATCH_NAMES: Final = frozenset(
     {
-        "results", "fieldMask", "requestId", "summaryRow", "queryResourceConsumption",
+        "results",
+        "fieldMask",
+        "requestId",
+        "summaryRow",
+        "queryResourceConsumption",
         "metricAttributes",
     }
 )
@@ -160,9 +167,14 @@ def _query_of(entity: EntityContract, version: str) -> Query:
         return Query(
             "campaign",
             (
-                "customer.id", "customer.final_url_suffix", "campaign.id", "campaign.name",
-                "campaign.status", "campaign.advertising_channel_type",
-                f"campaign.start_date{stamp}", f"campaign.end_date{stamp}",
+                "customer.id",
+                "customer.final_url_suffix",
+                "campaign.id",
+                "campaign.name",
+                "campaign.status",
+                "campaign.advertising_channel_type",
+                f"campaign.start_date{stamp}",
+                f"campaign.end_date{stamp}",
                 "campaign.final_url_suffix",
             ),
         )
@@ -187,7 +199,9 @@ def _rows_of(
     for number, batch in enumerate(stream, start=1):
         if isinstance(batch, dict) and "error" in batch:
             status = dig(batch, "error", "status")
-            message = f"google_ads {path}: stream broke off at batch {number} ({status})"
+            message = (
+                f"google_ads {path}: stream broke off at batch {number} ({status})"
+            )
             raise RetryableError(message)
         mask = str(required(batch, "fieldMask", f"google_ads {path}")).split(",")
         absent = sorted({_camel(name) for name in query.fields} - set(mask))

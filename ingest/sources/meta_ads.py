@@ -60,7 +60,12 @@ _TEMPORARY: Final = frozenset({1, 2})
 _TOO_MUCH: Final = "reduce the amount of data"
 
 _STATUSES: Final = (
-    "ACTIVE", "PAUSED", "DELETED", "ARCHIVED", "IN_PROCESS", "WITH_ISSUES",
+    "ACTIVE",
+    "PAUSED",
+    "DELETED",
+    "ARCHIVED",
+    "IN_PROCESS",
+    "WITH_ISSUES",
 )
 _EVERY_STATUS: Final = dump_json(
     [{"field": "campaign.effective_status", "operator": "IN", "value": list(_STATUSES)}]
@@ -68,12 +73,22 @@ _EVERY_STATUS: Final = dump_json(
 """Every status a campaign can have. Without the filter Meta leaves archived and deleted ones
 out of lists and of campaign-level insights, while the account's totals keep their spend."""
 _CAMPAIGN_FIELDS: Final = (
-    "id", "name", "effective_status", "objective", "start_time", "stop_time",
+    "id",
+    "name",
+    "effective_status",
+    "objective",
+    "start_time",
+    "stop_time",
     "ads.limit(1){creative{url_tags}}",
 )
 _METRIC_FIELDS: Final = (
-    "account_id", "account_currency", "spend", "impressions", "inline_link_clicks",
-    "actions", "action_values",
+    "account_id",
+    "account_currency",
+    "spend",
+    "impressions",
+    "inline_link_clicks",
+    "actions",
+    "action_values",
 )
 _INSIGHT_NAMES: Final = frozenset(
     {*_METRIC_FIELDS, "campaign_id", "date_start", "date_stop"}

@@ -30,9 +30,7 @@ def required(record: object, key: str, where: str) -> Any:  # noqa: ANN401  # JS
         message = f"{where}: expected an object with {key!r}, got {_kind(record)}"
         raise ContractViolation(message)
     if key not in record:
-        message = (
-            f"{where}: {key!r} is absent (got {_names(record)}); the vendor changed shape"
-        )
+        message = f"{where}: {key!r} is absent (got {_names(record)}); the vendor changed shape"
         raise ContractViolation(message)
     return record[key]
 

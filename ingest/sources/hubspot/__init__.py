@@ -35,7 +35,7 @@ from ingest.sources.hubspot.reference import (
     read_owners,
 )
 from ingest.sources.hubspot.search import (
-    PAGE_SIZE,
+    SEARCH_SIZE,
     SearchQuery,
     list_archived,
     record_id,
@@ -118,7 +118,7 @@ def _read_objects(
     """Yield the changed and the archived records of one object, with their links."""
     crm = CRM_OBJECTS[entity]
     home_currency = _home_currency(client) if entity == "companies" else None
-    for chunk in in_chunks(_changed(client, paths, crm, window), PAGE_SIZE):
+    for chunk in in_chunks(_changed(client, paths, crm, window), SEARCH_SIZE):
         ids = [record_id(row, crm.object_type) for row, _ in chunk]
         links = {
             link.column: read_links(client, paths, crm.object_type, link, ids)

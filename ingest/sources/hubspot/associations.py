@@ -51,7 +51,9 @@ def read_links(
                 guard.check(f"{from_id}:{after}")
                 inputs.append({"id": from_id, "after": after})
     return {
-        from_id: _chosen(links, link, where) for from_id, links in found.items() if links
+        from_id: _chosen(links, link, where)
+        for from_id, links in found.items()
+        if links
     }
 
 

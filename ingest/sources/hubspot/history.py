@@ -47,7 +47,9 @@ def read_history(
     missing = len(set(ids)) - len({required(deal, "id", where) for deal in deals})
     # A deal deleted since the search is reported in `errors` (status 207).
     if missing and not answer.get("errors"):
-        message = f"{where}: asked for {len(ids)} deals, {missing} are not in the answer"
+        message = (
+            f"{where}: asked for {len(ids)} deals, {missing} are not in the answer"
+        )
         raise TruncatedExtract(message)
     for deal in deals:
         yield from _values_of(deal, where)

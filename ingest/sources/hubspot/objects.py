@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 
 TOP_LEVEL: Final = frozenset(
     {
-        "id", "properties", "createdAt", "updatedAt", "archived", "archivedAt",
-        "associations", "propertiesWithHistory", "url", "objectWriteTraceId",
+        "id",
+        "properties",
+        "createdAt",
+        "updatedAt",
+        "archived",
+        "archivedAt",
+        "associations",
+        "propertiesWithHistory",
+        "url",
+        "objectWriteTraceId",
     }
 )
 """Names beside `properties` in a record (CRM objects documentation, read 2026-09)."""

@@ -22,14 +22,30 @@ Row = tuple[dict[str, object], Json, str]
 
 _OWNER_NAMES = frozenset(
     {
-        "id", "email", "type", "firstName", "lastName", "userId", "teams", "archived",
-        "userIdIncludingInactive", "createdAt", "updatedAt",
+        "id",
+        "email",
+        "type",
+        "firstName",
+        "lastName",
+        "userId",
+        "teams",
+        "archived",
+        "userIdIncludingInactive",
+        "createdAt",
+        "updatedAt",
     }
 )
 _STAGE_NAMES = frozenset(
     {
-        "id", "label", "displayOrder", "metadata", "archived", "archivedAt", "createdAt",
-        "updatedAt", "writePermissions",
+        "id",
+        "label",
+        "displayOrder",
+        "metadata",
+        "archived",
+        "archivedAt",
+        "createdAt",
+        "updatedAt",
+        "writePermissions",
     }
 )
 
@@ -67,7 +83,9 @@ def _owner_values(row: Json, is_deleted: bool) -> dict[str, object]:  # noqa: FB
     }
 
 
-def read_dispositions(client: ApiClient, paths: Paths, drift: set[str]) -> Iterator[Row]:
+def read_dispositions(
+    client: ApiClient, paths: Paths, drift: set[str]
+) -> Iterator[Row]:
     """Yield every call outcome. The answer is a bare list without paging."""
     path = paths.dispositions()
     answer = client.get(path)

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from ingest.sources.hubspot.paths import Paths
 
 PAGE_SIZE = 100
-"""Results per page; the documented maximum of search is 200, of the lists 100."""
+"""Rows per page of a list, the documented maximum."""
+
+SEARCH_SIZE = 200
+"""Results per page of a search, the documented maximum (read 2026-11)."""
 
 MAX_REPEATS = 2
 """How often the same page may come back before it is an endless loop, not a hiccup."""
@@ -168,7 +171,7 @@ class _Walk:
             "filterGroups": [{"filters": filters}],
             "sorts": [{"propertyName": sort, "direction": "ASCENDING"}],
             "properties": list(self._query.properties),
-            "limit": PAGE_SIZE,
+            "limit": SEARCH_SIZE,
         }
         answer = self._client.post(self._path, json=body)
         where = f"hubspot {self._query.object_type} search"

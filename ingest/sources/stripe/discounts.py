@@ -144,7 +144,9 @@ class DiscountBook:
         return self._coupons[coupon_id]
 
     def _warn(self, event: str) -> None:
-        _log.warning(event, extra={"source": self.account.source, "entity": "discounts"})
+        _log.warning(
+            event, extra={"source": self.account.source, "entity": "discounts"}
+        )
 
 
 def _entries(holder: Json) -> list[object]:

@@ -43,7 +43,9 @@ class Account:
 
     def get(self, path: str, params: Params | None = None) -> Json:
         """Return one answer at the pinned version."""
-        return self.client.get(path, params=params, headers={"Stripe-Version": self.version})
+        return self.client.get(
+            path, params=params, headers={"Stripe-Version": self.version}
+        )
 
     def list_all(
         self, path: str, known: frozenset[str], params: Params | None = None
@@ -87,11 +89,15 @@ class Account:
             if not flag(answer, "has_more", path):
                 return
             if not rows:
-                message = f"{self.source} {path}: page {page} is empty but says has_more"
+                message = (
+                    f"{self.source} {path}: page {page} is empty but says has_more"
+                )
                 raise ContractViolation(message)
             after = str(required(rows[-1], "id", path))
 
-    def whole(self, sublist: object, path: str, params: Params | None = None) -> list[Json]:
+    def whole(
+        self, sublist: object, path: str, params: Params | None = None
+    ) -> list[Json]:
         """Return every row of a list embedded in an object, reading on where it is cut.
 
         Stripe embeds at most 10 invoice lines or 20 subscription items.

@@ -137,4 +137,3 @@ def _cancel_at(subscription: Json, item: Json) -> int | None:
     if at is None and subscription.get("cancel_at_period_end"):
         at = item.get("current_period_end") or subscription.get("current_period_end")
     return at
-

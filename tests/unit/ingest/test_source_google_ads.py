@@ -27,10 +27,16 @@ if TYPE_CHECKING:
     from ingest.sources.protocol import Extract, Record
 
 CONFIG = GoogleAdsSource(
-    name="google_main", kind="google_ads", legal_entity="acme", functional_currency="VND",
-    timezone="Asia/Ho_Chi_Minh", reporting_timezone="Asia/Ho_Chi_Minh",
-    base_url="https://ads.test", customer_ids=("123-456-7890", "222"),
-    login_customer_id="999-000-1111", is_sandbox=True,
+    name="google_main",
+    kind="google_ads",
+    legal_entity="acme",
+    functional_currency="VND",
+    timezone="Asia/Ho_Chi_Minh",
+    reporting_timezone="Asia/Ho_Chi_Minh",
+    base_url="https://ads.test",
+    customer_ids=("123-456-7890", "222"),
+    login_customer_id="999-000-1111",
+    is_sandbox=True,
 )
 END = datetime(2026, 10, 31, 19, tzinfo=UTC)
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -38,24 +44,38 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 def night(start_date: date | None = date(2026, 10, 2)) -> Window:
     return Window(
-        load_date=date(2026, 11, 1), start=None, end=END, start_date=start_date,
-        end_date=date(2026, 10, 31), extracted_at=END,
+        load_date=date(2026, 11, 1),
+        start=None,
+        end=END,
+        start_date=start_date,
+        end_date=date(2026, 10, 31),
+        extracted_at=END,
     )
 
 
 def fetch(
-    handler: Handler, entity: str, *, window: Window | None = None, **config: Any  # noqa: ANN401
+    handler: Handler,
+    entity: str,
+    *,
+    window: Window | None = None,
+    **config: Any,  # noqa: ANN401
 ) -> tuple[Extract, list[Record]]:
     source = source_of("google_ads")
     configured = CONFIG.model_copy(update=config)
     client = ApiClient(
-        configured.base_url, source="google_main",
-        authorization=source.authorize(configured), transport=httpx.MockTransport(handler),
-        classify_error=source.classify_error, sleep=lambda _: None,
+        configured.base_url,
+        source="google_main",
+        authorization=source.authorize(configured),
+        transport=httpx.MockTransport(handler),
+        classify_error=source.classify_error,
+        sleep=lambda _: None,
     )
     extract = source.fetch(
-        contract_of("google_ads", entity), window or night(), config=configured,
-        client=client, cursor=None,
+        contract_of("google_ads", entity),
+        window or night(),
+        config=configured,
+        client=client,
+        cursor=None,
     )
     return extract, list(extract.rows)
 
@@ -80,9 +100,16 @@ def camel(name: str) -> str:
 
 CUSTOMER = {"id": "1234567890", "currencyCode": "VND", "timeZone": "Asia/Ho_Chi_Minh"}
 DAY = {
-    "customer": CUSTOMER, "campaign": {"id": "77"}, "segments": {"date": "2026-10-30"},
-    "metrics": {"costMicros": "1250000000000", "impressions": "9007199254740993",
-                "clicks": "12", "conversions": 1.5, "conversionsValue": 0},
+    "customer": CUSTOMER,
+    "campaign": {"id": "77"},
+    "segments": {"date": "2026-10-30"},
+    "metrics": {
+        "costMicros": "1250000000000",
+        "impressions": "9007199254740993",
+        "clicks": "12",
+        "conversions": 1.5,
+        "conversionsValue": 0,
+    },
 }
 
 
@@ -91,9 +118,14 @@ def test_day_keeps_int64_text_micros_and_fractions() -> None:
     handler = answering({"results": [DAY]}, asked=asked)
     extract, records = fetch(handler, "campaign_performance_daily")
     assert dict(records[0].values) == {
-        "campaign_id": "77", "date": "2026-10-30", "cost_micros": "1250000000000",
-        "currency": "VND", "impressions": "9007199254740993", "clicks": "12",
-        "conversions": Decimal("1.5"), "conversion_value": 0,
+        "campaign_id": "77",
+        "date": "2026-10-30",
+        "cost_micros": "1250000000000",
+        "currency": "VND",
+        "impressions": "9007199254740993",
+        "clicks": "12",
+        "conversions": Decimal("1.5"),
+        "conversion_value": 0,
         "source_timezone": "Asia/Ho_Chi_Minh",
     }
     assert json.loads(records[0].payload) == DAY
@@ -140,7 +172,9 @@ def test_metric_left_out_of_a_row_is_zero_because_the_mask_has_it() -> None:
 
 def test_field_asked_for_and_not_answered_is_refused() -> None:
     def handler(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json=[{"fieldMask": "customer.id", "results": [DAY]}])
+        return httpx.Response(
+            200, json=[{"fieldMask": "customer.id", "results": [DAY]}]
+        )
 
     with pytest.raises(ContractViolation, match=r"metrics\.costMicros"):
         fetch(handler, "account_performance_daily")
@@ -154,7 +188,8 @@ def test_stream_that_breaks_off_is_no_extract() -> None:
 
 def test_several_batches_and_a_batch_of_metadata_alone() -> None:
     handler = answering(
-        {"results": [DAY]}, {"results": [DAY]},
+        {"results": [DAY]},
+        {"results": [DAY]},
         {"queryResourceConsumption": "5", "moonPhase": "new"},
     )
     extract, records = fetch(handler, "campaign_performance_daily", customer_ids=("1",))
@@ -163,17 +198,36 @@ def test_several_batches_and_a_batch_of_metadata_alone() -> None:
 
 
 def campaign(**more: object) -> dict:
-    return {"customer": {"id": "1", **({"finalUrlSuffix": more.pop("account_suffix")}
-                                       if "account_suffix" in more else {})},
-            "campaign": {"id": "77", "name": "Tìm kiếm", "status": "REMOVED",
-                         "advertisingChannelType": "SEARCH", **more}}
+    return {
+        "customer": {
+            "id": "1",
+            **(
+                {"finalUrlSuffix": more.pop("account_suffix")}
+                if "account_suffix" in more
+                else {}
+            ),
+        },
+        "campaign": {
+            "id": "77",
+            "name": "Tìm kiếm",
+            "status": "REMOVED",
+            "advertisingChannelType": "SEARCH",
+            **more,
+        },
+    }
 
 
 @pytest.mark.parametrize(
     ("version", "dates", "ended_on"),
     [
-        ("v26", {"startDateTime": "2025-01-02 00:00:00",
-                 "endDateTime": "2026-03-04 23:59:59"}, "2026-03-04"),
+        (
+            "v26",
+            {
+                "startDateTime": "2025-01-02 00:00:00",
+                "endDateTime": "2026-03-04 23:59:59",
+            },
+            "2026-03-04",
+        ),
         ("v26", {"startDateTime": "2025-01-02 00:00:00"}, None),
         ("v22", {"startDate": "2025-01-02", "endDate": "2026-03-04"}, "2026-03-04"),
         ("v22", {"startDate": "2025-01-02", "endDate": "2037-12-30"}, None),
@@ -184,12 +238,18 @@ def test_campaign_dates_in_both_spellings(
 ) -> None:
     asked: list[httpx.Request] = []
     extract, records = fetch(
-        answering({"results": [campaign(**dates)]}, asked=asked), "campaigns",
-        api_version=version, customer_ids=("1",),
+        answering({"results": [campaign(**dates)]}, asked=asked),
+        "campaigns",
+        api_version=version,
+        customer_ids=("1",),
     )
     assert dict(records[0].values) == {
-        "campaign_id": "77", "campaign_name": "Tìm kiếm", "status": "REMOVED",
-        "channel_type": "SEARCH", "utm_campaign": None, "started_on": "2025-01-02",
+        "campaign_id": "77",
+        "campaign_name": "Tìm kiếm",
+        "status": "REMOVED",
+        "channel_type": "SEARCH",
+        "utm_campaign": None,
+        "started_on": "2025-01-02",
         "ended_on": ended_on,
     }
     query = json.loads(asked[0].content)["query"]
@@ -205,7 +265,12 @@ def test_campaign_dates_in_both_spellings(
     [
         (campaign(finalUrlSuffix="utm_source=g&utm_campaign={campaignid}"), "77"),
         (campaign(account_suffix="?utm_campaign=brand%20vn"), "brand vn"),
-        (campaign(finalUrlSuffix="utm_campaign=own", account_suffix="utm_campaign=a"), "own"),
+        (
+            campaign(
+                finalUrlSuffix="utm_campaign=own", account_suffix="utm_campaign=a"
+            ),
+            "own",
+        ),
         (campaign(finalUrlSuffix="utm_source=g"), None),
     ],
 )
@@ -220,7 +285,9 @@ def test_accounts_say_their_currency_and_zone() -> None:
     row = {"customer": {**CUSTOMER, "descriptiveName": "Acme VN"}}
     _, records = fetch(answering({"results": [row]}), "accounts", customer_ids=("1",))
     assert dict(records[0].values) == {
-        "account_id": "1234567890", "account_name": "Acme VN", "currency": "VND",
+        "account_id": "1234567890",
+        "account_name": "Acme VN",
+        "currency": "VND",
         "timezone": "Asia/Ho_Chi_Minh",
     }
 
@@ -228,7 +295,9 @@ def test_accounts_say_their_currency_and_zone() -> None:
 @pytest.mark.parametrize(
     ("status", "raised"), [(401, CredentialsError), (429, RetryableError)]
 )
-def test_errors_are_classified_by_recovery(status: int, raised: type[Exception]) -> None:
+def test_errors_are_classified_by_recovery(
+    status: int, raised: type[Exception]
+) -> None:
     body = [{"error": {"code": status, "status": "X", "message": "no"}}]
     with pytest.raises(raised):
         fetch(lambda _: httpx.Response(status, json=body), "accounts")

@@ -24,19 +24,33 @@ if TYPE_CHECKING:
     from ingest.sources.protocol import Extract, Record
 
 CONFIG = HubSpotSource(
-    name="hubspot_main", kind="hubspot", legal_entity="acme", functional_currency="VND",
-    timezone="Asia/Ho_Chi_Minh", reporting_timezone="Asia/Ho_Chi_Minh",
-    base_url="https://hubspot.test", account="147", is_sandbox=True,
+    name="hubspot_main",
+    kind="hubspot",
+    legal_entity="acme",
+    functional_currency="VND",
+    timezone="Asia/Ho_Chi_Minh",
+    reporting_timezone="Asia/Ho_Chi_Minh",
+    base_url="https://hubspot.test",
+    account="147",
+    is_sandbox=True,
 )
 BASE = datetime(2026, 10, 1, tzinfo=UTC)
 END = datetime(2026, 10, 31, 19, tzinfo=UTC)
 NIGHT = Window(
-    load_date=date(2026, 11, 1), start=BASE, end=END, start_date=None,
-    end_date=date(2026, 10, 31), extracted_at=END,
+    load_date=date(2026, 11, 1),
+    start=BASE,
+    end=END,
+    start_date=None,
+    end_date=date(2026, 10, 31),
+    extracted_at=END,
 )
 FIRST = Window(
-    load_date=date(2026, 11, 1), start=None, end=END, start_date=None,
-    end_date=date(2026, 10, 31), extracted_at=END,
+    load_date=date(2026, 11, 1),
+    start=None,
+    end=END,
+    start_date=None,
+    end_date=date(2026, 10, 31),
+    extracted_at=END,
 )
 
 
@@ -49,9 +63,13 @@ def call(number: int, changed: int, **properties: str | None) -> dict:
     return {
         "id": str(number),
         "properties": {
-            "hs_object_id": str(number), "hs_lastmodifieddate": stamp(changed), **properties
+            "hs_object_id": str(number),
+            "hs_lastmodifieddate": stamp(changed),
+            **properties,
         },
-        "createdAt": stamp(0), "updatedAt": stamp(changed), "archived": False,
+        "createdAt": stamp(0),
+        "updatedAt": stamp(changed),
+        "archived": False,
     }
 
 
@@ -70,7 +88,9 @@ class Portal:
         self.paths.append(path)
         if path in self.other:
             answer = self.other[path]
-            return httpx.Response(200, json=answer(request) if callable(answer) else answer)
+            return httpx.Response(
+                200, json=answer(request) if callable(answer) else answer
+            )
         if path.endswith("/search"):
             return httpx.Response(200, json=self.search(json.loads(request.content)))
         if "/associations/" in path:
@@ -107,7 +127,9 @@ def matches(row: dict, condition: dict) -> bool:
     value = int(row["id"]) if is_id else millis(row)
     wanted = int(condition["value"])
     return {
-        "GTE": value >= wanted, "GT": value > wanted, "LT": value < wanted,
+        "GTE": value >= wanted,
+        "GT": value > wanted,
+        "LT": value < wanted,
         "EQ": value == wanted,
     }[condition["operator"]]
 
@@ -120,12 +142,19 @@ def fetch(
 ) -> tuple[Extract, list[Record]]:
     source = source_of("hubspot")
     client = ApiClient(
-        CONFIG.base_url, source=CONFIG.name, authorization=source.authorize(CONFIG),
-        classify_error=source.classify_error, transport=httpx.MockTransport(handler),
+        CONFIG.base_url,
+        source=CONFIG.name,
+        authorization=source.authorize(CONFIG),
+        classify_error=source.classify_error,
+        transport=httpx.MockTransport(handler),
         sleep=lambda _: None,
     )
     extract = source.fetch(
-        contract_of("hubspot", entity), window, config=CONFIG, client=client, cursor=cursor
+        contract_of("hubspot", entity),
+        window,
+        config=CONFIG,
+        client=client,
+        cursor=cursor,
     )
     return extract, list(extract.rows)
 
@@ -142,20 +171,26 @@ def test_walk_reads_every_record_once_although_no_query_passes_the_result_cap() 
     # 10,000: no request may carry an offset.
     assert all("after" not in body for body in portal.searches)
     assert portal.searches[0]["filterGroups"][0]["filters"] == [
-        {"propertyName": "hs_lastmodifieddate", "operator": "GTE",
-         "value": str(int(BASE.timestamp() * 1000))},
-        {"propertyName": "hs_lastmodifieddate", "operator": "LT",
-         "value": str(int(END.timestamp() * 1000))},
+        {
+            "propertyName": "hs_lastmodifieddate",
+            "operator": "GTE",
+            "value": str(int(BASE.timestamp() * 1000)),
+        },
+        {
+            "propertyName": "hs_lastmodifieddate",
+            "operator": "LT",
+            "value": str(int(END.timestamp() * 1000)),
+        },
     ]
 
 
 def test_restart_on_a_shared_stamp_neither_skips_nor_repeats() -> None:
-    # 90 rows, then 60 sharing a stamp across the page border at 100, then 30.
-    rows = [call(n, n) for n in range(1, 91)]
-    rows += [call(n, 500) for n in range(91, 151)]
-    rows += [call(n, 600 + n) for n in range(151, 181)]
+    # 190 rows, then 60 sharing a stamp across the page border at 200, then 30.
+    rows = [call(n, n) for n in range(1, 191)]
+    rows += [call(n, 500) for n in range(191, 251)]
+    rows += [call(n, 600 + n) for n in range(251, 281)]
     _, records = fetch(Portal(rows))
-    assert sorted(map(int, ids(records))) == list(range(1, 181))
+    assert sorted(map(int, ids(records))) == list(range(1, 281))
 
 
 def test_bulk_edit_of_many_pages_in_one_millisecond_is_read_by_id() -> None:
@@ -172,7 +207,7 @@ def test_bulk_edit_of_many_pages_in_one_millisecond_is_read_by_id() -> None:
 
 
 def test_record_touched_during_the_walk_hides_no_other_record() -> None:
-    portal = Portal([call(n, n) for n in range(1, 251)])
+    portal = Portal([call(n, n) for n in range(1, 451)])
     original = portal.search
 
     def touch_after_first_page(body: dict) -> dict:
@@ -183,12 +218,15 @@ def test_record_touched_during_the_walk_hides_no_other_record() -> None:
 
     portal.search = touch_after_first_page
     _, records = fetch(portal)
-    assert sorted(map(int, ids(records))) == list(range(1, 251))
+    assert sorted(map(int, ids(records))) == list(range(1, 451))
 
 
 def test_same_page_for_ever_stops_the_extract() -> None:
-    frozen = {"total": 250, "paging": {"next": {"after": "100"}},
-              "results": [call(n, n) for n in range(1, 101)]}
+    frozen = {
+        "total": 450,
+        "paging": {"next": {"after": "200"}},
+        "results": [call(n, n) for n in range(1, 201)],
+    }
     portal = Portal([])
     portal.other["/crm/v3/objects/calls/search"] = frozen
     with pytest.raises(ContractViolation, match="endless loop"):
@@ -197,7 +235,7 @@ def test_same_page_for_ever_stops_the_extract() -> None:
 
 
 def test_page_delivered_twice_is_read_on() -> None:
-    portal = Portal([call(n, n) for n in range(1, 251)])
+    portal = Portal([call(n, n) for n in range(1, 651)])
     original, answers = portal.search, []
 
     def repeat_second(body: dict) -> dict:
@@ -206,7 +244,7 @@ def test_page_delivered_twice_is_read_on() -> None:
 
     portal.search = repeat_second
     _, records = fetch(portal)
-    assert sorted(map(int, ids(records))) == list(range(1, 251))
+    assert sorted(map(int, ids(records))) == list(range(1, 651))
 
 
 def test_page_shorter_than_its_total_is_refused() -> None:
@@ -259,7 +297,9 @@ def test_archived_record_without_its_time_is_refused() -> None:
 
 
 def test_blank_text_is_null_and_the_rest_is_passed_as_received() -> None:
-    row = call(1, 1, hs_call_duration="61000", hs_call_direction="", hs_call_status=None)
+    row = call(
+        1, 1, hs_call_duration="61000", hs_call_direction="", hs_call_status=None
+    )
     _, (record,) = fetch(Portal([row]))
     assert record.values["duration_ms"] == "61000"
     assert record.values["direction"] is None
@@ -304,8 +344,12 @@ def test_revenue_carries_the_portal_currency_and_nothing_has_none() -> None:
 def linked(*targets: tuple[str, int]) -> dict:
     return {
         "to": [
-            {"toObjectId": to, "associationTypes": [
-                {"category": "HUBSPOT_DEFINED", "typeId": kind, "label": None}]}
+            {
+                "toObjectId": to,
+                "associationTypes": [
+                    {"category": "HUBSPOT_DEFINED", "typeId": kind, "label": None}
+                ],
+            }
             for to, kind in targets
         ]
     }
@@ -323,8 +367,13 @@ def test_deal_links_are_the_primary_company_and_the_first_contact() -> None:
         more = {"paging": {"next": {"after": "x", "link": "https://elsewhere.test"}}}
         return {
             "results": [{"from": {"id": "1"}, **linked(("31", 341)), **more}],
-            "errors": [{"status": "error", "category": "OBJECT_NOT_FOUND",
-                        "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"}],
+            "errors": [
+                {
+                    "status": "error",
+                    "category": "OBJECT_NOT_FOUND",
+                    "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+                }
+            ],
         }
 
     portal.other["/crm/v4/associations/deals/companies/batch/read"] = companies
@@ -341,7 +390,8 @@ def test_deal_links_are_the_primary_company_and_the_first_contact() -> None:
 def test_links_that_could_not_be_read_stop_the_extract() -> None:
     portal = Portal([call(1, 1)])
     portal.other["/crm/v4/associations/deals/companies/batch/read"] = {
-        "results": [], "errors": [{"category": "INTERNAL_ERROR"}]
+        "results": [],
+        "errors": [{"category": "INTERNAL_ERROR"}],
     }
     with pytest.raises(RetryableError, match="incomplete"):
         fetch(portal, "deals")
@@ -349,11 +399,16 @@ def test_links_that_could_not_be_read_stop_the_extract() -> None:
 
 def history_of(deal_id: str) -> dict:
     return {
-        "id": deal_id, "properties": {},
+        "id": deal_id,
+        "properties": {},
         "propertiesWithHistory": {
             "dealstage": [
-                {"value": "won", "timestamp": stamp(900), "sourceType": "CRM_UI",
-                 "updatedByUserId": 77},
+                {
+                    "value": "won",
+                    "timestamp": stamp(900),
+                    "sourceType": "CRM_UI",
+                    "updatedByUserId": 77,
+                },
                 {"value": "open", "timestamp": stamp(900), "sourceType": "API"},
                 {"value": "new", "timestamp": stamp(1), "sourceType": "API"},
             ],
@@ -377,7 +432,9 @@ def test_history_is_read_in_fifties_live_and_archived_apart() -> None:
     extract, records = fetch(portal, "deal_property_history")
     assert sizes == [(50, None), (10, None), (1, "true")]
     one = [r.values for r in records if r.values["deal_id"] == "1"]
-    assert [(v["property"], v["changed_at"], v["value"], v["changed_by_id"]) for v in one] == [
+    assert [
+        (v["property"], v["changed_at"], v["value"], v["changed_by_id"]) for v in one
+    ] == [
         ("dealstage", stamp(900), "won", "77"),
         ("dealstage", stamp(1), "new", None),
         ("amount", stamp(5), None, None),
@@ -393,30 +450,59 @@ def test_history_that_forgets_a_deal_is_refused() -> None:
 
 
 def owner(number: int, **more: object) -> dict:
-    return {"id": str(number), "email": "x@acme.test", "firstName": "An", "lastName": "",
-            "userId": number + 1000, "createdAt": stamp(0), "updatedAt": stamp(0),
-            "archived": False, **more}
+    return {
+        "id": str(number),
+        "email": "x@acme.test",
+        "firstName": "An",
+        "lastName": "",
+        "userId": number + 1000,
+        "createdAt": stamp(0),
+        "updatedAt": stamp(0),
+        "archived": False,
+        **more,
+    }
 
 
 def test_owners_include_leavers_with_their_user_id_and_follow_pages() -> None:
     pages = {
-        ("false", None): {"results": [owner(1, teams=[
-            {"id": "9", "name": "B", "primary": False},
-            {"id": "8", "name": "A", "primary": True}])],
-            "paging": {"next": {"after": "t"}}},
+        ("false", None): {
+            "results": [
+                owner(
+                    1,
+                    teams=[
+                        {"id": "9", "name": "B", "primary": False},
+                        {"id": "8", "name": "A", "primary": True},
+                    ],
+                )
+            ],
+            "paging": {"next": {"after": "t"}},
+        },
         ("false", "t"): {"results": [owner(2)]},
-        ("true", None): {"results": [
-            owner(3, archived=True, userId=None, userIdIncludingInactive=555)]},
+        ("true", None): {
+            "results": [
+                owner(3, archived=True, userId=None, userIdIncludingInactive=555)
+            ]
+        },
     }
     portal = Portal([])
     portal.other["/crm/v3/owners"] = lambda request: pages[
         request.url.params["archived"], request.url.params.get("after")
     ]
     extract, records = fetch(portal, "owners", window=FIRST)
-    got = [(r.values["owner_id"], r.values["user_id"], r.values["team_name"],
-            r.values["is_deleted"]) for r in records]
-    assert got == [("1", "1001", "A", False), ("2", "1002", None, False),
-                   ("3", "555", None, True)]
+    got = [
+        (
+            r.values["owner_id"],
+            r.values["user_id"],
+            r.values["team_name"],
+            r.values["is_deleted"],
+        )
+        for r in records
+    ]
+    assert got == [
+        ("1", "1001", "A", False),
+        ("2", "1002", None, False),
+        ("3", "555", None, True),
+    ]
     assert extract.is_full_list
 
 
@@ -432,7 +518,8 @@ def test_owner_archived_while_we_read_is_one_row() -> None:
 def test_repeated_page_token_of_a_list_is_refused() -> None:
     portal = Portal([])
     portal.other["/crm/v3/owners"] = {
-        "results": [owner(1)], "paging": {"next": {"after": "same"}}
+        "results": [owner(1)],
+        "paging": {"next": {"after": "same"}},
     }
     with pytest.raises(TruncatedExtract, match="repeats a page cursor"):
         fetch(portal, "owners", window=FIRST)
@@ -444,7 +531,9 @@ def test_dispositions_are_a_bare_list() -> None:
     portal.other[path] = [{"id": "g-1", "label": "Connected", "deleted": False}]
     _, (record,) = fetch(portal, "call_dispositions", window=FIRST)
     assert dict(record.values) == {
-        "disposition_id": "g-1", "label": "Connected", "is_deleted": False
+        "disposition_id": "g-1",
+        "label": "Connected",
+        "is_deleted": False,
     }
     portal.other[path] = {"results": []}
     with pytest.raises(ContractViolation, match="expected a list"):
@@ -452,16 +541,26 @@ def test_dispositions_are_a_bare_list() -> None:
 
 
 def test_stages_carry_their_pipeline_and_metadata_text() -> None:
-    stage = {"id": "won", "label": "Won", "displayOrder": 3, "archived": False,
-             "metadata": {"probability": "1.0", "isClosed": "true"}}
+    stage = {
+        "id": "won",
+        "label": "Won",
+        "displayOrder": 3,
+        "archived": False,
+        "metadata": {"probability": "1.0", "isClosed": "true"},
+    }
     portal = Portal([])
     portal.other["/crm/v3/pipelines/deals"] = {
         "results": [{"id": "default", "label": "Sales", "stages": [stage]}]
     }
     _, (record,) = fetch(portal, "deal_stages", window=FIRST)
     assert dict(record.values) == {
-        "pipeline_id": "default", "stage_id": "won", "pipeline_label": "Sales",
-        "stage_label": "Won", "display_order": 3, "probability": "1.0", "is_closed": "true",
+        "pipeline_id": "default",
+        "stage_id": "won",
+        "pipeline_label": "Sales",
+        "stage_label": "Won",
+        "display_order": 3,
+        "probability": "1.0",
+        "is_closed": "true",
     }
 
 
@@ -470,11 +569,18 @@ def test_dated_api_version_moves_the_paths() -> None:
     source = source_of("hubspot")
     config = CONFIG.model_copy(update={"api_version": "2026-03"})
     client = ApiClient(
-        config.base_url, source="x", authorization=source.authorize(config),
-        transport=httpx.MockTransport(portal), sleep=lambda _: None,
+        config.base_url,
+        source="x",
+        authorization=source.authorize(config),
+        transport=httpx.MockTransport(portal),
+        sleep=lambda _: None,
     )
     extract = source.fetch(
-        contract_of("hubspot", "calls"), NIGHT, config=config, client=client, cursor=None
+        contract_of("hubspot", "calls"),
+        NIGHT,
+        config=config,
+        client=client,
+        cursor=None,
     )
     assert len(list(extract.rows)) == 1
     assert portal.paths == [
