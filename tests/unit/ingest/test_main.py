@@ -32,7 +32,11 @@ def run(tmp_path: Path, *arguments: str) -> int:
     ("source", "entity", "said"),
     [
         ("hubspot", "deals", "no source 'hubspot'"),
-        ("hubspot_main", "deal", "hubspot_main has no entity 'deal'; it has: calls"),
+        (
+            "hubspot_main",
+            "deal",
+            "hubspot_main has no entity 'deal'; it has: call_dispo",
+        ),
     ],
 )
 def test_a_wrong_name_is_a_configuration_error(
