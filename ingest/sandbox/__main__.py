@@ -1,9 +1,11 @@
-"""`python -m ingest.sandbox serve`: the sandbox company as a process.
+"""`python -m ingest.sandbox serve|write`: the sandbox company as a process.
 
     serve --root DIR [--port 0] [--now ISO] [--seed 7] [--scale 1] [--parent-pid PID]
+    write --root DIR [--now ISO] [--seed 7] [--scale 1]
 
 `serve` answers as every vendor on one loopback port, says where in `DIR/server.json` once it
-is ready, and ends on SIGTERM or with its parent.
+is ready, and ends on SIGTERM or with its parent. `write` puts the finance drop and the
+one-time billing history under DIR.
 
 Belongs here: arguments, the one reading of the machine's clock. Stays out: everything else.
 """
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from ingest.errors import EXIT_OK
 from ingest.sandbox.company import build_company
+from ingest.sandbox.drop import write_drop, write_export
 from ingest.sandbox.process import announce, serve_until_told
 from ingest.sandbox.server import parse_instant, start_sandbox
 
@@ -29,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the asked command and return its exit code."""
     options = _parser().parse_args(arguments)
     now = options.now or datetime.now(UTC)
+    if options.command == "write":
+        return _write(options, now)
     return _serve(options, now)
 
 
@@ -45,6 +50,14 @@ def _serve(options: argparse.Namespace, now: datetime) -> int:
     sys.stdout.write(f"{handle.url}\n")
     sys.stdout.flush()
     serve_until_told(handle, state_file, options.parent_pid)
+    return EXIT_OK
+
+
+def _write(options: argparse.Namespace, now: datetime) -> int:
+    """Write the company's files as of now."""
+    company = build_company(seed=options.seed, scale=options.scale, until=now)
+    write_drop(company, options.root, now)
+    write_export(company, options.root, now)
     return EXIT_OK
 
 
@@ -66,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", parents=[common], help="answer as the vendors")
     serve.add_argument("--port", type=int, default=0, help="0 = any free port")
     serve.add_argument("--parent-pid", type=int, help="end when this process ends")
+    commands.add_parser("write", parents=[common], help="write the company's files")
     return parser
 
 

@@ -313,3 +313,13 @@ def test_the_process_ends_with_its_parent(tmp_path: Path) -> None:
     while (tmp_path / "server.json").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not (tmp_path / "server.json").exists()
+
+
+def test_the_company_writes_its_files(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ingest.sandbox", "write", "--root", str(tmp_path)]
+    subprocess.run([*command, "--now", "2024-11-08T02:00:00+07:00"], check=True)
+    written = {
+        path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.csv")
+    }
+    assert {path.split("/")[0] for path in written} == {"drop", "export"}
+    assert {"drop/nhan_su.csv", "drop/chi_tieu.csv"} <= written
