@@ -67,7 +67,7 @@ def build_definitions(
         ],
         asset_checks=[mart_gate_checks(published)],
         jobs=jobs,
-        schedules=[nightly_schedule(jobs[0])],
+        schedules=[nightly_schedule(jobs[0], settings.config.company.timezone)],
         sensors=[failure_alert(settings)],
         resources=resources or {"night": night_resource(settings)},
     )

@@ -7,6 +7,7 @@ that holds that theme's tables back, so the publication still runs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator  # noqa: TC003 - Dagster reads it
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -18,7 +19,7 @@ from orchestration.publish.tables import CORE, PublishedTable
 from orchestration.totals import mart_breaks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 MART_GATE = "mart_gate"
 

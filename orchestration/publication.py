@@ -64,16 +64,11 @@ def with_audiences(
     return tuple(
         replace(
             table,
-            audiences=tuple(
+            granted=tuple(
                 sorted(
-                    {
-                        *table.audiences,
-                        *(
-                            name
-                            for name, given in audiences.items()
-                            if {table.name, table.theme} & set(given)
-                        ),
-                    }
+                    name
+                    for name, given in audiences.items()
+                    if {table.name, table.theme} & set(given)
                 )
             ),
         )

@@ -7,6 +7,7 @@ here imports it, so a warehouse on real sources never loads it.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -66,7 +67,12 @@ def serve_sandbox(folder: Path, *, now: datetime) -> Iterator[Sandbox]:
     log = folder / "server.log"
     with log.open("w", encoding="utf-8") as sink:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*_command("serve"), "--root", str(folder), "--now", now.isoformat()],
+            [
+                *_command("serve"),
+                *("--root", str(folder)),
+                *("--now", now.isoformat()),
+                *("--parent-pid", str(os.getpid())),
+            ],
             env=child_environment(),
             stdin=subprocess.DEVNULL,
             stdout=sink,

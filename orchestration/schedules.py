@@ -12,7 +12,7 @@ import dagster as dg
 
 from orchestration.alerts import Alert, send_alert
 from orchestration.night import read_report
-from orchestration.night_run import NIGHT_HOUR
+from orchestration.night_run import NIGHT_HOUR, yesterday
 from orchestration.outcome import alert_for
 from orchestration.partitions import as_of_of
 
@@ -21,17 +21,23 @@ if TYPE_CHECKING:
 
 
 def nightly_schedule(
-    job: dg.UnresolvedAssetJobDefinition,
-) -> dg.UnresolvedPartitionedAssetScheduleDefinition:
+    job: dg.UnresolvedAssetJobDefinition, timezone: str
+) -> dg.ScheduleDefinition:
     """Return the schedule: every night at 02:00 in the company zone, for yesterday."""
-    schedule = dg.build_schedule_from_partitioned_job(
-        job,
+
+    @dg.schedule(
         name="every_night",
-        hour_of_day=NIGHT_HOUR.hour,
+        job=job,
+        cron_schedule=f"{NIGHT_HOUR.minute} {NIGHT_HOUR.hour} * * *",
+        execution_timezone=timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
-    assert isinstance(schedule, dg.UnresolvedPartitionedAssetScheduleDefinition)  # noqa: S101 - asset jobs give this type
-    return schedule
+    def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        as_of = yesterday(context.scheduled_execution_time, timezone).isoformat()
+        # The key makes an edited or doubled tick of the same day launch nothing.
+        return dg.RunRequest(run_key=as_of, partition_key=as_of)
+
+    return every_night
 
 
 def failure_alert(settings: Settings) -> dg.SensorDefinition:

@@ -7,6 +7,7 @@ extracts. A red gate does not fail the step; `night_may_build` decides what it s
 
 from __future__ import annotations
 
+from collections.abc import Iterator  # noqa: TC003 - Dagster reads it
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -17,8 +18,6 @@ from orchestration.night import StreamReport, describe_stream
 from orchestration.night_run import NightRun  # noqa: TC001 - Dagster reads it
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ingest.config import SourceConfig
     from ingest.sources.protocol import Stream
 

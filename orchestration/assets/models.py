@@ -4,24 +4,24 @@ Belongs here: the dbt asset definition and passing its events on. Stays out: var
 environment and results of dbt (`orchestration.dbt_run`), the models.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Dagster compares the class of `context` itself.
 import contextlib
 import json
+from collections.abc import (
+    Iterator,
+    Mapping,
+)
 from importlib.metadata import version as installed_version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster_dbt import DbtCliInvocation, dbt_assets
 from packaging.version import Version
 
 from orchestration import dbt_run
-from orchestration.night_run import NightRun  # noqa: TC001 - Dagster reads it
+from orchestration.night_run import NightRun
 from orchestration.translator import WarehouseTranslator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 
 def dbt_models(manifest_path: Path) -> dg.AssetsDefinition:

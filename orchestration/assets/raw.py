@@ -6,6 +6,7 @@ may run on it. Stays out: moving files (`ingest.landing`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator  # noqa: TC003 - Dagster reads it
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -18,8 +19,6 @@ from orchestration.night_run import NightRun  # noqa: TC001 - Dagster reads it
 from orchestration.totals import landed_breaks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ingest.config import SourceConfig
 
 BATCHES = dg.AssetKey(["raw", "_batches"])

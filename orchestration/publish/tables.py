@@ -25,7 +25,11 @@ RESTRICTED_AUDIENCES: Final = frozenset({"finance", "people"})
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """One published table, as its model declares it in `meta`."""
+    """One published table, as its model declares it in `meta`.
+
+    `audiences` are those the model declares, `granted` those the configuration adds; a grant
+    never makes a table restricted, nor a restricted one open to everybody.
+    """
 
     name: str
     schema: str
@@ -33,6 +37,7 @@ class PublishedTable:
     audiences: tuple[str, ...]
     description: str = ""
     column_docs: Mapping[str, str] = field(default_factory=dict)
+    granted: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
     may_be_empty: bool = False
     unique_id: str = ""
@@ -45,9 +50,11 @@ class PublishedTable:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of the files (audiences) the table goes to; the first one is its home."""
-        if self.is_restricted:
-            return tuple(sorted(self.audiences))
-        return (OPEN_AUDIENCE, *sorted(set(self.audiences) - {OPEN_AUDIENCE, "all"}))
+        named = {*self.audiences, *self.granted} - {OPEN_AUDIENCE, "all"}
+        if not self.is_restricted:
+            return (OPEN_AUDIENCE, *sorted(named))
+        home = min(self.audiences)
+        return (home, *sorted(named - {home}))
 
 
 def read_published_tables(manifest_path: Path) -> tuple[PublishedTable, ...]:

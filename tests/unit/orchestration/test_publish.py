@@ -388,3 +388,10 @@ def test_build_ids_sort_by_as_of_then_time() -> None:
         date(2026, 10, 31), FIRST_NIGHT + timedelta(seconds=1), seed="a"
     )
     assert early < late < later
+
+
+def test_a_grant_neither_restricts_nor_opens_a_table() -> None:
+    core = PublishedTable("dim_dates", "main", "core", (), granted=("finance",))
+    assert core.files == ("bi", "finance")
+    ledger = PublishedTable("x", "main", "finance", ("finance",), granted=("sales",))
+    assert ledger.files == ("finance", "sales")
