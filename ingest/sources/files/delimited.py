@@ -147,10 +147,11 @@ def _is_line_per_record(data: bytes, delimiter: str) -> bool:
     newlines = np.flatnonzero(letters == _NEWLINE)
     if np.any(np.searchsorted(quotes, newlines) % 2) or len(quotes) % 2:
         return False  # a line break inside a cell
+    before = np.concatenate(([_NEWLINE], letters))[quotes[::2]]
+    after = np.concatenate((letters, [_NEWLINE]))[quotes[1::2] + 1]
     border = np.zeros(256, dtype=bool)
     border[[_NEWLINE, _RETURN, _QUOTE, ord(delimiter)]] = True
-    padded = np.concatenate(([_NEWLINE], letters, [_NEWLINE]))
-    return bool(np.all(border[padded[quotes]] | border[padded[quotes + 2]]))
+    return bool(border[before].all() and border[after].all())
 
 
 def _read_strict(text: str, *, what: str, delimiter: str, skip_rows: int) -> RawTable:

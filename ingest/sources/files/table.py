@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyarrow.compute import (
+    JoinOptions,
+    MatchSubstringOptions,
+    ReplaceSubstringOptions,
+    TrimOptions,
+    call_function,
+)
 
 from ingest.errors import ContractViolation
 
@@ -86,14 +92,16 @@ def check_headers(cells: Sequence[str], *, what: str, line: int) -> tuple[str, .
 def without_blank_rows(table: RawTable) -> RawTable:
     """Return the table without rows whose cells are all blank (what Excel leaves behind)."""
     blank: pa.Array | None = None
+    trim = TrimOptions(characters=BLANKS)
     for column in table.columns:
-        empty = pc.equal(pc.utf8_trim(pc.fill_null(column, ""), characters=BLANKS), "")
-        blank = empty if blank is None else pc.and_(blank, empty)
-        if not pc.any(blank).as_py():
+        texts = call_function("utf8_trim", [column.fill_null("")], trim)
+        empty = call_function("equal", [texts, pa.scalar("")])
+        blank = empty if blank is None else call_function("and", [blank, empty])
+        if not call_function("any", [blank]).as_py():
             return table
     if blank is None:
         return table
-    keep = pc.invert(blank)
+    keep = call_function("invert", [blank])
     flags = keep.to_pylist()
     return RawTable(
         headers=table.headers,
@@ -114,18 +122,21 @@ def _json_objects(headers: Sequence[str], columns: Sequence[pa.Array]) -> pa.Arr
         opening = "{" if position == 0 else '",'
         parts += [
             pa.scalar(f'{opening}{json.dumps(header, ensure_ascii=False)}:"'),
-            _escape(pc.fill_null(column, "")),
+            _escape(column.fill_null("")),
         ]
     parts += [pa.scalar('"}'), pa.scalar("")]
-    return pc.binary_join_element_wise(*parts)
+    return call_function("binary_join_element_wise", parts, JoinOptions())
 
 
 def _escape(column: pa.Array) -> pa.Array:
     """Return the texts as they stand between the quotes of a JSON string."""
-    if pc.any(pc.match_substring_regex(column, _CONTROL)).as_py():
-        texts = column.to_pylist()
-        return pa.array(
-            [json.dumps(t, ensure_ascii=False)[1:-1] for t in texts], pa.string()
-        )
-    escaped = pc.replace_substring(column, "\\", "\\\\")
-    return pc.replace_substring(escaped, '"', '\\"')
+    control = call_function(
+        "match_substring_regex", [column], MatchSubstringOptions(_CONTROL)
+    )
+    if call_function("any", [control]).as_py():
+        texts = [json.dumps(text, ensure_ascii=False) for text in column.to_pylist()]
+        return pa.array([text[1:-1] for text in texts], pa.string())
+    for character, escaped in (("\\", "\\\\"), ('"', '\\"')):
+        options = ReplaceSubstringOptions(character, escaped)
+        column = call_function("replace_substring", [column], options)
+    return column

@@ -55,8 +55,13 @@ def read_jsonl(
         if not stripped:
             continue
         try:
-            parsed = json.loads(stripped, parse_float=Decimal, parse_constant=_refuse)
-        except ValueError:
+            parsed = json.loads(
+                stripped,
+                parse_float=Decimal,
+                parse_constant=_refuse,
+                object_pairs_hook=_pairs_once,
+            )
+        except (ValueError, RecursionError):
             broken.append(BrokenRow(number, "is not JSON"))
             continue
         if not isinstance(parsed, dict):
@@ -228,3 +233,12 @@ def _number_text(value: float | Decimal, decimal_sign: str) -> str:
 def _refuse(word: str) -> float:
     """Refuse NaN and Infinity, which JSON does not have."""
     raise ValueError(word)
+
+
+def _pairs_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse an object that says a key twice, where the last would win silently."""
+    once = dict(pairs)
+    if len(once) != len(pairs):
+        message = "key twice"
+        raise ValueError(message)
+    return once

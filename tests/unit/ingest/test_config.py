@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ingest.config import FilesSource, VendorSource, load_config
 from ingest.errors import EXIT_CONFIG, ConfigError, CredentialsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COMPANY = """\
 company:
@@ -92,8 +95,10 @@ def test_configured_entities_are_those_of_vendors_and_datasets(tmp_path: Path) -
         ),
         (
             COMPANY.replace("Ho_Chi_Minh", "Ho_Chi_Min") + "sources:\n" + STRIPE,
-            ":4: timezone: unknown timezone 'Asia/Ho_Chi_Min'; "
-            "did you mean 'Asia/Ho_Chi_Minh'?",
+            (
+                ":4: timezone: unknown timezone 'Asia/Ho_Chi_Min'; "
+                "did you mean 'Asia/Ho_Chi_Minh'?"
+            ),
         ),
         (
             COMPANY.replace("VND", "vnd") + "sources:\n" + STRIPE,
@@ -109,8 +114,10 @@ def test_configured_entities_are_those_of_vendors_and_datasets(tmp_path: Path) -
         ),
         (
             COMPANY + "sources:\n  - {name: x, kind: stripe}\n",
-            ":6: source x needs key_env: the name of the environment variable that holds "
-            "the secret",
+            (
+                ":6: source x needs key_env: the name of the environment variable that holds "
+                "the secret"
+            ),
         ),
         (
             COMPANY + "sources:\n" + STRIPE.replace("STRIPE_KEY", "NO_KEY"),
@@ -195,8 +202,10 @@ def test_required_columns_must_be_given_some_way(tmp_path: Path) -> None:
     )
 
     assert refused(tmp_path, text) == [
-        ":12: opportunities.stage is required: map it in columns, or give it in constants "
-        "or lookup"
+        (
+            ":12: opportunities.stage is required: map it in columns, or give it in constants "
+            "or lookup"
+        )
     ]
 
 

@@ -1,0 +1,158 @@
+"""Workbooks, Parquet and JSON Lines: native cells become text that reads back exactly."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import zipfile
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ingest.errors import ContractViolation
+from ingest.sources.files.tabular import read_jsonl, read_parquet, read_xlsx
+
+if TYPE_CHECKING:
+    from ingest.sources.files.table import RawTable
+
+
+NAIVE = dt.datetime(2026, 3, 5, 8, 30)  # noqa: DTZ001 - spreadsheets have no zones
+
+
+def rows_of(table: RawTable) -> list[list[object]]:
+    columns = [column.to_pylist() for column in table.columns]
+    return [[line, *cells] for line, *cells in zip(table.lines, *columns, strict=True)]
+
+
+def workbook(*rows: list[object], title: str = "Data") -> bytes:
+    book = openpyxl.Workbook()
+    book.active.title = title
+    for row in rows:
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def sheet(content: bytes, **more: object) -> RawTable:
+    options = {"sheet": None, "skip_rows": 0, "decimal_sign": ",", **more}
+    return read_xlsx(content, what="f.xlsx", **options)
+
+
+def test_native_cells_keep_their_value_in_the_declared_format() -> None:
+    """1.234 as text would be read as 1234 by a source declared as 1.234,56."""
+    content = workbook(
+        ["id", "amount", "day", "at", "won", "text"],
+        [
+            12345678901,
+            1.234,
+            dt.date(2026, 3, 5),
+            NAIVE,
+            True,
+            "1.5",
+        ],
+        [7, 0.1, None, None, False, "x"],
+    )
+
+    assert rows_of(sheet(content)) == [
+        [2, "12345678901", "1,234", "2026-03-05", "2026-03-05T08:30:00", "true", "1.5"],
+        [3, "7", "0,1", "", "", "false", "x"],
+    ]
+
+
+def test_a_number_that_lost_digits_stays_recognisable() -> None:
+    table = sheet(workbook(["id"], [1.23456789012345e17]))
+
+    assert rows_of(table) == [[2, "1.23456789012345e+17"]]
+
+
+def test_titles_above_blank_rows_and_cells_beside_the_table() -> None:
+    content = workbook(
+        ["Report"], [None], ["a", "b"], ["1", "2"], ["3"], ["4", "5", "6"]
+    )
+    table = sheet(content, skip_rows=1)
+
+    assert table.headers == ("a", "b")
+    assert rows_of(table) == [[4, "1", "2"], [5, "3", ""]]
+    assert [(row.line, row.reason) for row in table.broken] == [
+        (6, "has cells to the right of the 2 headers")
+    ]
+
+
+def test_a_missing_sheet_names_those_that_are_there() -> None:
+    with pytest.raises(ContractViolation, match="no sheet 'Dta'; there are Data"):
+        sheet(workbook(["a"], ["1"]), sheet="Dta")
+
+
+def test_what_is_no_workbook_or_a_bomb_is_refused() -> None:
+    with pytest.raises(ContractViolation, match="is not an xlsx workbook"):
+        sheet(b"a,b\n1,2\n")
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/a.xml", b"0" * (32 << 20))
+    with pytest.raises(ContractViolation, match="unpacks to 33,554,432 bytes"):
+        sheet(bomb.getvalue())
+
+
+def test_json_lines_keep_numbers_exact_and_the_line_as_received() -> None:
+    lines = [
+        '{"id": 1, "amount": 12345678901234567.89, "tags": ["a"], "won": true}',
+        "",
+        '{"id": 2, "note": null, "amount": "1,5"}',
+    ]
+    table = read_jsonl(
+        "\n".join(lines).encode(), what="f.jsonl", encoding="utf-8", decimal_sign=","
+    )
+
+    assert table.headers == ("id", "amount", "tags", "won", "note")
+    assert rows_of(table) == [
+        [1, "1", "12345678901234567,89", '["a"]', "true", ""],
+        [3, "2", "1,5", "", "", ""],
+    ]
+    assert list(table.payload_texts()) == [lines[0], lines[2]]
+
+
+def test_lines_that_are_no_json_object_are_kept_apart() -> None:
+    content = b'{"a": 1}\n{"a": \n[1]\n{"a": NaN}\n{"a": 1, "a": 2}\n'
+    table = read_jsonl(content, what="f", encoding="utf-8", decimal_sign=".")
+
+    assert rows_of(table) == [[1, "1"]]
+    assert [(row.line, row.reason) for row in table.broken] == [
+        (2, "is not JSON"),
+        (3, "is not a JSON object"),
+        (4, "is not JSON"),
+        (5, "is not JSON"),
+    ]
+
+
+def test_parquet_types_become_text() -> None:
+    table = pa.table(
+        {
+            "id": pa.array([1, None], pa.int64()),
+            "amount": pa.array(
+                [Decimal("1234.50"), Decimal("-0.01")], pa.decimal128(10, 2)
+            ),
+            "at": pa.array([dt.datetime(2026, 3, 5, 1, 30, tzinfo=dt.UTC), None]),
+            "name": pa.array(["Nguyễn", ""]),
+        }
+    )
+    out = io.BytesIO()
+    pq.write_table(table, out)
+
+    read = read_parquet(out.getvalue(), what="f.parquet", decimal_sign=".")
+
+    assert rows_of(read) == [
+        [1, "1", "1234.5", "2026-03-05T01:30:00+00:00", "Nguyễn"],
+        [2, "", "-0.01", "", ""],
+    ]
+    assert json.loads(read.payload_texts()[0])["amount"] == "1234.5"
+
+
+def test_a_damaged_parquet_file_is_refused() -> None:
+    with pytest.raises(ContractViolation, match="is not a Parquet file"):
+        read_parquet(b"PAR1 cut", what="f.parquet", decimal_sign=".")
