@@ -1,8 +1,9 @@
 """Stripe's API over one account's billing records.
 
 Belongs here: authentication, version choice, lists and their paging, retrieval, expansion,
-error bodies, as docs.stripe.com/api documents them (read 2026-09). Stays out: the JSON of an
-object (`stripe_objects`), events (`stripe_events`), what is rendered when (`stripe_ledger`).
+error bodies, as docs.stripe.com/api documents them (read 2026-09). Stays out: the JSON of
+objects (`stripe_catalogue` and its siblings), events (`stripe_events`), what is rendered when
+(`stripe_ledger`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.vendors.render import stable_token
 from ingest.sandbox.vendors.stripe_ledger import Ledger
-from ingest.sandbox.vendors.stripe_objects import Json, Shape, shape_of
+from ingest.sandbox.vendors.stripe_shapes import Json, Shape, shape_of
 from ingest.sandbox.wire import ApiAnswer, ApiRequest
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Stripe's event feed: 30 days, in the account's own default version.
 
 Belongs here: which change is which event, their payloads and previous attributes. Stays out:
-paging and filters (`stripe`), the JSON of an object (`stripe_objects`).
+paging and filters (`stripe`), the JSON of objects.
 
 Two traps of the real feed are kept: an event's payload is in the account's default API
 version whatever the request asked for, and nothing older than 30 days is there.
@@ -15,17 +15,16 @@ from typing import Final
 
 from ingest.sandbox.model import Event, Fields, StripeAccount, Version, Versioned
 from ingest.sandbox.vendors.render import to_epoch
-from ingest.sandbox.vendors.stripe_objects import (
-    Books,
-    Json,
-    render_charge,
-    render_credit_note,
+from ingest.sandbox.vendors.stripe_catalogue import (
     render_customer,
-    render_discount,
-    render_invoice,
     render_price,
     render_product,
-    render_refund,
+)
+from ingest.sandbox.vendors.stripe_invoices import render_credit_note, render_invoice
+from ingest.sandbox.vendors.stripe_payments import render_charge, render_refund
+from ingest.sandbox.vendors.stripe_shapes import Books, Json
+from ingest.sandbox.vendors.stripe_subscriptions import (
+    render_discount,
     render_subscription,
 )
 

@@ -1,7 +1,7 @@
 """What one Stripe account shows at the present clock, rendered once per clock and version.
 
 Belongs here: choosing the state of each record, its order in lists, deleted and test-mode
-records. Stays out: requests and paging (`stripe`), the JSON of an object (`stripe_objects`).
+records. Stays out: requests and paging (`stripe`), the JSON of objects.
 """
 
 from __future__ import annotations
@@ -10,27 +10,35 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.vendors.render import ClockCache
+from ingest.sandbox.vendors.stripe_catalogue import (
+    render_coupon,
+    render_customer,
+    render_price,
+    render_product,
+)
 from ingest.sandbox.vendors.stripe_events import render_events
-from ingest.sandbox.vendors.stripe_objects import (
+from ingest.sandbox.vendors.stripe_invoices import (
+    render_credit_note,
+    render_invoice,
+    render_lines,
+)
+from ingest.sandbox.vendors.stripe_payments import (
+    render_balance_transaction,
+    render_charge,
+    render_invoice_payment,
+    render_refund,
+)
+from ingest.sandbox.vendors.stripe_shapes import (
     Books,
     Json,
     Shape,
     discount_id,
-    render_balance_transaction,
-    render_charge,
-    render_coupon,
-    render_credit_note,
-    render_customer,
-    render_discount,
-    render_invoice,
-    render_invoice_payment,
-    render_item,
-    render_lines,
-    render_price,
-    render_product,
-    render_refund,
-    render_subscription,
     shape_of,
+)
+from ingest.sandbox.vendors.stripe_subscriptions import (
+    render_discount,
+    render_item,
+    render_subscription,
 )
 
 if TYPE_CHECKING:
