@@ -55,25 +55,25 @@ class Plan:
 
 
 _GOOGLE: Final = (
-    Plan("20100000011", "Tìm kiếm – Phần mềm CRM", "SEARCH", 1_450_000, STORY_START, None),
-    Plan("20100000028", "Tìm kiếm – Thương hiệu", "SEARCH", 420_000, STORY_START, None),
-    Plan("20100000035", "PMax – Quản lý bán hàng", "PERFORMANCE_MAX", 980_000,
+    Plan("20100000011", "Tìm kiếm – Phần mềm CRM", "SEARCH", 560_000, STORY_START, None),
+    Plan("20100000028", "Tìm kiếm – Thương hiệu", "SEARCH", 170_000, STORY_START, None),
+    Plan("20100000035", "PMax – Quản lý bán hàng", "PERFORMANCE_MAX", 390_000,
          date(2025, 2, 10), None, tagged=False),
-    Plan("20100000042", "Hiển thị – Tiếp thị lại", "DISPLAY", 310_000, STORY_START,
+    Plan("20100000042", "Hiển thị – Tiếp thị lại", "DISPLAY", 120_000, STORY_START,
          date(2025, 8, 31), "REMOVED"),
-    Plan("20100000059", "YouTube – Giới thiệu sản phẩm", "VIDEO", 640_000,
+    Plan("20100000059", "YouTube – Giới thiệu sản phẩm", "VIDEO", 250_000,
          date(2025, 9, 15), date(2026, 6, 30), "PAUSED"),
 )
 _META: Final = (
-    Plan("120210000000010011", "Lead form – Chủ doanh nghiệp", "OUTCOME_LEADS", 52,
+    Plan("120210000000010011", "Lead form – Chủ doanh nghiệp", "OUTCOME_LEADS", 21,
          STORY_START, None),
-    Plan("120210000000020022", "Traffic – Bảng giá", "OUTCOME_TRAFFIC", 24,
+    Plan("120210000000020022", "Traffic – Bảng giá", "OUTCOME_TRAFFIC", 10,
          STORY_START, None),
-    Plan("120210000000030033", "Singapore – Demo", "OUTCOME_LEADS", 41,
+    Plan("120210000000030033", "Singapore – Demo", "OUTCOME_LEADS", 17,
          date(2025, 1, 6), None),
-    Plan("120210000000040044", "Tết – Ưu đãi năm", "OUTCOME_SALES", 66,
+    Plan("120210000000040044", "Tết – Ưu đãi năm", "OUTCOME_SALES", 27,
          date(2025, 12, 15), date(2026, 2, 10), "ARCHIVED"),
-    Plan("120210000000050055", "Nhận diện thương hiệu", "OUTCOME_AWARENESS", 18,
+    Plan("120210000000050055", "Nhận diện thương hiệu", "OUTCOME_AWARENESS", 8,
          STORY_START, date(2025, 12, 31), "DELETED"),
 )
 

@@ -122,7 +122,7 @@ def _plan_rates() -> Iterator[Rate]:
         yield Rate(day, "plan", Decimal(rate), at_local(date(year - 1, 12, 20), 15))
 
 
-_YEARLY_MILLIONS: Final = {2024: 90, 2025: 330, 2026: 900, 2027: 1300, 2028: 1700}
+_YEARLY_MILLIONS: Final = {2024: 60, 2025: 720, 2026: 1450, 2027: 1750, 2028: 2000}
 """Company target of an average month of the year, million VND."""
 _SEASON: Final = (70, 75, 100, 100, 105, 110, 95, 95, 105, 110, 115, 120)
 """Share of the average month in percent, January to December; Tết is slow."""
@@ -145,7 +145,7 @@ def targets_until(now: datetime) -> list[Target]:
                 millions = _YEARLY_MILLIONS[year] * _SEASON[month - 1] // 100
                 found.extend(_split(start, millions, effective, approved, "Kế hoạch năm"))
     for start in _REVISED_MONTHS:
-        millions = _YEARLY_MILLIONS[2026] * _SEASON[start.month - 1] * 115 // 10_000
+        millions = _YEARLY_MILLIONS[2026] * _SEASON[start.month - 1] * 108 // 10_000
         found.extend(
             _split(start, millions, _REVISED_FROM, _REVISED_AT, "Điều chỉnh giữa năm")
         )

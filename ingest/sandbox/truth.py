@@ -1,0 +1,232 @@
+"""The KPI truth of the sandbox company, in plain Python and Decimal.
+
+Belongs here: every KPI of the first issue per month, quarter or year as of a night, for the
+company and by some breakdowns. Stays out: SQL, files, servers; the rules themselves stand with
+the rows they are about (`truth_crm`, `truth_ads`, `truth_billing`, `truth_money`).
+
+Decisions that concern adding up:
+
+* a period that has begun is there, cut at the as-of day; additive KPIs without a row are 0,
+  ratios without a denominator have no value;
+* a stock is taken at the end of the period's last day, or of the as-of day;
+* MRR movements, churn and retention are official per month; longer periods add up months;
+* growth compares whole periods: in a period that is not over it has no value; nor over a
+  previous value of 0 or none;
+* `sales_target` is the sum of the months' targets for `sales_revenue` by the latest revision in
+  force on the as-of day, in VND; in USD each is converted at the plan rate of its first day;
+* values: counts and money exact, ratios to six places, half away from zero.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from ingest.sandbox.finance import Target, targets_until
+from ingest.sandbox.model import Company
+from ingest.sandbox.story import STORY_START, month_start
+from ingest.sandbox.truth_ads import count_ads
+from ingest.sandbox.truth_billing import count_revenue, move_mrr, snapshot_mrr
+from ingest.sandbox.truth_crm import count_calls, count_deals, count_leads, snapshot_pipeline
+from ingest.sandbox.truth_money import PLAN, round_ratio
+from ingest.sandbox.truth_rows import (
+    CURRENCIES,
+    UNKNOWN,
+    ZERO,
+    Contribution,
+    Figure,
+    Night,
+    open_night,
+    period_end,
+    period_start,
+    periods_until,
+)
+
+COUNTS: Final = (
+    "leads_created", "mql_count", "sql_count", "impressions", "clicks",
+    "opportunities_created", "deals_won", "deals_lost", "calls_made", "active_deals",
+    "paying_customers",
+)
+AMOUNTS: Final = (
+    "ad_spend", "sales_bookings", "sales_revenue", "open_pipeline_value", "mrr", "new_mrr",
+    "expansion_mrr", "contraction_mrr", "churned_mrr", "reactivation_mrr", "fx_mrr",
+    "net_new_mrr",
+)
+RATES: Final = (
+    "lead_source_completeness", "ctr", "win_rate", "sales_cycle_days",
+    "customer_churn_rate", "customer_retention_rate",
+)
+MONEY_RATIOS: Final = ("cpc", "cpl_media", "avg_deal_size", "average_order_value")
+DERIVED: Final = (
+    "sales_growth_mom", "sales_growth_qoq", "sales_growth_yoy", "sales_target",
+    "target_attainment",
+)
+KPI_KEYS: Final = (*COUNTS, *AMOUNTS, *RATES, *MONEY_RATIOS, *DERIVED)
+
+Key = tuple[str, date, str | None]
+"""(KPI, first day of the period, presentation currency or None)."""
+_GROWTH: Final = {
+    "sales_growth_mom": ("month", 1),
+    "sales_growth_qoq": ("quarter", 3),
+    "sales_growth_yoy": ("", 12),
+}
+"""KPI -> (its grain, '' = any; how many months back it compares)."""
+
+
+def kpi_truth(
+    company: Company,
+    as_of: date,
+    *,
+    grain: str = "month",
+    first_as_of: date | None = None,
+) -> dict[Key, Figure]:
+    """Return every KPI of the company for every period begun by `as_of`.
+
+    `first_as_of` is the day of the warehouse's first night: a deal that had left the recycle
+    bin by then is unknown to its snapshots. `sales_growth_mom` exists at month only,
+    `sales_growth_qoq` at quarter only.
+    """
+    night = open_night(company, as_of, first_as_of)
+    contributions = list(_contribute(night, grain))
+    figures = _fill(_add_up(contributions, grain), as_of, grain)
+    figures.update(_compare(figures, as_of, grain))
+    figures.update(_aim(night, figures, grain))
+    return figures
+
+
+def kpi_truth_by(
+    company: Company,
+    as_of: date,
+    breakdown: str,
+    *,
+    grain: str = "month",
+    first_as_of: date | None = None,
+) -> dict[tuple[str, str, date, str | None], Figure]:
+    """Return the KPIs that have the breakdown, by (KPI, member, period, currency).
+
+    Breakdowns: rep (calls_made, opportunities_created, deals and bookings, open pipeline),
+    stage (open pipeline), lead_source_group (leads, MQL, SQL), campaign (ads), currency (mrr,
+    sales_revenue). Members without a row in a period are not there.
+    """
+    night = open_night(company, as_of, first_as_of)
+    by_member: dict[str, list[Contribution]] = defaultdict(list)
+    for contribution in _contribute(night, grain):
+        if breakdown in contribution.members:
+            by_member[contribution.members[breakdown] or UNKNOWN].append(contribution)
+    return {
+        (key, member, start, currency): figure
+        for member, rows in by_member.items()
+        for (key, start, currency), figure in _add_up(rows, grain).items()
+    }
+
+
+def _contribute(night: Night, grain: str) -> Iterator[Contribution]:
+    """Yield every contribution of the night; stocks once per period of the grain."""
+    yield from count_leads(night)
+    yield from count_deals(night)
+    yield from count_calls(night)
+    yield from count_ads(night)
+    yield from count_revenue(night)
+    yield from move_mrr(night)
+    for start in periods_until(night.as_of, grain):
+        day = min(period_end(start, grain), night.as_of)
+        yield from snapshot_pipeline(night, day)
+        yield from snapshot_mrr(night, day)
+
+
+def _add_up(rows: Iterable[Contribution], grain: str) -> dict[Key, Figure]:
+    """Return Σ numerators and Σ denominators per KPI, period and currency."""
+    tops: dict[Key, Decimal] = defaultdict(lambda: ZERO)
+    bottoms: dict[Key, Decimal] = {}
+    for row in rows:
+        key = (row.kpi_key, period_start(row.day, grain), row.currency)
+        tops[key] += row.numerator
+        if row.denominator is not None:
+            bottoms[key] = bottoms.get(key, ZERO) + row.denominator
+    return {
+        key: Figure(top, None, top)
+        if key not in bottoms
+        else Figure(top, bottoms[key], round_ratio(top, bottoms[key]))
+        for key, top in tops.items()
+    }
+
+
+def _fill(found: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:
+    """Return the figures with every period: 0 for sums, no value for ratios."""
+    figures: dict[Key, Figure] = {}
+    for start in periods_until(as_of, grain):
+        for kpi in COUNTS:
+            key = (kpi, start, None)
+            figures[key] = found.get(key, Figure(ZERO, None, ZERO))
+        for kpi in RATES:
+            key = (kpi, start, None)
+            figures[key] = found.get(key, Figure(ZERO, ZERO, None))
+        for currency in CURRENCIES:
+            for kpi in AMOUNTS:
+                money = (kpi, start, currency)
+                figures[money] = found.get(money, Figure(ZERO, None, ZERO))
+            for kpi in MONEY_RATIOS:
+                money = (kpi, start, currency)
+                figures[money] = found.get(money, Figure(ZERO, ZERO, None))
+    return figures
+
+
+def _compare(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:
+    """Return growth of sales revenue over the period before and the year before."""
+    found: dict[Key, Figure] = {}
+    for start in periods_until(as_of, grain):
+        is_whole = period_end(start, grain) <= as_of
+        for kpi, (own_grain, months) in _GROWTH.items():
+            if own_grain not in {"", grain}:
+                continue
+            for currency in CURRENCIES:
+                now = figures["sales_revenue", start, currency].numerator
+                earlier = month_start(start, -months)
+                before = figures.get(("sales_revenue", earlier, currency))
+                found[kpi, start, currency] = _growth(
+                    now, before.numerator if before and is_whole else None
+                )
+    return found
+
+
+def _growth(now: Decimal, before: Decimal | None) -> Figure:
+    """Return the relative change; over nothing, 0 or less there is none."""
+    if before is None or before <= 0:
+        return Figure(ZERO, None, None)
+    return Figure(now - before, before, round_ratio(now - before, before))
+
+
+def _aim(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:
+    """Return the company's target and how much of it is reached."""
+    found: dict[Key, Figure] = {}
+    targets = [t for t in targets_in_force(night) if t.scope_type == "total"]
+    for start in periods_until(night.as_of, grain):
+        months = [t for t in targets if period_start(t.period_start, grain) == start]
+        for currency in CURRENCIES:
+            aim = sum(
+                (
+                    night.rates.convert(t.value, "VND", currency, t.period_start, PLAN)
+                    for t in months
+                ),
+                ZERO,
+            )
+            reached = figures["sales_revenue", start, currency].numerator
+            found["sales_target", start, currency] = Figure(aim, None, aim)
+            found["target_attainment", start, currency] = Figure(
+                reached, aim, round_ratio(reached, aim)
+            )
+    return found
+
+
+def targets_in_force(night: Night) -> list[Target]:
+    """Return the newest revision of every target that holds on the as-of day."""
+    newest: dict[tuple[str, str, str, date], Target] = {}
+    for target in sorted(targets_until(night.cut), key=lambda t: t.effective_from):
+        is_due = target.effective_from <= night.as_of and target.approved_at <= night.as_of
+        if is_due and target.period_start >= STORY_START:
+            scope = (target.kpi_key, target.scope_type, target.scope_id)
+            newest[*scope, target.period_start] = target
+    return list(newest.values())

@@ -1,0 +1,47 @@
+"""The truth of the ad platforms: spend, impressions, clicks per campaign and day.
+
+Belongs here: contributions of ad facts as the platforms show them at the end of a night's
+as-of day. Stays out: leads of campaigns (`truth_crm`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from ingest.sandbox.model import AdPlatform, Fields
+from ingest.sandbox.story import STORY_START
+from ingest.sandbox.truth_money import FLOW
+from ingest.sandbox.truth_rows import CURRENCIES, Contribution, Night
+
+
+def count_ads(night: Night) -> Iterator[Contribution]:
+    """Yield spend and its ratios; each campaign-day is converted once, at its day's rate."""
+    for platform in (night.company.google, night.company.meta):
+        yield from _count_platform(night, platform)
+
+
+def _count_platform(night: Night, platform: AdPlatform) -> Iterator[Contribution]:
+    """Yield the contributions of one platform."""
+    days = platform.campaign_days(night.cut, STORY_START, night.as_of)
+    for fact, state in days:
+        members = {"campaign": fact.campaign_id}
+        clicks, shown = Decimal(str(state["clicks"])), Decimal(str(state["impressions"]))
+        yield Contribution("impressions", fact.date, shown, members=members)
+        yield Contribution("clicks", fact.date, clicks, members=members)
+        yield Contribution("ctr", fact.date, clicks, shown, members=members)
+        spend = _spend_of(state)
+        for currency in CURRENCIES:
+            worth = night.rates.convert(
+                spend, str(platform.account["currency"]), currency, fact.date, FLOW
+            )
+            yield Contribution("ad_spend", fact.date, worth, None, currency, members)
+            yield Contribution("cpc", fact.date, worth, clicks, currency, members)
+            yield Contribution("cpl_media", fact.date, worth, Decimal(0), currency)
+
+
+def _spend_of(state: Fields) -> Decimal:
+    """Return the cost of a day in account currency."""
+    if "cost_micros" in state:
+        return Decimal(str(state["cost_micros"])).scaleb(-6)
+    return Decimal(str(state["spend"]))

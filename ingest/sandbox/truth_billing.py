@@ -1,0 +1,236 @@
+"""The truth of billing: invoiced revenue and recurring revenue.
+
+Belongs here: contributions of invoices and credit notes, MRR per customer and day, its
+movements. Stays out: adding up (`truth`).
+
+Decisions, where the catalogue leaves a choice:
+
+* `sales_revenue`: lines of finalised invoices that are not void, after discount and before
+  tax, on the day of finalisation; credit notes that stand count negative, before tax, on their
+  own day. Each line and note is converted once, at its day's rate;
+* `average_order_value`: that revenue over the invoices finalised in the period;
+* MRR at the end of a day: licensed items of active and past-due subscriptions (no trial, not
+  paused), after the discount in force, per month; rounded per item to the minor unit; a
+  customer's sum is converted once, at the closing rate of the day;
+* movements compare a customer's MRR in its own currency at the ends of two months, both at
+  the later closing rate; what only the rate changed is `fx_mrr`; `net_new_mrr` contains it;
+* churn and retention are of the customers paying at the start of the month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+from ingest.sandbox.model import Fields, StripeAccount, Versioned
+from ingest.sandbox.offer import EXPONENT
+from ingest.sandbox.story import local_day
+from ingest.sandbox.truth_money import FLOW, STOCK
+from ingest.sandbox.truth_rows import (
+    CURRENCIES,
+    ONE,
+    ZERO,
+    Contribution,
+    Night,
+    end_of,
+    period_end,
+    periods_until,
+)
+
+_PAYING: Final = frozenset({"active", "past_due"})
+_PER_MONTH: Final = {"day": (365, 12), "week": (52, 12), "month": (1, 1), "year": (1, 12)}
+"""interval -> (times, divided by) that makes a month of it."""
+
+Key = tuple[str, str]
+"""(Stripe account, customer)."""
+
+
+def count_revenue(night: Night) -> Iterator[Contribution]:
+    """Yield invoiced revenue and orders."""
+    for account in night.company.stripe.values():
+        yield from _count_invoices(night, account)
+        yield from _count_credit_notes(night, account)
+
+
+def _count_invoices(night: Night, account: StripeAccount) -> Iterator[Contribution]:
+    """Yield the lines of every finalised invoice that is not void, and the invoice."""
+    for record in account.invoices:
+        state = night.state(record)
+        if state is None or state["status"] in {"draft", "void"}:
+            continue
+        finalized_at, lines = state["finalized_at"], state["lines"]
+        assert isinstance(finalized_at, datetime)
+        assert isinstance(lines, tuple)
+        day = local_day(finalized_at)
+        for line in lines:
+            yield from _revenue(
+                night, account, day, line["amount_minor"] - line["discount_minor"]
+            )
+        for currency in CURRENCIES:
+            yield Contribution("average_order_value", day, ZERO, ONE, currency)
+
+
+def _count_credit_notes(night: Night, account: StripeAccount) -> Iterator[Contribution]:
+    """Yield every credit note that stands, negative, on its own day."""
+    for record in account.credit_notes:
+        state = night.state(record)
+        if state is not None and state["status"] == "issued":
+            created_at = state["created_at"]
+            assert isinstance(created_at, datetime)
+            minor = -int(str(state["subtotal_minor"]))
+            yield from _revenue(night, account, local_day(created_at), minor)
+
+
+def _revenue(
+    night: Night, account: StripeAccount, day: date, minor: int
+) -> Iterator[Contribution]:
+    """Yield one amount of revenue in every presentation currency."""
+    amount = Decimal(minor).scaleb(-EXPONENT[account.currency])
+    members = {"currency": account.currency}
+    for currency in CURRENCIES:
+        worth = night.rates.convert(amount, account.currency, currency, day, FLOW)
+        yield Contribution("sales_revenue", day, worth, None, currency, members)
+        yield Contribution("average_order_value", day, worth, ZERO, currency)
+
+
+def mrr_on(night: Night, day: date) -> dict[Key, Decimal]:
+    """Return the MRR of every paying customer at the end of `day`, in its own currency."""
+    found: dict[Key, Decimal] = {}
+    for account in night.company.stripe.values():
+        for record in account.subscriptions:
+            state = night.state_on(record, day)
+            amount = mrr_of(state, day) if state is not None else ZERO
+            if state is not None and amount > 0:
+                key = (account.name, str(state["customer_id"]))
+                found[key] = found.get(key, ZERO) + amount
+    return found
+
+
+def mrr_of(state: Fields, day: date) -> Decimal:
+    """Return the MRR of one subscription at the end of `day`."""
+    if state["status"] not in _PAYING or state["is_paused"]:
+        return ZERO
+    items = state["items"]
+    assert isinstance(items, tuple)
+    licensed = [item for item in items if item["usage_type"] == "licensed"]
+    return sum((_mrr_of_item(item, state, day) for item in licensed), ZERO)
+
+
+def _mrr_of_item(item: Fields, state: Fields, day: date) -> Decimal:
+    """Return one item's MRR in major units, rounded once to the minor unit."""
+    gross = Decimal(str(item["unit_amount_minor"])) * Decimal(str(item["quantity"]))
+    ends_at = state["discount_ends_at"]
+    is_discounted = not isinstance(ends_at, datetime) or ends_at >= end_of(day)
+    net = gross
+    if is_discounted:
+        net = net * (100 - Decimal(str(state["discount_percent"] or 0))) / 100
+        net -= Decimal(str(state["discount_amount_minor"] or 0))
+    times, divided_by = _PER_MONTH[str(item["interval"])]
+    monthly = max(net, ZERO) * times / (divided_by * Decimal(str(item["interval_count"])))
+    minor = monthly.quantize(ONE, ROUND_HALF_UP)
+    return minor.scaleb(-EXPONENT[str(item["currency"])])
+
+
+def snapshot_mrr(night: Night, day: date) -> Iterator[Contribution]:
+    """Yield MRR and paying customers at the end of `day`."""
+    for (account, _), amount in mrr_on(night, day).items():
+        own = night.company.stripe[account].currency
+        members = {"currency": own}
+        yield Contribution("paying_customers", day, ONE)
+        for currency in CURRENCIES:
+            worth = night.rates.convert(amount, own, currency, day, STOCK)
+            yield Contribution("mrr", day, worth, None, currency, members)
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """One customer's MRR at both ends of a month, in its own currency."""
+
+    own: str
+    opening: Decimal
+    closing: Decimal
+    paid_before: bool
+    """Whether the customer paid on any day before the month."""
+
+
+def move_mrr(night: Night) -> Iterator[Contribution]:
+    """Yield the movements of every month, dated at its last day that is past."""
+    first_paid = _first_paid_days(night)
+    opening: dict[Key, Decimal] = {}
+    opened_on: date | None = None
+    for start in periods_until(night.as_of, "month"):
+        day = min(period_end(start, "month"), night.as_of)
+        closing = mrr_on(night, day)
+        for key in sorted({*opening, *closing}):
+            move = _Move(
+                night.company.stripe[key[0]].currency,
+                opening.get(key, ZERO),
+                closing.get(key, ZERO),
+                first_paid[key] < start,
+            )
+            yield from _count_move(night, move, opened_on, day)
+        opening, opened_on = closing, day
+
+
+def _count_move(
+    night: Night, move: _Move, opened_on: date | None, day: date
+) -> Iterator[Contribution]:
+    """Yield what one customer's month adds to the bridge and to churn."""
+    if move.opening > 0:
+        stayed = ONE if move.closing > 0 else ZERO
+        yield Contribution("customer_retention_rate", day, stayed, ONE)
+        yield Contribution("customer_churn_rate", day, ONE - stayed, ONE)
+    for currency in CURRENCIES:
+
+        def worth(amount: Decimal, at: date, target: str = currency) -> Decimal:
+            """Return an amount at the closing rate of a day."""
+            return night.rates.convert(amount, move.own, target, at, STOCK)
+
+        change = worth(move.closing, day) - worth(move.opening, day)
+        if move.opening != move.closing:
+            kind = _kind_of(move)
+            yield Contribution(kind, day, abs(change), None, currency)
+        before = worth(move.opening, opened_on) if opened_on else ZERO
+        drift = worth(move.opening, day) - before
+        yield Contribution("fx_mrr", day, drift, None, currency)
+        yield Contribution("net_new_mrr", day, change + drift, None, currency)
+
+
+def _kind_of(move: _Move) -> str:
+    """Return the KPI a change belongs to."""
+    if move.opening == 0:
+        return "reactivation_mrr" if move.paid_before else "new_mrr"
+    if move.closing == 0:
+        return "churned_mrr"
+    return "expansion_mrr" if move.closing > move.opening else "contraction_mrr"
+
+
+def _first_paid_days(night: Night) -> dict[Key, date]:
+    """Return the first day at whose end each customer had MRR."""
+    first: dict[Key, date] = {}
+    for account in night.company.stripe.values():
+        for record in account.subscriptions:
+            day = _first_paid_day(night, record)
+            if day is not None:
+                key = (account.name, str(record.versions[0].fields["customer_id"]))  # type: ignore[index]
+                first[key] = min(day, first.get(key, day))
+    return first
+
+
+def _first_paid_day(night: Night, record: Versioned) -> date | None:
+    """Return the first day a subscription had MRR at its end; it begins with a change."""
+    last: date | None = None
+    for version in record.versions:
+        day = local_day(version.at)
+        if day > night.as_of:
+            return None
+        if day != last:
+            last = day
+            state = night.state_on(record, day)
+            if state is not None and mrr_of(state, day) > 0:
+                return day
+    return None
+

@@ -1,0 +1,220 @@
+"""The truth of the CRM: leads, opportunities, deals, calls.
+
+Belongs here: contributions of contacts, deals and calls as of a night. Stays out: ads
+(`truth_ads`), money received (`truth_billing`), adding up (`truth`).
+
+Decisions, where the catalogue leaves a choice:
+
+* a lead is a contact that is neither archived nor merged away; its date is the survivor's
+  creation date, which a merge sets to the earlier of the two;
+* `sql_count`: sales accepted the lead, or a deal that still exists was created with it,
+  whichever came first;
+* only the pipeline of new sales counts for opportunities, deals and bookings; renewals never;
+* deals count by their latest close, if they are still closed; a deleted or merged-away deal
+  counts nowhere, but past snapshots keep a deleted one until its deletion;
+* `sales_bookings` is the amount of won deals (total contract value) as it stands now, at the
+  rate of the day of the win; credit goes to the owner at that instant;
+* `win_rate` leaves lost deals out whose reason is disqualified or duplicate; `deals_lost` does
+  not;
+* `opportunities_created` is credited to the creator;
+* `calls_made`: outbound, of a status that is final, by the day the call began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from ingest.sandbox.model import Fields, Versioned
+from ingest.sandbox.people import EVERYONE
+from ingest.sandbox.story import local_day
+from ingest.sandbox.truth_money import FLOW, STOCK
+from ingest.sandbox.truth_rows import (
+    CURRENCIES,
+    ONE,
+    UNKNOWN,
+    ZERO,
+    Contribution,
+    Night,
+)
+
+SOURCE_GROUPS: Final = {
+    "ORGANIC_SEARCH": "website",
+    "DIRECT_TRAFFIC": "website",
+    "PAID_SEARCH": "website",
+    "PAID_SOCIAL": "social",
+    "SOCIAL_MEDIA": "social",
+    "OFFLINE": "sales_team",
+    "REFERRALS": "referral",
+    "OTHER_CAMPAIGNS": "other",
+}
+FINAL_STATUSES: Final = frozenset(
+    {"COMPLETED", "NO_ANSWER", "BUSY", "FAILED", "CANCELED", "MISSED"}
+)
+_SALES_PIPELINE: Final = "default"
+_CLOSED: Final = {"closedwon": "won", "closedlost": "lost"}
+_NO_CHANCE: Final = frozenset({"disqualified", "duplicate"})
+_BY_OWNER: Final = {p.owner_id: p.user_id for p in EVERYONE if p.owner_id}
+_BY_CRM_USER: Final = {p.crm_user_id: p.user_id for p in EVERYONE if p.crm_user_id}
+
+
+def rep_of(owner_id: object) -> str:
+    """Return the user an owner id belongs to."""
+    return _BY_OWNER.get(owner_id, UNKNOWN)  # type: ignore[call-overload]  # ids are text
+
+
+def count_leads(night: Night) -> Iterator[Contribution]:
+    """Yield leads created, source completeness, MQL, SQL and leads of paid campaigns."""
+    tied_at = _first_deals(night)
+    words = _campaign_words(night)
+    for record in night.company.hubspot.contacts:
+        state = night.state(record)
+        if state is None or state["is_deleted"]:
+            continue
+        group = SOURCE_GROUPS.get(str(state["source"]), UNKNOWN)
+        members = {"lead_source_group": group}
+        born = _day(state["created_at"])
+        yield Contribution("leads_created", born, ONE, members=members)
+        named = ZERO if group == UNKNOWN else ONE
+        yield Contribution("lead_source_completeness", born, named, ONE)
+        if state["mql_at"] is not None:
+            yield Contribution("mql_count", _day(state["mql_at"]), ONE, members=members)
+        accepted = [at for at in (state["sql_at"], tied_at.get(record.id)) if at]
+        if accepted:
+            first = _day(min(accepted))  # type: ignore[type-var]  # instants
+            yield Contribution("sql_count", first, ONE, members=members)
+        if _is_paid(state, words):
+            for currency in CURRENCIES:
+                yield Contribution("cpl_media", born, ZERO, ONE, currency)
+
+
+def _first_deals(night: Night) -> dict[object, datetime]:
+    """Return when each contact was first tied to a deal that still exists."""
+    first: dict[object, datetime] = {}
+    for record in night.company.hubspot.deals:
+        state = night.state(record)
+        if state is None or state["is_deleted"]:
+            continue
+        at, contact = state["created_at"], state["contact_id"]
+        assert isinstance(at, datetime)
+        first[contact] = min(at, first.get(contact, at))
+    return first
+
+
+def _campaign_words(night: Night) -> set[str]:
+    """Return the ids, tags and names the campaigns of both platforms answer to."""
+    words: set[str] = set()
+    for platform in (night.company.google, night.company.meta):
+        for record in platform.campaigns:
+            if (state := night.state(record)) is not None:
+                named = (state["campaign_id"], state["utm_campaign"], state["campaign_name"])
+                words |= {str(word) for word in named if word}
+    return words
+
+
+def _is_paid(state: Fields, words: set[str]) -> bool:
+    """Return whether a click id, a tag or the campaign's name ties the lead to an ad."""
+    if state["google_click_id"] or state["facebook_click_id"]:
+        return True
+    return state["utm_campaign"] in words or state["source_detail_1"] in words
+
+
+def count_deals(night: Night) -> Iterator[Contribution]:
+    """Yield everything that happens once per deal: created, won, lost, booked."""
+    for record in night.company.hubspot.deals:
+        state = night.state(record)
+        if state is None or state["is_deleted"] or not _is_new_sale(state):
+            continue
+        creator = _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)  # type: ignore[call-overload]
+        born = _day(state["created_at"])
+        yield Contribution("opportunities_created", born, ONE, members={"rep": creator})
+        close = _latest_close(record, night)
+        if close is not None:
+            yield from _count_close(night, state, born, *close)
+
+
+def _is_new_sale(state: Fields) -> bool:
+    """Return whether the deal is in the pipeline of new sales."""
+    return state["pipeline_id"] == _SALES_PIPELINE
+
+
+def _latest_close(record: Versioned, night: Night) -> tuple[datetime, str, str] | None:
+    """Return (when, won or lost, rep then) of the close that stands; None = open."""
+    found: tuple[datetime, str, str] | None = None
+    for version in record.versions:
+        if version.at >= night.cut or version.fields is None:
+            break
+        outcome = _CLOSED.get(str(version.fields["stage_id"]))
+        if outcome is None:
+            found = None
+        elif found is None or found[1] != outcome:
+            found = version.at, outcome, rep_of(version.fields["owner_id"])
+    return found
+
+
+def _count_close(
+    night: Night, state: Fields, born: date, at: datetime, outcome: str, rep: str
+) -> Iterator[Contribution]:
+    """Yield the KPIs of one closed deal."""
+    day, members = local_day(at), {"rep": rep}
+    if outcome == "lost":
+        yield Contribution("deals_lost", day, ONE, members=members)
+        if state["closed_lost_reason"] not in _NO_CHANCE:
+            yield Contribution("win_rate", day, ZERO, ONE, members=members)
+        return
+    yield Contribution("deals_won", day, ONE, members=members)
+    yield Contribution("win_rate", day, ONE, ONE, members=members)
+    cycle = Decimal((day - born).days)
+    yield Contribution("sales_cycle_days", day, cycle, ONE, members=members)
+    amount = state["amount"]
+    if not isinstance(amount, Decimal):
+        return
+    for currency in CURRENCIES:
+        worth = night.rates.convert(amount, str(state["currency"]), currency, day, FLOW)
+        yield Contribution("sales_bookings", day, worth, None, currency, members)
+        yield Contribution("avg_deal_size", day, worth, ONE, currency, members)
+
+
+def snapshot_pipeline(night: Night, day: date) -> Iterator[Contribution]:
+    """Yield the deals open at the end of `day`, with their amount at that time."""
+    for record in night.company.hubspot.deals:
+        now = night.state(record)
+        if now is None or night.is_purged(now):
+            continue
+        then = night.state_on(record, day)
+        if then is None or then["is_deleted"] or not _is_new_sale(then):
+            continue
+        if then["stage_id"] in _CLOSED:
+            continue
+        members = {"rep": rep_of(then["owner_id"]), "stage": str(then["stage_id"])}
+        yield Contribution("active_deals", day, ONE, members=members)
+        amount = then["amount"]
+        if isinstance(amount, Decimal):
+            for currency in CURRENCIES:
+                worth = night.rates.convert(
+                    amount, str(then["currency"]), currency, day, STOCK
+                )
+                yield Contribution(
+                    "open_pipeline_value", day, worth, None, currency, members
+                )
+
+
+def count_calls(night: Night) -> Iterator[Contribution]:
+    """Yield outbound calls with a final status."""
+    for record in night.company.hubspot.calls:
+        state = night.state(record)
+        if state is None or state["is_deleted"] or state["direction"] != "OUTBOUND":
+            continue
+        at = state["occurred_at"]
+        assert isinstance(at, datetime)
+        if state["status"] in FINAL_STATUSES and at < night.cut:
+            rep = rep_of(state["owner_id"])
+            yield Contribution("calls_made", local_day(at), ONE, members={"rep": rep})
+
+
+def _day(at: object) -> date:
+    """Return the day of an instant in the company's zone."""
+    assert isinstance(at, datetime)
+    return local_day(at)
