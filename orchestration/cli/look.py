@@ -64,7 +64,7 @@ def status(root: Root = None, *, as_json: Json = False) -> None:
             }
         )
         return
-    console = Console()
+    console = Console(soft_wrap=True)
     _show_build(console, home, manifest)
     if holder:
         console.print(f"Running: {holder.step}, process {holder.pid}")

@@ -1,0 +1,150 @@
+"""The command line on hand-made published builds; no night is run here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from ingest.errors import EXIT_BUSY, EXIT_CONFIG, ConfigError
+from orchestration.cli import app
+from orchestration.cli.look import read_kpi
+from orchestration.lock import hold_run_lock
+from orchestration.publish import PublishedTable, PublishRequest, publish_build
+
+if TYPE_CHECKING:
+    from typer.testing import Result
+
+REPOSITORY = Path(__file__).parents[3]
+NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as con:
+        con.execute(
+            "create table rpt_kpi_values as select *, 'current' as basis,"
+            " 'standard' as variant, period_start_date as period_end_date,"
+            " member_id as member_name, 'money' as unit, []::varchar[] as flag,"
+            " null::decimal(38,4) as numerator, null::decimal(38,4) as denominator"
+            " from (values"
+            " ('mrr', 'total', 'month', date '2026-08-01', '(total)', 'VND', 100.0, false),"
+            " ('mrr', 'total', 'month', date '2026-09-01', '(total)', 'VND', 110.5, false),"
+            " ('mrr', 'total', 'month', date '2026-10-01', '(total)', 'VND', 120.0, true),"
+            " ('mrr', 'rep', 'month', date '2026-10-01', 'Lan', 'VND', 120.0, true))"
+            " v(kpi_key, breakdown, grain, period_start_date, member_id, currency, value,"
+            " is_partial)"
+        )
+    publish_build(
+        PublishRequest(
+            warehouse=tmp_path / "warehouse.duckdb",
+            published=tmp_path / "published",
+            tables=(PublishedTable("rpt_kpi_values", "main", "core", ()),),
+            build_id="2026-10-31T1-a",
+            as_of=date(2026, 10, 31),
+            code_version="c",
+            company_name="Acme",
+            now=NOW,
+        )
+    )
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_kpi_shows_the_newest_periods_oldest_first(root: Path) -> None:
+    rows = read_kpi(
+        root / "published" / "current", key="mrr", by="total", grain="month", last=2
+    )
+    assert [row["period_start_date"] for row in rows] == [
+        date(2026, 9, 1),
+        date(2026, 10, 1),
+    ]
+    shown = run("kpi", "mrr", "--last", "2", "--root", str(root))
+    assert "110.5" in shown.output
+    assert "so far" in shown.output
+    assert "2026-08-01" not in shown.output
+
+
+def test_kpi_breaks_down_and_speaks_json(root: Path) -> None:
+    shown = run("kpi", "mrr", "--by", "rep", "--json", "--root", str(root))
+    assert [row["member_id"] for row in json.loads(shown.stdout)] == ["Lan"]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ({"key": "mmr"}, "mrr"),
+        ({"by": "reps"}, "rep"),
+        ({"grain": "mont"}, "month"),
+    ],
+)
+def test_a_wrong_word_names_the_nearest(
+    root: Path, words: dict[str, str], hint: str
+) -> None:
+    asked = {"key": "mrr", "by": "total", "grain": "month", **words}
+    with pytest.raises(ConfigError, match=hint):
+        read_kpi(root / "published" / "current", last=1, **asked)  # type: ignore[arg-type]
+
+
+def test_status_before_the_first_night_says_how_to_begin(tmp_path: Path) -> None:
+    shown = run("status", "--root", str(tmp_path))
+    assert shown.exit_code == 0
+    assert "warehouse nightly" in shown.output.replace("\n", " ")
+
+
+def test_status_names_build_and_as_of(root: Path) -> None:
+    told = json.loads(run("status", "--json", "--root", str(root)).stdout)
+    assert told["current"] == "2026-10-31T1-a"
+    assert told["as_of_date"] == "2026-10-31"
+    assert told["themes"]["core"]["state"] == "fresh"
+
+
+def test_second_night_exits_75_and_names_the_holder(tmp_path: Path) -> None:
+    with hold_run_lock(tmp_path, step="night of 2026-10-30", now=NOW):
+        done = subprocess.run(
+            [
+                *(sys.executable, "-c", "from orchestration.cli import main; main()"),
+                *("nightly", "--root", str(tmp_path), "--as-of", "2026-10-31"),
+            ],
+            check=False,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == EXIT_BUSY
+    assert "night of 2026-10-30" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nightly", "--as-of", "2126-01-01"], "is not over"),
+        (["nightly", "--as-of", "31/10/2026"], "is not a day like"),
+        (["backfill", "--from", "2026-10-02", "--to", "2026-10-01"], "is after"),
+        (["doctor", "--config", "/nowhere.yml"], "no such configuration file"),
+    ],
+)
+def test_wrong_words_are_configuration_errors(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    done = run(*arguments, "--root", str(tmp_path))
+    assert isinstance(done.exception, ConfigError)
+    assert done.exception.exit_code == EXIT_CONFIG
+    assert said in str(done.exception)
+
+
+def test_doctor_lists_sources_and_entities(tmp_path: Path) -> None:
+    shown = run("doctor", "--root", str(tmp_path))
+    assert shown.exit_code == 0
+    assert "hubspot_main · hubspot" in shown.output
+    assert "meta_main · meta_ads (optional)" in shown.output
