@@ -1,0 +1,118 @@
+with
+
+registry as (
+
+    select * from {{ ref('kpi_registry') }}
+
+),
+
+policies_in_force as (
+
+    select
+        policy.policy_name,
+        policy.policy_value
+
+    from (
+        values
+        ('', '')
+        {%- for name, value in var('policies') | dictsort %}
+        , ('{{ name }}', '{{ value | string | replace("'", "''") }}')
+        {%- endfor %}
+    ) as policy (policy_name, policy_value)
+
+),
+
+policies_of_kpis as (
+
+    select
+        key as kpi_key,
+        unnest(string_split(policies, '|')) as policy_name
+
+    from registry
+    where policies is not null
+
+),
+
+-- The version names the definition and the switches it was computed with: a changed policy
+-- is another figure under the same name.
+policy_hashes as (
+
+    select
+        policies_of_kpis.kpi_key,
+        left(
+            md5(string_agg(
+                policies_in_force.policy_name || '=' || policies_in_force.policy_value,
+                '|'
+                order by policies_in_force.policy_name
+            )),
+            8
+        ) as policy_hash
+
+    from policies_of_kpis
+    inner join policies_in_force
+        on policies_of_kpis.policy_name = policies_in_force.policy_name
+    group by 1
+
+),
+
+needed_entities as (
+
+    select
+        key as kpi_key,
+        unnest(string_split(required_entities, '|')) as entity
+
+    from registry
+
+),
+
+sources_checked as (
+
+    select
+        kpi_key,
+        bool_and(
+            list_contains(
+                cast({{ var('configured_entities') }} as varchar []), entity
+            )
+        ) as has_source
+
+    from needed_entities
+    group by 1
+
+)
+
+select
+    registry.key as kpi_key,
+    registry.version || '+' || coalesce(policy_hashes.policy_hash, 'none') as version,
+    registry.name_vi,
+    registry.name_en,
+    registry.definition_vi,
+    registry.definition_en,
+    registry.formula,
+    registry.unit,
+    registry.direction,
+    registry.additivity,
+    registry.aggregation,
+    registry.theme,
+    registry.lowest_grain,
+    registry.breakdowns,
+    registry.required_entities,
+    registry.policies,
+    registry.frequency,
+    registry.data_source,
+    registry.owner,
+    registry.approved_by,
+    registry.indicator_class,
+    registry.supports_kpi_key,
+    registry.freezes_at,
+    registry.caveats_vi,
+    registry.caveats_en,
+    registry.valid_from,
+    registry.valid_to,
+    sources_checked.has_source,
+    '{{ var("build_id") }}' as build_id
+
+from registry
+inner join sources_checked
+    on registry.key = sources_checked.kpi_key
+left join policy_hashes
+    on registry.key = policy_hashes.kpi_key

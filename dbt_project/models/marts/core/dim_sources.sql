@@ -1,0 +1,72 @@
+with
+
+batches as (
+
+    select * from {{ ref('stg_ledger__batches') }}
+
+),
+
+entity_map as (
+
+    select * from {{ ref('entity_map') }}
+
+),
+
+-- A batch that covers several accounts is one batch.
+batches_once as (
+
+    select distinct
+        batch_id,
+        kind,
+        source_name,
+        entity,
+        load_date,
+        window_end_date,
+        row_count,
+        quarantined_count
+
+    from batches
+
+),
+
+entities_loaded as (
+
+    select
+        batches_once.source_name,
+        batches_once.kind,
+        coalesce(entity_map.canonical_entity, batches_once.entity) as entity,
+        -- A vendor is read to the end of the day before the load; a file tells nothing
+        -- about the days after it, so it is never what makes a period incomplete.
+        case
+            when batches_once.kind = 'files' then {{ as_of_date() }}
+            else least(max(batches_once.load_date) - 1, {{ as_of_date() }})
+        end as data_through_date,
+        max(batches_once.load_date) as last_load_date,
+        sum(batches_once.row_count) filter (
+            where batches_once.load_date = date '{{ var("load_date") }}'
+        ) as loaded_tonight_count,
+        sum(batches_once.quarantined_count) filter (
+            where batches_once.load_date = date '{{ var("load_date") }}'
+        ) as quarantined_tonight_count
+
+    from batches_once
+    left join entity_map
+        on
+            batches_once.kind = entity_map.kind
+            and batches_once.entity = entity_map.entity
+    group by 1, 2, 3
+
+)
+
+select
+    source_name || ':' || entity as source_entity_id,
+    source_name,
+    kind,
+    entity,
+    data_through_date,
+    last_load_date,
+    coalesce(loaded_tonight_count, 0)::bigint as loaded_tonight_count,
+    coalesce(quarantined_tonight_count, 0)::bigint as quarantined_tonight_count,
+    '{{ var("build_id") }}' as build_id
+
+from entities_loaded

@@ -1,0 +1,97 @@
+with
+
+sales_measures as (
+
+    select * from {{ ref('kpi_sales_measures') }}
+
+),
+
+marketing_measures as (
+
+    select * from {{ ref('kpi_marketing_measures') }}
+
+),
+
+revenue_measures as (
+
+    select * from {{ ref('kpi_revenue_measures') }}
+
+),
+
+registry as (
+
+    select * from {{ ref('dim_kpis') }}
+
+),
+
+measures as (
+
+    select * from sales_measures
+    union all
+    select * from marketing_measures
+    union all
+    select * from revenue_measures
+
+),
+
+breakdowns as (
+
+    select
+        kpi_key,
+        unnest(string_split(breakdowns, '|')) as breakdown
+
+    from registry
+
+),
+
+measures_by_member as (
+
+    select
+        measures.kpi_key,
+        measures.variant,
+        measures.report_date,
+        measures.currency,
+        breakdowns.breakdown,
+        case breakdowns.breakdown
+            when 'total' then '(total)'
+            when 'rep' then measures.rep_id
+            when 'team' then measures.team_id
+            when 'department' then measures.department_id
+            when 'lead_source_group' then measures.lead_source_group
+            when 'campaign' then measures.campaign_id
+            when 'channel' then measures.channel
+            when 'platform' then measures.platform
+            when 'product' then measures.product_id
+            when 'segment' then measures.segment
+            when 'stage' then measures.stage
+            when 'customer_type' then measures.customer_type
+            when 'legal_entity' then measures.legal_entity
+            when 'currency' then measures.original_currency
+        end as member_id,
+        measures.original_amount,
+        measures.numerator,
+        measures.denominator
+
+    from measures
+    inner join breakdowns
+        on measures.kpi_key = breakdowns.kpi_key
+    where measures.report_date <= {{ as_of_date() }}
+
+)
+
+select
+    kpi_key,
+    variant,
+    report_date,
+    currency,
+    breakdown,
+    -- Every breakdown has an unknown member, so that it always adds up to the total.
+    coalesce(member_id, '(unknown)') as member_id,
+    cast(sum(original_amount) as decimal(38, 6)) as original_amount,
+    cast(sum(numerator) as decimal(38, 6)) as numerator,
+    cast(sum(denominator) as decimal(38, 6)) as denominator,
+    -- Money without a rate is unknown, and so is every sum it belongs to.
+    count(*) filter (where numerator is null) as unknown_count
+
+from measures_by_member
+group by 1, 2, 3, 4, 5, 6

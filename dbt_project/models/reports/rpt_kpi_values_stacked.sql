@@ -1,0 +1,417 @@
+with
+
+base_values as (
+
+    select * from {{ ref('rpt_kpi_base_values') }}
+
+),
+
+retention_values as (
+
+    select * from {{ ref('rpt_retention_values') }}
+
+),
+
+target_values as (
+
+    select * from {{ ref('rpt_target_values') }}
+    where kpi_key = 'sales_revenue'
+
+),
+
+kpi_periods as (
+
+    select * from {{ ref('rpt_kpi_periods') }}
+
+),
+
+registry as (
+
+    select * from {{ ref('dim_kpis') }}
+
+),
+
+periods as (
+
+    select * from {{ ref('dim_periods') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('dim_currencies') }}
+    where is_presentation
+
+),
+
+breakdowns as (
+
+    select
+        kpi_key,
+        unnest(string_split(breakdowns, '|')) as breakdown
+
+    from registry
+
+),
+
+revenue as (
+
+    select * from base_values
+    where kpi_key = 'sales_revenue'
+
+),
+
+-- Which earlier period each growth KPI looks back to.
+comparisons as (
+
+    select
+        'sales_growth_mom' as kpi_key,
+        later.grain,
+        later.period_start_date,
+        earlier.period_start_date as base_start_date
+
+    from periods as later
+    inner join periods as earlier
+        on
+            later.grain = earlier.grain
+            and earlier.period_end_date = later.period_start_date - 1
+    where later.grain = 'month'
+
+    union all
+
+    select
+        'sales_growth_qoq' as kpi_key,
+        later.grain,
+        later.period_start_date,
+        earlier.period_start_date as base_start_date
+
+    from periods as later
+    inner join periods as earlier
+        on
+            later.grain = earlier.grain
+            and earlier.period_end_date = later.period_start_date - 1
+    where later.grain = 'quarter'
+
+    union all
+
+    select
+        'sales_growth_yoy' as kpi_key,
+        later.grain,
+        later.period_start_date,
+        earlier.period_start_date as base_start_date
+
+    from periods as later
+    inner join periods as earlier
+        on
+            later.grain = earlier.grain
+            and earlier.period_start_date
+            = cast(later.period_start_date - interval 1 year as date)
+    where later.grain in ('month', 'quarter', 'year')
+
+),
+
+growth_pairs as (
+
+    select
+        comparisons.kpi_key,
+        revenue.variant,
+        revenue.grain,
+        revenue.period_start_date,
+        revenue.period_end_date,
+        revenue.breakdown,
+        revenue.member_id,
+        revenue.currency,
+        revenue.value as current_value,
+        -- A member without a row in the earlier period invoiced nothing in it; the company
+        -- has a row for every period since the first, so none means before all history.
+        case
+            when earlier.value is not null then earlier.value
+            when revenue.breakdown <> 'total' and earlier_totals.value is not null then 0
+        end as base_value,
+        revenue.is_partial,
+        revenue.data_through_date,
+        revenue.is_before_history,
+        revenue.flag
+
+    from revenue
+    inner join comparisons
+        on
+            revenue.grain = comparisons.grain
+            and revenue.period_start_date = comparisons.period_start_date
+    inner join breakdowns
+        on
+            comparisons.kpi_key = breakdowns.kpi_key
+            and revenue.breakdown = breakdowns.breakdown
+    left join revenue as earlier
+        on
+            revenue.variant = earlier.variant
+            and revenue.grain = earlier.grain
+            and comparisons.base_start_date = earlier.period_start_date
+            and revenue.breakdown = earlier.breakdown
+            and revenue.member_id = earlier.member_id
+            and revenue.currency = earlier.currency
+    left join revenue as earlier_totals
+        on
+            revenue.variant = earlier_totals.variant
+            and revenue.grain = earlier_totals.grain
+            and comparisons.base_start_date = earlier_totals.period_start_date
+            and earlier_totals.breakdown = 'total'
+            and revenue.currency = earlier_totals.currency
+
+),
+
+-- R-PARTIAL: a month in progress has no growth. R-BASE: nothing to grow from, or a negative
+-- base, has no percentage either.
+growth_values as (
+
+    select
+        kpi_key,
+        variant,
+        grain,
+        period_start_date,
+        period_end_date,
+        breakdown,
+        member_id,
+        currency,
+        cast(null as decimal(38, 6)) as original_amount,
+        cast(
+            case when not is_partial then current_value - base_value end
+            as decimal(38, 6)
+        ) as numerator,
+        cast(case when not is_partial then base_value end as decimal(38, 6))
+            as denominator,
+        case
+            when is_partial or base_value <= 0 then null
+            else {{ safe_divide('current_value - base_value', 'base_value') }}
+        end as value,
+        is_partial,
+        data_through_date,
+        is_before_history,
+        list_concat(
+            flag,
+            list_filter(
+                [
+                    case when not is_partial and base_value < 0 then 'negative_base' end,
+                    case
+                        when not is_partial and base_value = 0 and current_value <> 0
+                            then 'new_from_zero'
+                    end,
+                    case
+                        when current_value is not null and base_value is null
+                            then 'no_previous'
+                    end
+                ],
+                lambda one: one is not null
+            )
+        ) as flag
+
+    from growth_pairs
+
+),
+
+-- The company's target stands in every period; without one the row says so.
+target_rows as (
+
+    select
+        kpi_periods.grain,
+        kpi_periods.period_start_date,
+        kpi_periods.period_end_date,
+        kpi_periods.is_partial,
+        kpi_periods.data_through_date,
+        kpi_periods.is_before_history,
+        'total' as breakdown,
+        '(total)' as member_id,
+        currencies.currency_id as currency
+
+    from kpi_periods
+    cross join currencies
+    where kpi_periods.kpi_key = 'sales_target'
+
+    union all
+
+    select
+        kpi_periods.grain,
+        kpi_periods.period_start_date,
+        kpi_periods.period_end_date,
+        kpi_periods.is_partial,
+        kpi_periods.data_through_date,
+        kpi_periods.is_before_history,
+        target_values.breakdown,
+        target_values.member_id,
+        target_values.currency
+
+    from kpi_periods
+    inner join target_values
+        on
+            kpi_periods.grain = target_values.grain
+            and kpi_periods.period_start_date = target_values.period_start_date
+    inner join breakdowns
+        on
+            breakdowns.kpi_key = 'sales_target'
+            and target_values.breakdown = breakdowns.breakdown
+    where
+        kpi_periods.kpi_key = 'sales_target'
+        and target_values.breakdown <> 'total'
+
+),
+
+targets_and_actuals as (
+
+    select
+        target_rows.*,
+        target_values.prorated_current_value as target_value,
+        target_values.target_currency,
+        -- A scope with a target and no invoice has invoiced nothing.
+        case
+            when revenue.value is not null then revenue.value
+            when target_rows.breakdown <> 'total' and revenue_totals.value is not null
+                then 0
+        end as actual_value,
+        target_registry.has_source as has_targets,
+        attainment_registry.has_source as has_both
+
+    from target_rows
+    cross join registry as target_registry
+    cross join registry as attainment_registry
+    left join target_values
+        on
+            target_rows.grain = target_values.grain
+            and target_rows.period_start_date = target_values.period_start_date
+            and target_rows.breakdown = target_values.breakdown
+            and target_rows.member_id = target_values.member_id
+            and target_rows.currency = target_values.currency
+    left join revenue
+        on
+            revenue.variant = 'standard'
+            and target_rows.grain = revenue.grain
+            and target_rows.period_start_date = revenue.period_start_date
+            and target_rows.breakdown = revenue.breakdown
+            and target_rows.member_id = revenue.member_id
+            and target_rows.currency = revenue.currency
+    left join revenue as revenue_totals
+        on
+            revenue_totals.variant = 'standard'
+            and target_rows.grain = revenue_totals.grain
+            and target_rows.period_start_date = revenue_totals.period_start_date
+            and revenue_totals.breakdown = 'total'
+            and target_rows.currency = revenue_totals.currency
+    where
+        target_registry.kpi_key = 'sales_target'
+        and attainment_registry.kpi_key = 'target_attainment'
+
+),
+
+sales_targets as (
+
+    select
+        'sales_target' as kpi_key,
+        'standard' as variant,
+        grain,
+        period_start_date,
+        period_end_date,
+        breakdown,
+        member_id,
+        currency,
+        cast(null as decimal(38, 6)) as original_amount,
+        case when has_targets then target_value end as numerator,
+        cast(null as decimal(38, 6)) as denominator,
+        case when has_targets then target_value end as value,
+        is_partial,
+        data_through_date,
+        is_before_history,
+        case
+            when not has_targets then ['no_source']
+            when target_value is null then ['no_target']
+            else cast([] as varchar [])
+        end as flag
+
+    from targets_and_actuals
+
+),
+
+-- Judged in the currency the target was set in, so that attainment is one figure and not
+-- one per presentation currency.
+attainment_rows as (
+
+    select
+        targets_and_actuals.grain,
+        targets_and_actuals.period_start_date,
+        targets_and_actuals.period_end_date,
+        targets_and_actuals.breakdown,
+        targets_and_actuals.member_id,
+        targets_and_actuals.is_partial,
+        targets_and_actuals.data_through_date,
+        targets_and_actuals.is_before_history,
+        targets_and_actuals.has_both,
+        targets_and_actuals.target_value,
+        targets_and_actuals.actual_value
+
+    from targets_and_actuals
+    qualify row_number() over (
+        partition by
+            targets_and_actuals.grain,
+            targets_and_actuals.period_start_date,
+            targets_and_actuals.breakdown,
+            targets_and_actuals.member_id
+        order by
+            case
+                when
+                    targets_and_actuals.currency = coalesce(
+                        targets_and_actuals.target_currency,
+                        '{{ var("reporting_currency") }}'
+                    )
+                    then 1
+                when targets_and_actuals.currency = '{{ var("reporting_currency") }}'
+                    then 2
+                else 3
+            end,
+            targets_and_actuals.currency
+    ) = 1
+
+),
+
+attainments as (
+
+    select
+        'target_attainment' as kpi_key,
+        'standard' as variant,
+        grain,
+        period_start_date,
+        period_end_date,
+        breakdown,
+        member_id,
+        cast(null as varchar) as currency,
+        cast(null as decimal(38, 6)) as original_amount,
+        case when has_both then actual_value end as numerator,
+        case when has_both then target_value end as denominator,
+        case when has_both then {{ safe_divide('actual_value', 'target_value') }} end
+            as value,
+        is_partial,
+        data_through_date,
+        is_before_history,
+        case
+            when not has_both then ['no_source']
+            when target_value is null then ['no_target']
+            when target_value = 0 then ['target_zero']
+            else cast([] as varchar [])
+        end as flag
+
+    from attainment_rows
+
+),
+
+stacked as (
+
+    select * from base_values
+    union all
+    select * from retention_values
+    union all
+    select * from growth_values
+    union all
+    select * from sales_targets
+    union all
+    select * from attainments
+
+)
+
+select * from stacked

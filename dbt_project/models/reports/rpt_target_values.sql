@@ -1,0 +1,300 @@
+with
+
+period_targets as (
+
+    select * from {{ ref('fct_period_targets') }}
+
+),
+
+base_values as (
+
+    select * from {{ ref('rpt_kpi_base_values') }}
+
+),
+
+registry as (
+
+    select * from {{ ref('dim_kpis') }}
+
+),
+
+periods as (
+
+    select * from {{ ref('dim_periods') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('fct_fx_rates_daily') }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('dim_currencies') }}
+    where is_presentation
+
+),
+
+-- Months of a quarter or year, to add up targets where the longer period has none.
+months_of_periods as (
+
+    select
+        longer.grain,
+        longer.period_start_date,
+        longer.period_end_date,
+        months.period_start_date as month_start_date,
+        count(*) over (partition by longer.grain, longer.period_start_date) as month_count
+
+    from periods as longer
+    inner join periods as months
+        on
+            months.grain = 'month'
+            and months.period_start_date
+            between longer.period_start_date and longer.period_end_date
+    where longer.grain in ('quarter', 'year')
+
+),
+
+month_targets as (
+
+    select * from period_targets
+    where grain = 'month' and target_type = 'absolute'
+
+),
+
+targets_added_up as (
+
+    select
+        month_targets.kpi_key,
+        month_targets.scope_type,
+        month_targets.scope_id,
+        months_of_periods.grain,
+        months_of_periods.period_start_date,
+        months_of_periods.period_end_date,
+        'absolute' as target_type,
+        month_targets.unit,
+        month_targets.currency,
+        sum(month_targets.first_approved_value) as first_approved_value,
+        sum(month_targets.current_value) as current_value,
+        sum(month_targets.day_weighted_value) as day_weighted_value,
+        sum(month_targets.prorated_current_value) as prorated_current_value,
+        true as is_added_up
+
+    from month_targets
+    inner join registry
+        on
+            month_targets.kpi_key = registry.kpi_key
+            and registry.additivity in ('additive', 'distinct')
+    inner join months_of_periods
+        on month_targets.period_start_date = months_of_periods.month_start_date
+    group by all
+    -- A missing month would make the sum a lower target than anyone set.
+    having
+        count(month_targets.current_value) = min(months_of_periods.month_count)
+
+),
+
+targets_stacked as (
+
+    select
+        kpi_key,
+        scope_type,
+        scope_id,
+        grain,
+        period_start_date,
+        period_end_date,
+        target_type,
+        unit,
+        currency,
+        first_approved_value,
+        current_value,
+        day_weighted_value,
+        prorated_current_value,
+        false as is_added_up
+
+    from period_targets
+    union all
+    select * from targets_added_up
+
+),
+
+targets_chosen as (
+
+    select *
+    from targets_stacked
+    qualify row_number() over (
+        partition by kpi_key, scope_type, scope_id, grain, period_start_date
+        order by is_added_up
+    ) = 1
+
+),
+
+-- Money targets are promises in their own currency: shown in another one at the plan rate
+-- of the period's first day, so that a target does not move with the market.
+targets_converted as (
+
+    select
+        targets_chosen.kpi_key,
+        targets_chosen.scope_type as breakdown,
+        targets_chosen.scope_id as member_id,
+        targets_chosen.grain,
+        targets_chosen.period_start_date,
+        targets_chosen.period_end_date,
+        targets_chosen.target_type,
+        currencies.currency_id as currency,
+        targets_chosen.currency as target_currency,
+        case
+            when targets_chosen.target_type = 'absolute'
+                then
+                    {{ convert_money(
+                        'targets_chosen.first_approved_value',
+                        'plan_rates.rate',
+                        'currencies.exponent'
+                    ) }}
+            else targets_chosen.first_approved_value
+        end as first_approved_value,
+        case
+            when targets_chosen.target_type = 'absolute'
+                then
+                    {{ convert_money(
+                        'targets_chosen.current_value',
+                        'plan_rates.rate',
+                        'currencies.exponent'
+                    ) }}
+            else targets_chosen.current_value
+        end as current_value,
+        case
+            when targets_chosen.target_type = 'absolute'
+                then
+                    {{ convert_money(
+                        'targets_chosen.day_weighted_value',
+                        'plan_rates.rate',
+                        'currencies.exponent'
+                    ) }}
+            else targets_chosen.day_weighted_value
+        end as day_weighted_value,
+        case
+            when targets_chosen.target_type = 'absolute'
+                then
+                    {{ convert_money(
+                        'targets_chosen.prorated_current_value',
+                        'plan_rates.rate',
+                        'currencies.exponent'
+                    ) }}
+            else targets_chosen.prorated_current_value
+        end as prorated_current_value
+
+    from targets_chosen
+    inner join registry
+        on
+            targets_chosen.kpi_key = registry.kpi_key
+            and registry.unit = 'money'
+    cross join currencies
+    left join rates as plan_rates
+        on
+            plan_rates.rate_purpose = 'plan'
+            and plan_rates.rate_date = least(
+                targets_chosen.period_start_date, {{ as_of_date() }}
+            )
+            and targets_chosen.currency = plan_rates.from_currency
+            and currencies.currency_id = plan_rates.to_currency
+
+    union all
+
+    select
+        targets_chosen.kpi_key,
+        targets_chosen.scope_type as breakdown,
+        targets_chosen.scope_id as member_id,
+        targets_chosen.grain,
+        targets_chosen.period_start_date,
+        targets_chosen.period_end_date,
+        targets_chosen.target_type,
+        cast(null as varchar) as currency,
+        cast(null as varchar) as target_currency,
+        targets_chosen.first_approved_value,
+        targets_chosen.current_value,
+        targets_chosen.day_weighted_value,
+        targets_chosen.prorated_current_value
+
+    from targets_chosen
+    inner join registry
+        on
+            targets_chosen.kpi_key = registry.kpi_key
+            and registry.unit <> 'money'
+
+),
+
+previous_periods as (
+
+    select
+        later.grain,
+        later.period_start_date,
+        earlier.period_start_date as previous_start_date,
+        earlier.is_ended as is_previous_ended
+
+    from periods as later
+    inner join periods as earlier
+        on
+            later.grain = earlier.grain
+            and earlier.period_end_date = later.period_start_date - 1
+
+),
+
+-- A growth target stands on the figure of the period before; until that is over there is
+-- no base to grow from.
+growth_baselines as (
+
+    select
+        targets_converted.*,
+        case when previous_periods.is_previous_ended then base_values.value end
+            as baseline_value
+
+    from targets_converted
+    left join previous_periods
+        on
+            targets_converted.grain = previous_periods.grain
+            and targets_converted.period_start_date = previous_periods.period_start_date
+    left join base_values
+        on
+            targets_converted.target_type = 'growth_pct'
+            and targets_converted.kpi_key = base_values.kpi_key
+            and base_values.variant = 'standard'
+            and targets_converted.grain = base_values.grain
+            and previous_periods.previous_start_date = base_values.period_start_date
+            and targets_converted.breakdown = base_values.breakdown
+            and targets_converted.member_id = base_values.member_id
+            and targets_converted.currency is not distinct from base_values.currency
+
+)
+
+select
+    {{ surrogate_key([
+        'kpi_key', 'breakdown', 'member_id', 'grain', 'period_start_date', 'currency'
+    ]) }} as target_value_id,
+    kpi_key,
+    breakdown,
+    member_id,
+    grain,
+    period_start_date,
+    period_end_date,
+    currency,
+    target_currency,
+    target_type,
+    baseline_value,
+    {% for column in [
+        'first_approved_value',
+        'current_value',
+        'day_weighted_value',
+        'prorated_current_value',
+    ] -%}
+    cast(
+        case target_type
+            when 'growth_pct'
+                then baseline_value * (1 + cast({{ column }} as decimal(12, 4)) * 0.01)
+            else {{ column }}
+        end as decimal(38, 6)
+    ) as {{ column }}{{ "," if not loop.last }}
+    {% endfor %}
+from growth_baselines
