@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypedDict, Unpack
 
 import pyarrow as pa
 
@@ -104,7 +104,9 @@ class EntityContract:
     truth: Truth = Truth.MUTABLE
     version_column: str = ""
     date_column: str = ""
-    _by_name: dict[str, Column] = field(init=False, repr=False, compare=False, hash=False)
+    _by_name: dict[str, Column] = field(
+        init=False, repr=False, compare=False, hash=False
+    )
 
     def __post_init__(self) -> None:
         """Index columns and refuse a contract that contradicts itself."""
@@ -113,11 +115,16 @@ class EntityContract:
             message = f"contract {self.kind}.{self.name} names a column twice"
             raise ValueError(message)
         # The one load column a key may use: a ledger file holds several legal entities.
-        needed = {*self.key, self.version_column, self.date_column} - {"", "legal_entity"}
+        needed = {*self.key, self.version_column, self.date_column} - {
+            "",
+            "legal_entity",
+        }
         needed |= {c.currency_column for c in self.columns if c.currency_column}
         missing = sorted(needed - set(by_name))
         if missing:
-            message = f"contract {self.kind}.{self.name} refers to unknown columns {missing}"
+            message = (
+                f"contract {self.kind}.{self.name} refers to unknown columns {missing}"
+            )
             raise ValueError(message)
         object.__setattr__(self, "_by_name", by_name)
 
@@ -162,50 +169,68 @@ typed contract values, so an unchanged record is recognised without comparing co
 """
 
 
-def text(name: str, doc: str, **more: object) -> Column:
+class AmountOptions(TypedDict, total=False):
+    """What a money column may state; its unit is given by its kind. See `Column`."""
+
+    star: bool
+    pii: Pii
+
+
+class Options(AmountOptions, total=False):
+    """What any other column may state beside its name and doc; see `Column`."""
+
+    unit: str
+    values: tuple[str, ...]
+
+
+def text(name: str, doc: str, **more: Unpack[Options]) -> Column:
     """Return a text column."""
-    return Column(name, Type.TEXT, doc, **more)  # type: ignore[arg-type]  # checked by Column
+    return Column(name, Type.TEXT, doc, **more)
 
 
-def integer(name: str, doc: str, **more: object) -> Column:
+def integer(name: str, doc: str, **more: Unpack[Options]) -> Column:
     """Return a whole-number column."""
-    return Column(name, Type.INTEGER, doc, **more)  # type: ignore[arg-type]  # checked by Column
+    return Column(name, Type.INTEGER, doc, **more)
 
 
-def money(name: str, doc: str, *, currency: str = "currency", **more: object) -> Column:
+def money(
+    name: str, doc: str, *, currency: str = "currency", **more: Unpack[AmountOptions]
+) -> Column:
     """Return an exact money column in major units beside its currency column."""
     return Column(
         name, Type.MONEY, doc, unit="major units", currency_column=currency, **more
-    )  # type: ignore[arg-type]  # checked by Column
+    )
 
 
-def minor(name: str, doc: str, *, currency: str = "currency", **more: object) -> Column:
+def minor(
+    name: str, doc: str, *, currency: str = "currency", **more: Unpack[AmountOptions]
+) -> Column:
     """Return money as the vendor's integer minor units beside its currency column."""
     return Column(
         name, Type.INTEGER, doc, unit="minor units", currency_column=currency, **more
-    )  # type: ignore[arg-type]  # checked by Column
+    )
 
 
-def number(name: str, doc: str, **more: object) -> Column:
+def number(name: str, doc: str, **more: Unpack[Options]) -> Column:
     """Return an exact decimal that is not money (share, quantity, hours)."""
-    return Column(name, Type.NUMBER, doc, **more)  # type: ignore[arg-type]  # checked by Column
+    return Column(name, Type.NUMBER, doc, **more)
 
 
-def rate(name: str, doc: str, **more: object) -> Column:
+def rate(name: str, doc: str, **more: Unpack[Options]) -> Column:
     """Return an exchange-rate column."""
-    return Column(name, Type.RATE, doc, **more)  # type: ignore[arg-type]  # checked by Column
+    return Column(name, Type.RATE, doc, **more)
 
 
-def boolean(name: str, doc: str, **more: object) -> Column:
+def boolean(name: str, doc: str, **more: Unpack[Options]) -> Column:
     """Return a true/false column; NULL = unknown."""
-    return Column(name, Type.BOOLEAN, doc, **more)  # type: ignore[arg-type]  # checked by Column
+    return Column(name, Type.BOOLEAN, doc, **more)
 
 
-def date(name: str, doc: str, **more: object) -> Column:
+def date(name: str, doc: str, **more: Unpack[Options]) -> Column:
     """Return a date column, in the zone its contract names."""
-    return Column(name, Type.DATE, doc, **more)  # type: ignore[arg-type]  # checked by Column
+    return Column(name, Type.DATE, doc, **more)
 
 
-def instant(name: str, doc: str, **more: object) -> Column:
+def instant(name: str, doc: str, **more: Unpack[Options]) -> Column:
     """Return an instant column, UTC."""
-    return Column(name, Type.INSTANT, doc, **more)  # type: ignore[arg-type]  # checked by Column
+    return Column(name, Type.INSTANT, doc, **more)

@@ -6,10 +6,12 @@ language (`ingest.entities`), anything that reads or writes data.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.contracts import canonical, google_ads, hubspot, meta_ads, stripe
-from ingest.entities import EntityContract
+
+if TYPE_CHECKING:
+    from ingest.entities import EntityContract
 
 CONTRACTS: Final[dict[str, dict[str, EntityContract]]] = {
     "files": {contract.name: contract for contract in canonical.CONTRACTS},

@@ -18,13 +18,23 @@ from ingest.entities import (
     text,
 )
 
-_MERGED = text("merged_object_ids", "Ids merged into this record, ';' separated; NULL = none.")
-_DELETED = boolean("is_deleted", "True once the record is in the recycle bin (archived=true).")
-_UPDATED = instant("updated_at", "Last modification at HubSpot; the cursor of this object.")
+_MERGED = text(
+    "merged_object_ids", "Ids merged into this record, ';' separated; NULL = none."
+)
+_DELETED = boolean(
+    "is_deleted", "True once the record is in the recycle bin (archived=true)."
+)
+_UPDATED = instant(
+    "updated_at", "Last modification at HubSpot; the cursor of this object."
+)
 
 CONTACTS = EntityContract(
-    kind="hubspot", name="contacts", grain="One row per contact and extract.",
-    key=("contact_id",), version_column="updated_at", date_column="created_at",
+    kind="hubspot",
+    name="contacts",
+    grain="One row per contact and extract.",
+    key=("contact_id",),
+    version_column="updated_at",
+    date_column="created_at",
     columns=(
         text("contact_id", "hs_object_id."),
         instant("created_at", "createdate."),
@@ -57,8 +67,12 @@ CONTACTS = EntityContract(
 )
 
 COMPANIES = EntityContract(
-    kind="hubspot", name="companies", grain="One row per company and extract.",
-    key=("company_id",), version_column="updated_at", date_column="created_at",
+    kind="hubspot",
+    name="companies",
+    grain="One row per company and extract.",
+    key=("company_id",),
+    version_column="updated_at",
+    date_column="created_at",
     columns=(
         text("company_id", "hs_object_id."),
         text("company_name", "name."),
@@ -80,8 +94,12 @@ COMPANIES = EntityContract(
 )
 
 DEALS = EntityContract(
-    kind="hubspot", name="deals", grain="One row per deal and extract.",
-    key=("deal_id",), version_column="updated_at", date_column="created_at",
+    kind="hubspot",
+    name="deals",
+    grain="One row per deal and extract.",
+    key=("deal_id",),
+    version_column="updated_at",
+    date_column="created_at",
     columns=(
         text("deal_id", "hs_object_id."),
         text("deal_name", "dealname; free text.", pii=Pii.INDIRECT),
@@ -97,7 +115,9 @@ DEALS = EntityContract(
         text("deal_type", "dealtype: newbusiness, existingbusiness, renewal."),
         text("closed_lost_reason", "closed_lost_reason."),
         text("closed_won_reason", "closed_won_reason."),
-        integer("term_months", "contract_term_months (custom property).", unit="months"),
+        integer(
+            "term_months", "contract_term_months (custom property).", unit="months"
+        ),
         text("product_id", "product_code (custom property)."),
         text("contact_method", "contact_method (custom property)."),
         text("competitor", "competitor (custom property)."),
@@ -112,13 +132,19 @@ DEALS = EntityContract(
 )
 
 DEAL_PROPERTY_HISTORY = EntityContract(
-    kind="hubspot", name="deal_property_history", truth=Truth.LEDGER,
+    kind="hubspot",
+    name="deal_property_history",
+    truth=Truth.LEDGER,
     grain="One row per deal, property and instant at which the value was set.",
-    key=("deal_id", "property", "changed_at"), date_column="changed_at",
+    key=("deal_id", "property", "changed_at"),
+    date_column="changed_at",
     columns=(
         text("deal_id", "Deal the value belongs to."),
-        text("property", "HubSpot property name.",
-             values=("dealstage", "amount", "closedate", "hubspot_owner_id", "pipeline")),
+        text(
+            "property",
+            "HubSpot property name.",
+            values=("dealstage", "amount", "closedate", "hubspot_owner_id", "pipeline"),
+        ),
         instant("changed_at", "When the value took effect."),
         text("value", "Value as sent; NULL = cleared."),
         text("changed_by_id", "updatedByUserId; NULL = automation."),
@@ -126,17 +152,30 @@ DEAL_PROPERTY_HISTORY = EntityContract(
 )
 
 CALLS = EntityContract(
-    kind="hubspot", name="calls", grain="One row per logged call and extract.",
-    key=("call_id",), version_column="updated_at", date_column="occurred_at",
+    kind="hubspot",
+    name="calls",
+    grain="One row per logged call and extract.",
+    key=("call_id",),
+    version_column="updated_at",
+    date_column="occurred_at",
     columns=(
         text("call_id", "hs_object_id."),
         instant("occurred_at", "hs_timestamp: when the call started."),
         _UPDATED,
-        integer("duration_ms", "hs_call_duration; NULL = not recorded.", unit="milliseconds"),
-        text("disposition_id", "hs_call_disposition (GUID); label in call_dispositions."),
+        integer(
+            "duration_ms", "hs_call_duration; NULL = not recorded.", unit="milliseconds"
+        ),
+        text(
+            "disposition_id", "hs_call_disposition (GUID); label in call_dispositions."
+        ),
         text("direction", "hs_call_direction.", values=("OUTBOUND", "INBOUND")),
-        text("status", "hs_call_status: COMPLETED, NO_ANSWER, BUSY, FAILED, CANCELED …"),
-        text("activity_type", "hs_activity_type, e.g. demo or onboarding; NULL = plain call."),
+        text(
+            "status", "hs_call_status: COMPLETED, NO_ANSWER, BUSY, FAILED, CANCELED …"
+        ),
+        text(
+            "activity_type",
+            "hs_activity_type, e.g. demo or onboarding; NULL = plain call.",
+        ),
         text("owner_id", "hubspot_owner_id."),
         text("contact_id", "First associated contact; NULL = none."),
         text("company_id", "First associated company; NULL = none."),
@@ -147,7 +186,9 @@ CALLS = EntityContract(
 )
 
 CALL_DISPOSITIONS = EntityContract(
-    kind="hubspot", name="call_dispositions", grain="One row per disposition and extract.",
+    kind="hubspot",
+    name="call_dispositions",
+    grain="One row per disposition and extract.",
     key=("disposition_id",),
     columns=(
         text("disposition_id", "GUID; differs between portals when customised."),
@@ -157,8 +198,10 @@ CALL_DISPOSITIONS = EntityContract(
 )
 
 OWNERS = EntityContract(
-    kind="hubspot", name="owners",
-    grain="One row per owner (archived included) and extract.", key=("owner_id",),
+    kind="hubspot",
+    name="owners",
+    grain="One row per owner (archived included) and extract.",
+    key=("owner_id",),
     columns=(
         text("owner_id", "Owner id used on records; not the user id."),
         text("user_id", "HubSpot user id, used in created_by fields."),
@@ -173,7 +216,9 @@ OWNERS = EntityContract(
 )
 
 DEAL_STAGES = EntityContract(
-    kind="hubspot", name="deal_stages", grain="One row per pipeline stage and extract.",
+    kind="hubspot",
+    name="deal_stages",
+    grain="One row per pipeline stage and extract.",
     key=("pipeline_id", "stage_id"),
     columns=(
         text("pipeline_id", "Pipeline id."),
@@ -187,6 +232,12 @@ DEAL_STAGES = EntityContract(
 )
 
 CONTRACTS = (
-    CONTACTS, COMPANIES, DEALS, DEAL_PROPERTY_HISTORY, CALLS, CALL_DISPOSITIONS, OWNERS,
+    CONTACTS,
+    COMPANIES,
+    DEALS,
+    DEAL_PROPERTY_HISTORY,
+    CALLS,
+    CALL_DISPOSITIONS,
+    OWNERS,
     DEAL_STAGES,
 )

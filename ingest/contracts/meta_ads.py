@@ -14,13 +14,19 @@ _DAY_METRICS = (
     text("currency", "account_currency."),
     integer("impressions", "impressions.", unit="impressions"),
     integer("clicks", "inline_link_clicks.", unit="clicks"),
-    integer("reported_leads", "actions of type lead; the platform's own claim.", unit="leads"),
+    integer(
+        "reported_leads",
+        "actions of type lead; the platform's own claim.",
+        unit="leads",
+    ),
     number("conversion_value", "action_values of type purchase.", unit="value"),
     text("source_timezone", "timezone_name of the account."),
 )
 
 ACCOUNTS = EntityContract(
-    kind="meta_ads", name="accounts", grain="One row per ad account and extract.",
+    kind="meta_ads",
+    name="accounts",
+    grain="One row per ad account and extract.",
     key=("account_id",),
     columns=(
         text("account_id", "account id without the act_ prefix."),
@@ -31,7 +37,8 @@ ACCOUNTS = EntityContract(
 )
 
 CAMPAIGNS = EntityContract(
-    kind="meta_ads", name="campaigns",
+    kind="meta_ads",
+    name="campaigns",
     grain="One row per campaign (archived and deleted included) and extract.",
     key=("campaign_id",),
     columns=(
@@ -46,16 +53,22 @@ CAMPAIGNS = EntityContract(
 )
 
 CAMPAIGN_INSIGHTS_DAILY = EntityContract(
-    kind="meta_ads", name="campaign_insights_daily", truth=Truth.RESTATED_DAILY,
+    kind="meta_ads",
+    name="campaign_insights_daily",
+    truth=Truth.RESTATED_DAILY,
     grain="One row per campaign and day in each extract that covers the day.",
-    key=("campaign_id", "date"), date_column="date",
+    key=("campaign_id", "date"),
+    date_column="date",
     columns=(text("campaign_id", "campaign_id."), *_DAY_METRICS),
 )
 
 ACCOUNT_INSIGHTS_DAILY = EntityContract(
-    kind="meta_ads", name="account_insights_daily", truth=Truth.RESTATED_DAILY,
+    kind="meta_ads",
+    name="account_insights_daily",
+    truth=Truth.RESTATED_DAILY,
     grain="One row per account and day: the control figure for the campaign rows.",
-    key=("account_id", "date"), date_column="date",
+    key=("account_id", "date"),
+    date_column="date",
     columns=(text("account_id", "account_id."), *_DAY_METRICS),
 )
 

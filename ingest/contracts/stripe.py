@@ -24,8 +24,11 @@ _CREATED = instant("created_at", "created.")
 _ITEM_STATE = (
     text("subscription_id", "Subscription of the item."),
     text("customer_id", "Customer of the subscription."),
-    text("status", "Subscription status: trialing, active, past_due, unpaid, paused, canceled, "
-         "incomplete, incomplete_expired."),
+    text(
+        "status",
+        "Subscription status: trialing, active, past_due, unpaid, paused, canceled, "
+        "incomplete, incomplete_expired.",
+    ),
     instant("started_at", "start_date: when service began."),
     instant("trial_ends_at", "trial_end; NULL = no trial."),
     instant("canceled_at", "When cancel was asked for; NULL = not."),
@@ -40,16 +43,27 @@ _ITEM_STATE = (
     text("interval", "day, week, month or year; NULL = one-off price."),
     integer("interval_count", "Intervals per billing period.", unit="intervals"),
     text("usage_type", "licensed or metered."),
-    number("discount_percent", "Recurring percent-off of the subscription, 0-100.",
-           unit="percent"),
-    minor("discount_amount_minor", "Recurring amount-off of the subscription and interval."),
-    instant("discount_ends_at", "End of the discount; NULL = lasts for ever or no discount."),
+    number(
+        "discount_percent",
+        "Recurring percent-off of the subscription, 0-100.",
+        unit="percent",
+    ),
+    minor(
+        "discount_amount_minor",
+        "Recurring amount-off of the subscription and interval.",
+    ),
+    instant(
+        "discount_ends_at", "End of the discount; NULL = lasts for ever or no discount."
+    ),
     text("opportunity_id", "metadata.crm_deal_id: CRM deal sold by; NULL = unknown."),
 )
 
 CUSTOMERS = EntityContract(
-    kind="stripe", name="customers", grain="One row per customer and extract.",
-    key=("customer_id",), date_column="created_at",
+    kind="stripe",
+    name="customers",
+    grain="One row per customer and extract.",
+    key=("customer_id",),
+    date_column="created_at",
     columns=(
         text("customer_id", "id."),
         text("customer_name", "name (company).", pii=Pii.INDIRECT),
@@ -63,7 +77,9 @@ CUSTOMERS = EntityContract(
 )
 
 PRODUCTS = EntityContract(
-    kind="stripe", name="products", grain="One row per product and extract.",
+    kind="stripe",
+    name="products",
+    grain="One row per product and extract.",
     key=("product_id",),
     columns=(
         text("product_id", "id."),
@@ -75,7 +91,10 @@ PRODUCTS = EntityContract(
 )
 
 PRICES = EntityContract(
-    kind="stripe", name="prices", grain="One row per price and extract.", key=("price_id",),
+    kind="stripe",
+    name="prices",
+    grain="One row per price and extract.",
+    key=("price_id",),
     columns=(
         text("price_id", "id."),
         text("product_id", "Product."),
@@ -92,9 +111,11 @@ PRICES = EntityContract(
 )
 
 SUBSCRIPTION_ITEMS = EntityContract(
-    kind="stripe", name="subscription_items",
+    kind="stripe",
+    name="subscription_items",
     grain="One row per subscription item (with its subscription's state) and extract.",
-    key=("item_id",), date_column="subscription_created_at",
+    key=("item_id",),
+    date_column="subscription_created_at",
     columns=(
         text("item_id", "Subscription item id."),
         instant("subscription_created_at", "created of the subscription."),
@@ -103,9 +124,12 @@ SUBSCRIPTION_ITEMS = EntityContract(
 )
 
 SUBSCRIPTION_EVENTS = EntityContract(
-    kind="stripe", name="subscription_events", truth=Truth.LEDGER,
+    kind="stripe",
+    name="subscription_events",
+    truth=Truth.LEDGER,
     grain="One row per customer.subscription.* event and item in its payload.",
-    key=("event_id", "item_id"), date_column="occurred_at",
+    key=("event_id", "item_id"),
+    date_column="occurred_at",
     columns=(
         text("event_id", "Event id."),
         text("item_id", "Subscription item id in data.object."),
@@ -117,8 +141,11 @@ SUBSCRIPTION_EVENTS = EntityContract(
 )
 
 INVOICES = EntityContract(
-    kind="stripe", name="invoices", grain="One row per invoice and extract.",
-    key=("invoice_id",), date_column="created_at",
+    kind="stripe",
+    name="invoices",
+    grain="One row per invoice and extract.",
+    key=("invoice_id",),
+    date_column="created_at",
     columns=(
         text("invoice_id", "id."),
         text("invoice_number", "number; NULL while draft."),
@@ -141,7 +168,9 @@ INVOICES = EntityContract(
 )
 
 INVOICE_LINES = EntityContract(
-    kind="stripe", name="invoice_lines", grain="One row per invoice line and extract.",
+    kind="stripe",
+    name="invoice_lines",
+    grain="One row per invoice line and extract.",
     key=("line_id",),
     columns=(
         text("line_id", "Line id."),
@@ -163,8 +192,11 @@ INVOICE_LINES = EntityContract(
 )
 
 CHARGES = EntityContract(
-    kind="stripe", name="charges", grain="One row per charge and extract.",
-    key=("charge_id",), date_column="created_at",
+    kind="stripe",
+    name="charges",
+    grain="One row per charge and extract.",
+    key=("charge_id",),
+    date_column="created_at",
     columns=(
         text("charge_id", "id."),
         text("customer_id", "Customer."),
@@ -180,8 +212,11 @@ CHARGES = EntityContract(
 )
 
 REFUNDS = EntityContract(
-    kind="stripe", name="refunds", grain="One row per refund and extract.",
-    key=("refund_id",), date_column="created_at",
+    kind="stripe",
+    name="refunds",
+    grain="One row per refund and extract.",
+    key=("refund_id",),
+    date_column="created_at",
     columns=(
         text("refund_id", "id."),
         text("charge_id", "Charge refunded."),
@@ -195,8 +230,11 @@ REFUNDS = EntityContract(
 )
 
 CREDIT_NOTES = EntityContract(
-    kind="stripe", name="credit_notes", grain="One row per credit note and extract.",
-    key=("credit_note_id",), date_column="created_at",
+    kind="stripe",
+    name="credit_notes",
+    grain="One row per credit note and extract.",
+    key=("credit_note_id",),
+    date_column="created_at",
     columns=(
         text("credit_note_id", "id."),
         text("invoice_id", "Invoice reduced."),
@@ -214,9 +252,12 @@ CREDIT_NOTES = EntityContract(
 )
 
 BALANCE_TRANSACTIONS = EntityContract(
-    kind="stripe", name="balance_transactions", truth=Truth.LEDGER,
+    kind="stripe",
+    name="balance_transactions",
+    truth=Truth.LEDGER,
     grain="One row per balance transaction.",
-    key=("transaction_id",), date_column="created_at",
+    key=("transaction_id",),
+    date_column="created_at",
     columns=(
         text("transaction_id", "id."),
         _CREATED,
@@ -227,12 +268,23 @@ BALANCE_TRANSACTIONS = EntityContract(
         minor("fee_minor", "Fees."),
         minor("net_minor", "Net."),
         _CURRENCY,
-        number("exchange_rate", "Stripe's settlement rate; not accounting FX.", unit="rate"),
+        number(
+            "exchange_rate", "Stripe's settlement rate; not accounting FX.", unit="rate"
+        ),
         text("source_id", "Object it comes from."),
     ),
 )
 
 CONTRACTS = (
-    CUSTOMERS, PRODUCTS, PRICES, SUBSCRIPTION_ITEMS, SUBSCRIPTION_EVENTS, INVOICES,
-    INVOICE_LINES, CHARGES, REFUNDS, CREDIT_NOTES, BALANCE_TRANSACTIONS,
+    CUSTOMERS,
+    PRODUCTS,
+    PRICES,
+    SUBSCRIPTION_ITEMS,
+    SUBSCRIPTION_EVENTS,
+    INVOICES,
+    INVOICE_LINES,
+    CHARGES,
+    REFUNDS,
+    CREDIT_NOTES,
+    BALANCE_TRANSACTIONS,
 )
