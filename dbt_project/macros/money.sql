@@ -15,10 +15,10 @@
     takes a constant precision only. -#}
 {% macro convert_money(amount, rate, exponent) -%}
     case {{ exponent }}
-        when 0 then cast(round({{ amount }} * {{ rate }}, 0) as decimal(38, 4))
-        when 2 then cast(round({{ amount }} * {{ rate }}, 2) as decimal(38, 4))
-        when 3 then cast(round({{ amount }} * {{ rate }}, 3) as decimal(38, 4))
-        when 4 then cast(round({{ amount }} * {{ rate }}, 4) as decimal(38, 4))
+        when 0 then cast(round(({{ amount }}) * ({{ rate }}), 0) as decimal(38, 4))
+        when 2 then cast(round(({{ amount }}) * ({{ rate }}), 2) as decimal(38, 4))
+        when 3 then cast(round(({{ amount }}) * ({{ rate }}), 3) as decimal(38, 4))
+        when 4 then cast(round(({{ amount }}) * ({{ rate }}), 4) as decimal(38, 4))
     end
 {%- endmacro %}
 
