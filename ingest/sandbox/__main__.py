@@ -4,8 +4,9 @@
     write --root DIR [--now ISO] [--seed 7] [--scale 1]
 
 `serve` answers as every vendor on one loopback port, says where in `DIR/server.json` once it
-is ready, and ends on SIGTERM or with its parent. `write` puts the finance drop and the
-one-time billing history under DIR.
+is ready, and ends on SIGTERM or with its parent. Faults scripted in `DIR/faults.json`
+(`ingest.sandbox.faults` says how) are in force from its first answer. `write` puts the
+finance drop and the one-time billing history under DIR.
 
 Belongs here: arguments, the one reading of the machine's clock. Stays out: everything else.
 """
@@ -13,6 +14,7 @@ Belongs here: arguments, the one reading of the machine's clock. Stays out: ever
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,8 @@ from ingest.sandbox.server import parse_instant, start_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+FAULT_SCRIPT = "faults.json"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +50,9 @@ def _serve(options: argparse.Namespace, now: datetime) -> int:
         now,
         port=options.port,
     )
+    script = options.root / FAULT_SCRIPT
+    if script.exists():
+        handle.set_faults(json.loads(script.read_text("utf-8")))
     state_file = announce(handle, options.root)
     sys.stdout.write(f"{handle.url}\n")
     sys.stdout.flush()
