@@ -177,6 +177,8 @@ def build_arguments(
     return [
         dbt_executable(),
         "build",
+        # Unit tests prove the models' logic on fixtures; they do not depend on the night.
+        *("--exclude-resource-type", "unit_test"),
         "--vars",
         json.dumps(variables),
         *(["--full-refresh"] if full_refresh else []),
