@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -37,9 +36,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnec
 def as_figures(
     rows: list[tuple[str, str, str | None, Decimal, Decimal | None]],
 ) -> dict[tuple[str, str, str | None], tuple[Decimal, Decimal | None]]:
-    return {
-        (kpi, when, currency): (num, den) for kpi, when, currency, num, den in rows
-    }
+    return {(kpi, when, currency): (num, den) for kpi, when, currency, num, den in rows}
 
 
 def expected(
@@ -60,7 +57,7 @@ def test_flows_of_every_month(warehouse: duckdb.DuckDBPyConnection) -> None:
         from measures
         where kpi_key not in (select unnest($stocks))
         group by all
-        """,  # noqa: S608 - the only text put in is the constant above
+        """,
         {"stocks": STOCKS},
     ).fetchall()
     assert as_figures(rows) == expected(mini_company.FLOWS)
@@ -78,7 +75,7 @@ def test_stocks_at_the_end_of_each_month(
         where kpi_key in (select unnest($stocks))
             and report_date = last_day(report_date)
         group by all
-        """,  # noqa: S608 - the only text put in is the constant above
+        """,
         {"stocks": STOCKS},
     ).fetchall()
     assert as_figures(rows) == expected(mini_company.STOCKS)
@@ -93,7 +90,7 @@ def test_credit_goes_to_the_owner_and_team_of_the_day(
         select kpi_key, strftime(report_date, '%Y-%m'), rep_id, team_id
         from measures
         where kpi_key in ('deals_won', 'calls_made')
-        """,  # noqa: S608 - the only text put in is the constant above
+        """,
     ).fetchall()
     assert {(kpi, month): (rep, team) for kpi, month, rep, team in rows} == (
         mini_company.REPS

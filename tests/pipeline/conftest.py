@@ -1,0 +1,81 @@
+"""Whole nights on the sandbox company, run as a user runs them: through the command.
+
+The first night is run once per session and copied for each test that goes on from it: landing
+24 months takes the longest, and what a test does to its copy no other test sees.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+FIRST_NIGHT = date(2026, 10, 30)
+"""The company is two years old, the month is not over, and the next night ends it."""
+
+WAREHOUSE = Path(sys.executable).with_name("warehouse")
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """One root, and the command on it."""
+
+    root: Path
+
+    def run(self, *arguments: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `warehouse …` on this root; fail with its output on another exit code."""
+        done = subprocess.run(
+            [str(WAREHOUSE), *arguments, "--root", str(self.root)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "DO_NOT_TRACK": "1"},  # noqa: TID251 - a child process
+        )
+        assert done.returncode == expect, (done.returncode, done.stdout, done.stderr)
+        return done
+
+    def night(self, as_of: date, *more: str, expect: int = 0) -> str:
+        """Run one night and return what it said."""
+        done = self.run("nightly", "--as-of", as_of.isoformat(), *more, expect=expect)
+        return done.stdout + done.stderr
+
+    @property
+    def current(self) -> Path:
+        """Folder of the build readers see."""
+        return (self.root / "published" / "current").resolve()
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest of the build readers see."""
+        return json.loads((self.current / "manifest.json").read_text("utf-8"))
+
+    def query(self, sql: str, *, audience: str = "bi") -> list[tuple[Any, ...]]:
+        """Ask the served file of an audience."""
+        with duckdb.connect(
+            str(self.current / f"{audience}.duckdb"), read_only=True
+        ) as db:
+            return db.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="session")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A warehouse after its first night; read it, do not run nights on it."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("first_night") / "root")
+    warehouse.night(FIRST_NIGHT)
+    return warehouse
+
+
+@pytest.fixture
+def warehouse(first_night: Warehouse, tmp_path: Path) -> Warehouse:
+    """A copy of the warehouse after its first night, to go on with."""
+    copied = Warehouse(tmp_path / "root")
+    shutil.copytree(first_night.root, copied.root, symlinks=True)
+    return copied

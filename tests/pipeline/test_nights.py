@@ -1,0 +1,73 @@
+"""Replays, pairs of nights, and two nights at once: a run is a function of what has landed."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from tests.pipeline.conftest import FIRST_NIGHT, WAREHOUSE, Warehouse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = timedelta(days=1)
+
+
+def content(warehouse: Warehouse) -> str:
+    """Content hash of what is published: build id and load columns are left out of it."""
+    return warehouse.manifest()["content_hash"]
+
+
+def requests_sent(output: str) -> bool:
+    return "extracting" in output
+
+
+def test_the_same_night_again_publishes_the_same_content(warehouse: Warehouse) -> None:
+    before = content(warehouse), warehouse.manifest()["build_id"]
+    said = warehouse.night(FIRST_NIGHT)
+    after = content(warehouse), warehouse.manifest()["build_id"]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    assert not requests_sent(said), "what has landed is not fetched again"
+
+
+def test_two_nights_one_by_one_equal_both_at_once_and_a_replay_changes_nothing(
+    warehouse: Warehouse, first_night: Warehouse, tmp_path: Path
+) -> None:
+    warehouse.night(FIRST_NIGHT + DAY)
+    one_by_one = content(warehouse)
+    assert one_by_one != content(first_night)
+
+    # Replaying the older night from raw gives what it gave, and going on again likewise.
+    warehouse.night(FIRST_NIGHT)
+    assert content(warehouse) == content(first_night)
+    warehouse.night(FIRST_NIGHT + DAY)
+    assert content(warehouse) == one_by_one
+
+    # A warehouse that first ran a night later knows the same.
+    later = Warehouse(tmp_path / "later")
+    later.night(FIRST_NIGHT + DAY)
+    assert content(later) == one_by_one
+
+
+def test_of_two_nights_started_together_one_works_and_the_other_leaves_with_75(
+    warehouse: Warehouse,
+) -> None:
+    command = [
+        str(WAREHOUSE), "nightly", "--as-of", FIRST_NIGHT.isoformat(),
+        "--root", str(warehouse.root),
+    ]  # fmt: skip
+    pair = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for _ in range(2)
+    ]
+    outcomes = []
+    for process in pair:
+        output, _ = process.communicate()
+        outcomes.append((process.returncode, output))
+    assert sorted(code for code, _ in outcomes) == [0, 75], outcomes
+    (busy,) = [output for code, output in outcomes if code == 75]
+    assert "pid" in busy.splitlines()[-1]

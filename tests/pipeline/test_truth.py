@@ -1,0 +1,91 @@
+"""Published figures equal what the sandbox company knows, to the last unit.
+
+The truth is counted in plain Python from the company's own records, apart from every connector,
+file and model; the figures are read from the served file.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ingest.sandbox.company import build_company
+from ingest.sandbox.truth import KPI_KEYS, kpi_truth, kpi_truth_by
+from tests.pipeline.conftest import FIRST_NIGHT
+
+if TYPE_CHECKING:
+    from ingest.sandbox.model import Company
+    from tests.pipeline.conftest import Warehouse
+
+Figures = dict[tuple[str, date, str | None], Decimal | None]
+
+
+@pytest.fixture(scope="session")
+def company() -> Company:
+    return build_company(until=datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def published(warehouse: Warehouse, grain: str) -> Figures:
+    rows = warehouse.query(
+        "select kpi_key, period_start_date, currency, value from rpt_kpi_values "
+        f"where grain = '{grain}' and breakdown = 'total' and variant = 'standard' "
+        "and basis = 'current'",
+        audience="finance",
+    )
+    return {(key, start, currency): value for key, start, currency, value in rows}
+
+
+def differences(truth: Figures, figures: Figures) -> list[str]:
+    return [
+        f"{key} {start} {currency}: truth {value}, published {figures.get((key, start, currency))}"
+        for (key, start, currency), value in sorted(truth.items(), key=str)
+        if figures.get((key, start, currency), "no row") != value
+    ]
+
+
+@pytest.mark.parametrize("grain", ["month", "quarter", "year"])
+def test_every_kpi_and_period_of_the_first_night_is_the_truth(
+    first_night: Warehouse, company: Company, grain: str
+) -> None:
+    truth = {
+        key: figure.value
+        for key, figure in kpi_truth(
+            company, FIRST_NIGHT, grain=grain, first_as_of=FIRST_NIGHT
+        ).items()
+    }
+    assert {key for key, *_ in truth} >= set(KPI_KEYS) - {
+        "sales_growth_mom",
+        "sales_growth_qoq",
+    }
+    found = differences(truth, published(first_night, grain))
+    assert not found, f"{len(found)} of {len(truth)} differ:\n" + "\n".join(found[:40])
+
+
+@pytest.mark.parametrize(
+    "breakdown", ["rep", "stage", "lead_source_group", "campaign", "currency"]
+)
+def test_breakdowns_are_the_truth(
+    first_night: Warehouse, company: Company, breakdown: str
+) -> None:
+    truth = {
+        key: figure.value
+        for key, figure in kpi_truth_by(
+            company, FIRST_NIGHT, breakdown, first_as_of=FIRST_NIGHT
+        ).items()
+    }
+    rows = first_night.query(
+        "select kpi_key, member_id, period_start_date, currency, value from rpt_kpi_values "
+        f"where grain = 'month' and breakdown = '{breakdown}' and variant = 'standard' "
+        "and basis = 'current'",
+        audience="finance",
+    )
+    figures = {tuple(row[:4]): row[4] for row in rows}
+    found = [
+        f"{key}: truth {value}, published {figures.get(key)}"
+        for key, value in sorted(truth.items(), key=str)
+        if figures.get(key, "no row") != value
+    ]
+    assert not found, f"{len(found)} of {len(truth)} differ:\n" + "\n".join(found[:40])
