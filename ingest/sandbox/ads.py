@@ -8,14 +8,14 @@ A day's first figure shows at 23:00 local of the day, settles next morning and m
 vanishes for up to 27 days more; never between midnight and 02:00, when the night reads.
 """
 
+# ruff: noqa: PLR2004  # chances and sizes are what the story is made of
+
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import AdFact, AdPlatform, Fields, Version, Versioned
 from ingest.sandbox.story import (
@@ -27,6 +27,10 @@ from ingest.sandbox.story import (
     dice,
     is_business_day,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
 
 GOOGLE_ACCOUNT: Final = "4815162342"
 META_ACCOUNT: Final = "220145790311045"
@@ -55,26 +59,81 @@ class Plan:
 
 
 _GOOGLE: Final = (
-    Plan("20100000011", "Tìm kiếm – Phần mềm CRM", "SEARCH", 560_000, STORY_START, None),
+    Plan(
+        "20100000011", "Tìm kiếm – Phần mềm CRM", "SEARCH", 560_000, STORY_START, None
+    ),
     Plan("20100000028", "Tìm kiếm – Thương hiệu", "SEARCH", 170_000, STORY_START, None),
-    Plan("20100000035", "PMax – Quản lý bán hàng", "PERFORMANCE_MAX", 390_000,
-         date(2025, 2, 10), None, tagged=False),
-    Plan("20100000042", "Hiển thị – Tiếp thị lại", "DISPLAY", 120_000, STORY_START,
-         date(2025, 8, 31), "REMOVED"),
-    Plan("20100000059", "YouTube – Giới thiệu sản phẩm", "VIDEO", 250_000,
-         date(2025, 9, 15), date(2026, 6, 30), "PAUSED"),
+    Plan(
+        "20100000035",
+        "PMax – Quản lý bán hàng",
+        "PERFORMANCE_MAX",
+        390_000,
+        date(2025, 2, 10),
+        None,
+        tagged=False,
+    ),
+    Plan(
+        "20100000042",
+        "Hiển thị – Tiếp thị lại",
+        "DISPLAY",
+        120_000,
+        STORY_START,
+        date(2025, 8, 31),
+        "REMOVED",
+    ),
+    Plan(
+        "20100000059",
+        "YouTube – Giới thiệu sản phẩm",
+        "VIDEO",
+        250_000,
+        date(2025, 9, 15),
+        date(2026, 6, 30),
+        "PAUSED",
+    ),
 )
 _META: Final = (
-    Plan("120210000000010011", "Lead form – Chủ doanh nghiệp", "OUTCOME_LEADS", 21,
-         STORY_START, None),
-    Plan("120210000000020022", "Traffic – Bảng giá", "OUTCOME_TRAFFIC", 10,
-         STORY_START, None),
-    Plan("120210000000030033", "Singapore – Demo", "OUTCOME_LEADS", 17,
-         date(2025, 1, 6), None),
-    Plan("120210000000040044", "Tết – Ưu đãi năm", "OUTCOME_SALES", 27,
-         date(2025, 12, 15), date(2026, 2, 10), "ARCHIVED"),
-    Plan("120210000000050055", "Nhận diện thương hiệu", "OUTCOME_AWARENESS", 8,
-         STORY_START, date(2025, 12, 31), "DELETED"),
+    Plan(
+        "120210000000010011",
+        "Lead form – Chủ doanh nghiệp",
+        "OUTCOME_LEADS",
+        21,
+        STORY_START,
+        None,
+    ),
+    Plan(
+        "120210000000020022",
+        "Traffic – Bảng giá",
+        "OUTCOME_TRAFFIC",
+        10,
+        STORY_START,
+        None,
+    ),
+    Plan(
+        "120210000000030033",
+        "Singapore – Demo",
+        "OUTCOME_LEADS",
+        17,
+        date(2025, 1, 6),
+        None,
+    ),
+    Plan(
+        "120210000000040044",
+        "Tết – Ưu đãi năm",
+        "OUTCOME_SALES",
+        27,
+        date(2025, 12, 15),
+        date(2026, 2, 10),
+        "ARCHIVED",
+    ),
+    Plan(
+        "120210000000050055",
+        "Nhận diện thương hiệu",
+        "OUTCOME_AWARENESS",
+        8,
+        STORY_START,
+        date(2025, 12, 31),
+        "DELETED",
+    ),
 )
 
 
@@ -84,8 +143,13 @@ def campaign_plans(platform: str, scale: int) -> tuple[Plan, ...]:
     return tuple(
         Plan(
             str(int(plan.campaign_id) + copy * 1000),
-            f"{plan.name} ({copy + 1})" if copy else plan.name, plan.kind, plan.budget,
-            plan.starts, plan.ends, plan.closed_as, plan.tagged,
+            f"{plan.name} ({copy + 1})" if copy else plan.name,
+            plan.kind,
+            plan.budget,
+            plan.starts,
+            plan.ends,
+            plan.closed_as,
+            plan.tagged,
         )
         for copy in range(scale)
         for plan in base
@@ -124,16 +188,22 @@ def _build(
         AdFact(account_id, plan.campaign_id, day, versions)
         for day in days_until(until)
         for plan in plans
-        if plan.runs_on(day)
-        and (versions := tuple(_tell_day(platform, plan, day, dice(seed, "ad", plan.campaign_id, day))))
+        if plan.runs_on(day) and (versions := _versions_of(platform, plan, day, seed))
     )
     campaigns = tuple(_write_campaign(platform, plan) for plan in plans)
     return AdPlatform(account, campaigns, facts)
 
 
-def _tell_day(
-    platform: str, plan: Plan, day: date, throw: Random
-) -> Iterator[Version]:
+def _versions_of(
+    platform: str, plan: Plan, day: date, seed: int
+) -> tuple[Version, ...]:
+    """Return the figures of one campaign and day; none where nothing was shown."""
+    return tuple(
+        _tell_day(platform, plan, day, dice(seed, "ad", plan.campaign_id, day))
+    )
+
+
+def _tell_day(platform: str, plan: Plan, day: date, throw: Random) -> Iterator[Version]:
     """Yield the figures of one campaign and day as they are restated."""
     if throw.random() < 0.01:
         return  # nothing shown: the platforms send no row

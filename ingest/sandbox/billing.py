@@ -5,15 +5,14 @@ returns after a churn, deleted customers. Stays out: the life of one subscriptio
 (`subscriptions`), what is booked (`invoicing`).
 """
 
+# ruff: noqa: PLR2004  # chances and sizes are what the story is made of
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.crm import Lead
-from ingest.sandbox.deals import Win
 from ingest.sandbox.invoicing import Ledger, finish_all
 from ingest.sandbox.model import StripeAccount
 from ingest.sandbox.offer import BASIC, PRO
@@ -29,6 +28,12 @@ from ingest.sandbox.story import (
 )
 from ingest.sandbox.subscriptions import Order, tell_subscription
 
+if TYPE_CHECKING:
+    from random import Random
+
+    from ingest.sandbox.crm import Lead
+    from ingest.sandbox.deals import Win
+
 _ACCOUNTS: Final = {
     "VND": ("stripe_vn", "acct_1AcmeVn0000000000", "acme_vn"),
     "USD": ("stripe_sg", "acct_1AcmeSg0000000000", "acme_sg"),
@@ -38,9 +43,11 @@ _TAX: Final = {"VN": 10, "SG": 9}
 
 @dataclass(slots=True)
 class _Desk:
-    """One Stripe account being told."""
+    """One Stripe account being told up to `until`."""
 
     ledger: Ledger
+    seed: int
+    until: datetime
     customers: list[Draft] = field(default_factory=list)
     subscriptions: list[Draft] = field(default_factory=list)
 
@@ -50,7 +57,7 @@ def build_stripe(
 ) -> dict[str, StripeAccount]:
     """Return both accounts told up to `until`."""
     desks = {
-        currency: _Desk(Ledger(name, currency))
+        currency: _Desk(Ledger(name, currency), seed, until)
         for currency, (name, _, _) in _ACCOUNTS.items()
     }
     by_lead: dict[str, list[Win]] = {}
@@ -60,18 +67,14 @@ def build_stripe(
         throw = dice(seed, "customer", lead.contact.id)
         won = by_lead.get(lead.contact.id, [])
         if won:
-            _tell_customer(seed, lead, won, desks[won[0].currency], until, throw)
+            _tell_customer(lead, won, desks[won[0].currency], throw)
         elif not lead.is_spam and not lead.duplicate_of and throw.random() < 0.03:
             currency = "USD" if lead.is_foreign else "VND"
-            _tell_visitor(seed, lead, desks[currency], until, throw)
-    return {
-        desk.ledger.name: _close_books(desk, until) for desk in desks.values()
-    }
+            _tell_visitor(lead, desks[currency], throw)
+    return {desk.ledger.name: _close_books(desk) for desk in desks.values()}
 
 
-def _tell_customer(
-    seed: int, lead: Lead, won: list[Win], desk: _Desk, until: datetime, throw: Random
-) -> None:
+def _tell_customer(lead: Lead, won: list[Win], desk: _Desk, throw: Random) -> None:
     """Turn the won deals of one lead into a customer with subscriptions."""
     if throw.random() < 0.04:
         return  # pays outside Stripe
@@ -95,24 +98,29 @@ def _tell_customer(
         with_sms=period == "m" and throw.random() < 0.12,
         with_onboarding=throw.random() < 0.35,
     )
-    ended_at, _ = _tell_with_return(seed, order, desk, until, throw)
+    ended_at, _ = _tell_with_return(order, desk, throw)
     for number, win in enumerate(won[1:]):
         starts_at = _start_after(max(win.won_at, started_at), throw)
         if ended_at is not None and starts_at > ended_at:
             continue
         more = replace(
-            order, subscription_id=f"sub_{customer_id.removeprefix('cus_')}X{number}",
-            product=win.product, seats=win.seats, period="m", starts_at=starts_at,
-            has_trial=False, opportunity_id=win.deal_id, with_call_center=False,
-            with_sms=False, with_onboarding=False,
+            order,
+            subscription_id=f"sub_{customer_id.removeprefix('cus_')}X{number}",
+            product=win.product,
+            seats=win.seats,
+            period="m",
+            starts_at=starts_at,
+            has_trial=False,
+            opportunity_id=win.deal_id,
+            with_call_center=False,
+            with_sms=False,
+            with_onboarding=False,
         )
-        draft, _ = tell_subscription(more, desk.ledger, seed, until)
+        draft, _ = tell_subscription(more, desk.ledger, desk.seed, desk.until)
         desk.subscriptions.append(draft)
 
 
-def _tell_visitor(
-    seed: int, lead: Lead, desk: _Desk, until: datetime, throw: Random
-) -> None:
+def _tell_visitor(lead: Lead, desk: _Desk, throw: Random) -> None:
     """Let a lead without a deal sign up alone, mostly with a trial."""
     started_at = _start_after(lead.born_at, throw)
     customer_id = _write_customer(desk, lead, started_at, throw)
@@ -127,34 +135,42 @@ def _tell_visitor(
         opportunity_id=None,
         tax_percent=_tax_of(lead),
     )
-    ended_at, comes_back = _tell_with_return(seed, order, desk, until, throw)
+    ended_at, comes_back = _tell_with_return(order, desk, throw)
     if ended_at is not None and not comes_back and throw.random() < 0.3:
         gone = office_instant(local_day(ended_at) + timedelta(days=90), throw)
         desk.customers[-1].change(gone, {"is_deleted": True})
 
 
 def _tell_with_return(
-    seed: int, order: Order, desk: _Desk, until: datetime, throw: Random
+    order: Order, desk: _Desk, throw: Random
 ) -> tuple[datetime | None, bool]:
     """Tell a subscription and, after some endings, the one they come back with.
 
     Returns:
         The end of the first one and whether they come back, however far the story is told.
     """
-    draft, ended_at = tell_subscription(order, desk.ledger, seed, until)
+    draft, ended_at = tell_subscription(order, desk.ledger, desk.seed, desk.until)
     desk.subscriptions.append(draft)
     comes_back = throw.random() < 0.34
     gap, seats = throw.randint(35, 200), throw.randint(1, 12)
     if ended_at is None or not comes_back:
         return ended_at, False
     again = replace(
-        order, subscription_id=f"{order.subscription_id}R", seats=seats, period="m",
-        starts_at=any_instant(local_day(ended_at) + timedelta(days=gap), dice(seed, draft.id)),
-        has_trial=False, opportunity_id=None, with_onboarding=False, with_sms=False,
+        order,
+        subscription_id=f"{order.subscription_id}R",
+        seats=seats,
+        period="m",
+        starts_at=any_instant(
+            local_day(ended_at) + timedelta(days=gap), dice(desk.seed, draft.id)
+        ),
+        has_trial=False,
+        opportunity_id=None,
+        with_onboarding=False,
+        with_sms=False,
         with_call_center=False,
     )
-    if again.starts_at <= until:
-        second, _ = tell_subscription(again, desk.ledger, seed, until)
+    if again.starts_at <= desk.until:
+        second, _ = tell_subscription(again, desk.ledger, desk.seed, desk.until)
         desk.subscriptions.append(second)
     return ended_at, True
 
@@ -190,12 +206,12 @@ def _write_customer(desk: _Desk, lead: Lead, at: datetime, throw: Random) -> str
     return draft.id
 
 
-def _close_books(desk: _Desk, until: datetime) -> StripeAccount:
+def _close_books(desk: _Desk) -> StripeAccount:
     """Return the finished account; money is paid out every Monday."""
     name, account_id, legal_entity = _ACCOUNTS[desk.ledger.currency]
     ledger = desk.ledger
     first = at_local(STORY_START + timedelta(days=10), 10)
-    weeks = max(0, (until - first).days // 7 + 1)
+    weeks = max(0, (desk.until - first).days // 7 + 1)
     ledger.pay_out([first + timedelta(weeks=week) for week in range(weeks)])
     return StripeAccount(
         name=name,

@@ -4,16 +4,15 @@ Belongs here: calls per rep and day with every outcome and direction, some logge
 some left hanging without a final status, some deleted. Stays out: other activities.
 """
 
+# ruff: noqa: PLR2004  # chances and sizes are what the story is made of
+
 from __future__ import annotations
 
 from bisect import bisect_left
 from datetime import date, datetime, timedelta
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.crm import Lead, record_id
-from ingest.sandbox.model import Fields
-from ingest.sandbox.mutations import Merges
 from ingest.sandbox.people import Person, reps_on
 from ingest.sandbox.story import (
     Draft,
@@ -24,6 +23,12 @@ from ingest.sandbox.story import (
     is_business_day,
     office_instant,
 )
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from ingest.sandbox.model import Fields
+    from ingest.sandbox.mutations import Merges
 
 _PER_REP_DAY: Final = 1.55
 DISPOSITIONS: Final[tuple[Fields, ...]] = tuple(
@@ -78,7 +83,11 @@ def tell_calls(
             mean = _PER_REP_DAY * scale * (1.0 if day.weekday() < 5 else 0.2)
             recent = owned[max(0, known - 40 * scale) : known]
             for _ in range(draw_count(mean, throw)):
-                calls.append(_tell_call(day, position, rep, recent, merges, throw))
+                calls.append(
+                    _tell_call(
+                        day, position, rep, recent=recent, merges=merges, throw=throw
+                    )
+                )
                 position += 1
     return calls
 
@@ -87,6 +96,7 @@ def _tell_call(
     day: date,
     position: int,
     rep: Person,
+    *,
     recent: list[Lead],
     merges: Merges,
     throw: Random,

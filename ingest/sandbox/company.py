@@ -5,7 +5,7 @@ Belongs here: putting the parts together. Stays out: the parts.
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ingest.sandbox.ads import build_google, build_meta
 from ingest.sandbox.billing import build_stripe
@@ -15,7 +15,11 @@ from ingest.sandbox.deals import tell_deals, write_stages
 from ingest.sandbox.model import Company, HubSpotPortal, Versioned
 from ingest.sandbox.mutations import merge_contacts
 from ingest.sandbox.people import write_owners
-from ingest.sandbox.story import Draft
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ingest.sandbox.story import Draft
 
 PORTAL_ID = "44120077"
 

@@ -5,12 +5,13 @@ their merge partner. Stays out: deals (`deals`), calls (`calls`), carrying out m
 (`mutations`).
 """
 
+# ruff: noqa: PLR2004  # chances and sizes are what the story is made of
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.ads import Plan, campaign_plans
 from ingest.sandbox.names import draw_company, draw_person, to_ascii
@@ -27,6 +28,9 @@ from ingest.sandbox.story import (
     office_instant,
 )
 
+if TYPE_CHECKING:
+    from random import Random
+
 _PER_DAY: Final = 2.65
 """Mean number of leads a day at the start of the story; grows by half in two years."""
 _ID_BASE: Final = 20_000_000_000
@@ -34,13 +38,26 @@ _SLOT: Final = 100_000
 """Record ids are day number × slot + position, so a day's ids do not depend on other days."""
 
 _SOURCES: Final = (
-    ("PAID_SEARCH", 22), ("PAID_SOCIAL", 19), ("OFFLINE", 19), ("ORGANIC_SEARCH", 13),
-    ("DIRECT_TRAFFIC", 8), ("SOCIAL_MEDIA", 6), ("REFERRALS", 7), ("OTHER_CAMPAIGNS", 3),
+    ("PAID_SEARCH", 22),
+    ("PAID_SOCIAL", 19),
+    ("OFFLINE", 19),
+    ("ORGANIC_SEARCH", 13),
+    ("DIRECT_TRAFFIC", 8),
+    ("SOCIAL_MEDIA", 6),
+    ("REFERRALS", 7),
+    ("OTHER_CAMPAIGNS", 3),
     (None, 3),
 )
 """HubSpot's original source and its weight; None = nobody recorded one."""
 
-_INDUSTRIES: Final = ("retail", "logistics", "education", "manufacturing", "healthcare", "fnb")
+_INDUSTRIES: Final = (
+    "retail",
+    "logistics",
+    "education",
+    "manufacturing",
+    "healthcare",
+    "fnb",
+)
 
 
 @dataclass(slots=True)
@@ -78,7 +95,9 @@ def tell_leads(
         mean = _PER_DAY * scale * growth * (1.15 if is_business_day(day) else 0.6)
         for position in range(draw_count(mean, throw)):
             person = dice(seed, "lead", day, position)
-            lead = _bear_lead(day, position, person, plans, companies, leads)
+            lead = _bear_lead(
+                day, position, person, plans=plans, companies=companies, earlier=leads
+            )
             leads.append(lead)
     return leads, companies
 
@@ -87,6 +106,7 @@ def _bear_lead(
     day: date,
     position: int,
     throw: Random,
+    *,
     plans: dict[str, tuple[Plan, ...]],
     companies: list[Draft],
     earlier: list[Lead],
@@ -109,7 +129,9 @@ def _bear_lead(
     elif throw.random() < 0.8:
         company_id = record_id(day, position, 2)
         companies.append(
-            _write_company(company_id, company_name, owner, born_at, throw, foreign=foreign)
+            _write_company(
+                company_id, company_name, owner, born_at, throw, foreign=foreign
+            )
         )
     contact.change(
         born_at,
@@ -136,8 +158,17 @@ def _bear_lead(
     )
     is_spam = twin is None and throw.random() < 0.045
     lead = Lead(
-        contact, born_at, owner, company_id, company_name, foreign, is_spam, email,
-        mql_at=None, sql_at=None, duplicate_of=twin,
+        contact,
+        born_at,
+        owner,
+        company_id,
+        company_name,
+        foreign,
+        is_spam,
+        email,
+        mql_at=None,
+        sql_at=None,
+        duplicate_of=twin,
     )
     if is_spam:
         _archive_spam(lead, throw)
@@ -165,13 +196,17 @@ def _draw_source(
     """Return source, click id and UTM fields; paid leads point to a campaign that runs."""
     names, weights = zip(*_SOURCES, strict=True)
     source = throw.choices(names, weights)[0]
-    fields: dict[str, object] = dict.fromkeys(
-        (
-            "source_detail_1", "source_detail_2", "google_click_id", "facebook_click_id",
-            "utm_source", "utm_medium", "utm_campaign", "created_by_id",
-        )
-    )
-    fields["source"] = source
+    fields: dict[str, object] = {
+        "source": source,
+        "source_detail_1": None,
+        "source_detail_2": None,
+        "google_click_id": None,
+        "facebook_click_id": None,
+        "utm_source": None,
+        "utm_medium": None,
+        "utm_campaign": None,
+        "created_by_id": None,
+    }
     if source == "OFFLINE":
         fields["source_detail_1"] = "CRM_UI"
         fields["created_by_id"] = owner.crm_user_id
@@ -214,7 +249,8 @@ def _qualify(lead: Lead, throw: Random) -> None:
             lead.born_at + timedelta(seconds=throw.randint(20, 5000)),
         )
         lead.contact.change(
-            lead.mql_at, {"lifecycle_stage": "marketingqualifiedlead", "mql_at": lead.mql_at}
+            lead.mql_at,
+            {"lifecycle_stage": "marketingqualifiedlead", "mql_at": lead.mql_at},
         )
     chance = throw.random()
     after = lead.mql_at or lead.born_at
@@ -233,8 +269,12 @@ def _qualify(lead: Lead, throw: Random) -> None:
             by=lead.owner.crm_user_id,
         )
     if lead.mql_at and throw.random() < 0.05:
-        back = office_instant(local_day(lead.sql_at or lead.mql_at) + timedelta(days=40), throw)
-        lead.contact.change(back, {"lifecycle_stage": "lead", "lead_status": "UNQUALIFIED"})
+        back = office_instant(
+            local_day(lead.sql_at or lead.mql_at) + timedelta(days=40), throw
+        )
+        lead.contact.change(
+            back, {"lifecycle_stage": "lead", "lead_status": "UNQUALIFIED"}
+        )
 
 
 def _write_company(
@@ -271,9 +311,10 @@ def _write_company(
         },
     )
     if throw.random() < 0.2:
-        at = office_instant(local_day(born_at) + timedelta(days=throw.randint(5, 60)), throw)
+        at = office_instant(
+            local_day(born_at) + timedelta(days=throw.randint(5, 60)), throw
+        )
         draft.change(at, {"employee_count": staff + throw.randint(1, 9)})
     if owner is LEAVER and born_at < HANDOVER_AT:
         draft.change(HANDOVER_AT, {"owner_id": HEIR.owner_id})
     return draft
-

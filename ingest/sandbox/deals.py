@@ -6,17 +6,15 @@ subscriptions). Stays out: contacts (`crm`), money received (`billing`).
 The pipeline `default` is new sales; `renewals` holds renewals, which are not.
 """
 
+# ruff: noqa: PLR2004  # chances and sizes are what the story is made of
+
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.crm import Lead
-from ingest.sandbox.model import Fields
 from ingest.sandbox.offer import CALLCENTER, EXPONENT, PLANS, Product, to_major
 from ingest.sandbox.people import HANDOVER_AT, HEIR, LEAVER, REPS, Person, reps_on
 from ingest.sandbox.story import (
@@ -28,6 +26,13 @@ from ingest.sandbox.story import (
     month_start,
     office_instant,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+    from ingest.sandbox.crm import Lead
+    from ingest.sandbox.model import Fields
 
 SALES_PIPELINE: Final = "default"
 RENEWAL_PIPELINE: Final = "renewals"
@@ -42,8 +47,13 @@ WON: Final = {SALES_PIPELINE: "closedwon", RENEWAL_PIPELINE: "renewal_won"}
 LOST: Final = {SALES_PIPELINE: "closedlost", RENEWAL_PIPELINE: "renewal_lost"}
 _RENEWAL_OPEN: Final = ("renewal_due", "renewal_negotiation")
 _LOST_REASONS: Final = (
-    ("price", 24), ("competitor", 20), ("no_response", 20), ("no_budget", 14),
-    ("disqualified", 9), ("duplicate", 4), (None, 9),
+    ("price", 24),
+    ("competitor", 20),
+    ("no_response", 20),
+    ("no_budget", 14),
+    ("disqualified", 9),
+    ("duplicate", 4),
+    (None, 9),
 )
 _METHODS: Final = ("call", "email", "meeting", "web", "social", "referral", None)
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -133,17 +143,24 @@ def _tell_lead(lead: Lead, throw: Random, wins: list[Win]) -> Iterator[Draft]:
     wins.append(_win(deal_id, lead, terms, won_at, is_expansion=False))
     if throw.random() < 0.24:
         more = _Terms(
-            CALLCENTER, max(2, terms.seats // 2), 12, terms.currency,
+            CALLCENTER,
+            max(2, terms.seats // 2),
+            12,
+            terms.currency,
             _contract_value(CALLCENTER, max(2, terms.seats // 2), 12, terms.currency),
         )
         later = _days_after(won_at, throw.randint(60, 260), throw)
         next_id = str(int(deal_id) + 1_000_000_000)
-        expansion, at = _tell_deal(next_id, lead, more, later, throw, "existingbusiness")
+        expansion, at = _tell_deal(
+            next_id, lead, more, later, throw, "existingbusiness"
+        )
         yield expansion
         if at is not None:
             wins.append(_win(next_id, lead, more, at, is_expansion=True))
     if terms.term_months == 12:
-        yield _tell_renewal(str(int(deal_id) + 2_000_000_000), lead, terms, won_at, throw)
+        yield _tell_renewal(
+            str(int(deal_id) + 2_000_000_000), lead, terms, won_at, throw
+        )
 
 
 def _win(
@@ -151,7 +168,13 @@ def _win(
 ) -> Win:
     """Return what billing needs to know."""
     return Win(
-        deal_id, lead, terms.product, terms.seats, terms.term_months, terms.currency, won_at,
+        deal_id,
+        lead,
+        terms.product,
+        terms.seats,
+        terms.term_months,
+        terms.currency,
+        won_at,
         is_expansion,
     )
 
@@ -162,7 +185,9 @@ def _draw_opening(lead: Lead, throw: Random) -> datetime:
         gap = lead.sql_at - lead.born_at
         return (lead.born_at + gap * throw.random()).replace(microsecond=0)
     after = lead.sql_at or lead.mql_at or lead.born_at
-    return max(_days_after(after, throw.randint(0, 6), throw), after + timedelta(minutes=3))
+    return max(
+        _days_after(after, throw.randint(0, 6), throw), after + timedelta(minutes=3)
+    )
 
 
 def _days_after(at: datetime, days: int, throw: Random) -> datetime:
@@ -203,11 +228,22 @@ def _tell_deal(
     """Return one sales deal and the instant it was finally won, if it stays won."""
     deal = Draft(deal_id)
     owner = _acting(lead.owner, opened_at)
-    creator = owner if throw.random() < 0.85 else throw.choice(reps_on(local_day(opened_at)))
+    creator = (
+        owner if throw.random() < 0.85 else throw.choice(reps_on(local_day(opened_at)))
+    )
     is_blank = throw.random() < 0.1
     _open_deal(
-        deal, lead, terms, opened_at, SALES_PIPELINE, STAGES[0][0], owner, creator, throw,
-        deal_type=deal_type, is_blank=is_blank,
+        deal,
+        lead,
+        terms,
+        opened_at,
+        SALES_PIPELINE,
+        STAGES[0][0],
+        owner,
+        creator,
+        throw,
+        deal_type=deal_type,
+        is_blank=is_blank,
     )
     ends_at: datetime | None = None
     is_deleted = throw.random() < 0.04
@@ -259,7 +295,9 @@ def _open_deal(
             "amount": None if is_blank else terms.amount,
             "currency": None if is_blank else terms.currency,
             "created_at": at,
-            "close_at": at_local(local_day(at) + timedelta(days=throw.randint(20, 90)), 17),
+            "close_at": at_local(
+                local_day(at) + timedelta(days=throw.randint(20, 90)), 17
+            ),
             "owner_id": owner.owner_id,
             "created_by_id": creator.crm_user_id,
             "deal_type": deal_type,
@@ -286,7 +324,9 @@ _Step = tuple[datetime, dict[str, object], str | None]
 
 def _draw_close(opened_at: datetime, throw: Random) -> datetime:
     """Return when the deal closes; the last days of a month pull."""
-    day = local_day(opened_at) + timedelta(days=min(170, int(throw.lognormvariate(3.4, 0.7))))
+    day = local_day(opened_at) + timedelta(
+        days=min(170, int(throw.lognormvariate(3.4, 0.7)))
+    )
     last = month_start(day, 1) - timedelta(days=1)
     if (last - day).days <= 10 and throw.random() < 0.35:
         day = last
@@ -339,7 +379,9 @@ def _walk(
 def _haggle(terms: _Terms, throw: Random) -> Decimal:
     """Return the amount after a negotiation."""
     factor = Decimal(throw.choice((80, 88, 92, 110, 125))) / 100
-    return (terms.amount * factor).quantize(Decimal(1).scaleb(-EXPONENT[terms.currency]))
+    return (terms.amount * factor).quantize(
+        Decimal(1).scaleb(-EXPONENT[terms.currency])
+    )
 
 
 def _close(
@@ -376,8 +418,13 @@ def _reopen(
     at = _days_after(reopened_at, throw.randint(1, 40), throw)
     at = max(at, reopened_at + timedelta(minutes=30))
     if outcome == "won" or throw.random() < 0.5:
-        steps.append((reopened_at + timedelta(minutes=5), {"amount": _haggle(terms, throw),
-                      "currency": terms.currency}, owner.crm_user_id))
+        steps.append(
+            (
+                reopened_at + timedelta(minutes=5),
+                {"amount": _haggle(terms, throw), "currency": terms.currency},
+                owner.crm_user_id,
+            )
+        )
     steps.append(_close(second, at, SALES_PIPELINE, throw, owner))
     return steps, at if second == "won" else None
 
@@ -399,10 +446,21 @@ def _tell_duplicate(
     at = max(at, opened_at + timedelta(hours=1))
     owner = _acting(lead.owner, at)
     _open_deal(
-        twin, lead, terms, at, SALES_PIPELINE, STAGES[0][0], owner, throw.choice(REPS[:3]),
-        throw, deal_type="newbusiness", is_blank=False,
+        twin,
+        lead,
+        terms,
+        at,
+        SALES_PIPELINE,
+        STAGES[0][0],
+        owner,
+        throw.choice(REPS[:3]),
+        throw,
+        deal_type="newbusiness",
+        is_blank=False,
     )
-    merged_at = office_instant(local_day(at) + timedelta(days=throw.randint(1, 9)), throw)
+    merged_at = office_instant(
+        local_day(at) + timedelta(days=throw.randint(1, 9)), throw
+    )
     merged_at = max(merged_at, at + timedelta(minutes=10))
     twin.vanish(merged_at)
     deal.change(merged_at, {"merged_object_ids": twin.id}, by=owner.crm_user_id)
@@ -418,8 +476,17 @@ def _tell_renewal(
     at = _days_after(won_at, 330, throw)
     owner = _acting(lead.owner, at)
     _open_deal(
-        deal, lead, terms, at, RENEWAL_PIPELINE, _RENEWAL_OPEN[0], owner, owner, throw,
-        deal_type="renewal", is_blank=False,
+        deal,
+        lead,
+        terms,
+        at,
+        RENEWAL_PIPELINE,
+        _RENEWAL_OPEN[0],
+        owner,
+        owner,
+        throw,
+        deal_type="renewal",
+        is_blank=False,
     )
     talk = _days_after(at, throw.randint(5, 15), throw)
     deal.change(talk, {"stage_id": _RENEWAL_OPEN[1]}, by=owner.crm_user_id)

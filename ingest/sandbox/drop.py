@@ -13,8 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from ingest.sandbox.finance import (
@@ -27,9 +26,13 @@ from ingest.sandbox.finance import (
 )
 from ingest.sandbox.gl import ACCOUNTS, balances_until
 from ingest.sandbox.history import write_item_rows, write_subscription_rows
-from ingest.sandbox.model import Company
 from ingest.sandbox.people import EVERYONE, Person, manager_of
 from ingest.sandbox.story import ZONE_NAME, local_day
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ingest.sandbox.model import Company
 
 DROP: Final = "drop"
 EXPORT: Final = "export"
@@ -54,17 +57,33 @@ def write_drop(company: Company, root: Path, now: datetime) -> list[Path]:
     for rate in rates_until(company.seed, now):
         name = f"ty_gia_{rate.rate_date.year}.csv"
         by_year.setdefault(name, []).append(
-            (rate.rate_date, BASE, QUOTE, _RATE_TYPES[rate.rate_type], rate.rate,
-             rate.published_at, "Vietcombank")
+            (
+                rate.rate_date,
+                BASE,
+                QUOTE,
+                _RATE_TYPES[rate.rate_type],
+                rate.rate,
+                rate.published_at,
+                "Vietcombank",
+            )
         )
     tables |= {name: (_RATES, rows) for name, rows in by_year.items()}
     costs: dict[str, list[_Row]] = {}
     for cost in costs_until(company.seed, now):
-        row = (cost.month, _COST_TYPES[cost.cost_type], cost.department, cost.channel,
-               cost.product_id, cost.amount, QUOTE)
+        row = (
+            cost.month,
+            _COST_TYPES[cost.cost_type],
+            cost.department,
+            cost.channel,
+            cost.product_id,
+            cost.amount,
+            QUOTE,
+        )
         costs.setdefault(f"chi_phi_{cost.month.year}.csv", []).append(row)
     tables |= {name: (_COSTS, rows) for name, rows in costs.items()}
-    tables |= {name: (_BALANCES, rows) for name, rows in _balance_rows(company, now).items()}
+    tables |= {
+        name: (_BALANCES, rows) for name, rows in _balance_rows(company, now).items()
+    }
     return [
         _write(root / DROP / name, header, rows, encoding="utf-8-sig", show=_show_local)
         for name, (header, rows) in tables.items()
@@ -92,39 +111,95 @@ def write_export(company: Company, root: Path, now: datetime) -> list[Path]:
 
 
 _USERS: Final = (
-    "Mã nhân viên", "Họ và tên", "Email", "Nhóm", "Phòng ban", "Mã quản lý", "Chức danh",
-    "Khu vực", "FTE", "Từ ngày", "Đến ngày", "Mã hệ thống", "Đang làm việc",
+    "Mã nhân viên",
+    "Họ và tên",
+    "Email",
+    "Nhóm",
+    "Phòng ban",
+    "Mã quản lý",
+    "Chức danh",
+    "Khu vực",
+    "FTE",
+    "Từ ngày",
+    "Đến ngày",
+    "Mã hệ thống",
+    "Đang làm việc",
 )
 _TARGETS: Final = (
-    "Mã KPI", "Phạm vi", "Mã phạm vi", "Kỳ từ", "Kỳ đến", "Giá trị", "Đơn vị", "Tiền tệ",
-    "Loại", "Hiệu lực từ", "Ngày duyệt", "Người duyệt", "Lý do",
+    "Mã KPI",
+    "Phạm vi",
+    "Mã phạm vi",
+    "Kỳ từ",
+    "Kỳ đến",
+    "Giá trị",
+    "Đơn vị",
+    "Tiền tệ",
+    "Loại",
+    "Hiệu lực từ",
+    "Ngày duyệt",
+    "Người duyệt",
+    "Lý do",
 )
 _COSTS: Final = (
-    "Tháng", "Loại chi phí", "Phòng ban", "Kênh", "Mã sản phẩm", "Số tiền", "Tiền tệ",
+    "Tháng",
+    "Loại chi phí",
+    "Phòng ban",
+    "Kênh",
+    "Mã sản phẩm",
+    "Số tiền",
+    "Tiền tệ",
 )
 _PRODUCT_COSTS: Final = (
-    "Mã sản phẩm", "Từ ngày", "Đến ngày", "Giá vốn", "Tiền tệ",
+    "Mã sản phẩm",
+    "Từ ngày",
+    "Đến ngày",
+    "Giá vốn",
+    "Tiền tệ",
 )
 _RATES: Final = (
-    "Ngày", "Từ tiền", "Sang tiền", "Loại tỷ giá", "Tỷ giá", "Công bố lúc", "Nguồn",
+    "Ngày",
+    "Từ tiền",
+    "Sang tiền",
+    "Loại tỷ giá",
+    "Tỷ giá",
+    "Công bố lúc",
+    "Nguồn",
 )
 _BALANCES: Final = (
-    "Kỳ", "Tài khoản", "Tên tài khoản", "Tiền tệ", "Dư nợ đầu kỳ",
-    "Dư có đầu kỳ", "Phát sinh nợ", "Phát sinh có", "Dư nợ cuối kỳ", "Dư có cuối kỳ",
-    "Tiền hạch toán", "Phát sinh nợ hạch toán", "Phát sinh có hạch toán",
+    "Kỳ",
+    "Tài khoản",
+    "Tên tài khoản",
+    "Tiền tệ",
+    "Dư nợ đầu kỳ",
+    "Dư có đầu kỳ",
+    "Phát sinh nợ",
+    "Phát sinh có",
+    "Dư nợ cuối kỳ",
+    "Dư có cuối kỳ",
+    "Tiền hạch toán",
+    "Phát sinh nợ hạch toán",
+    "Phát sinh có hạch toán",
 )
 _ROLES: Final = {
-    "rep": "Nhân viên kinh doanh", "manager": "Trưởng nhóm", "marketer": "Tiếp thị",
+    "rep": "Nhân viên kinh doanh",
+    "manager": "Trưởng nhóm",
+    "marketer": "Tiếp thị",
     "accountant": "Kế toán",
 }
 _SCOPES: Final = {"total": "Công ty", "team": "Nhóm", "rep": "Nhân viên"}
 _RATE_TYPES: Final = {
-    "average_transfer": "Chuyển khoản trung bình", "closing": "Đóng cửa",
+    "average_transfer": "Chuyển khoản trung bình",
+    "closing": "Đóng cửa",
     "plan": "Kế hoạch",
 }
 _COST_TYPES: Final = {
-    "salary": "Lương", "tool": "Công cụ", "agency": "Đại lý", "content": "Nội dung",
-    "research": "Nghiên cứu", "event": "Sự kiện", "other": "Khác",
+    "salary": "Lương",
+    "tool": "Công cụ",
+    "agency": "Đại lý",
+    "content": "Nội dung",
+    "research": "Nghiên cứu",
+    "event": "Sự kiện",
+    "other": "Khác",
 }
 
 
@@ -140,10 +215,18 @@ def _user_rows(now: datetime) -> Iterator[_Row]:
             if is_last and has_left:
                 ends = person.left_on
             yield (
-                person.user_id, person.name, person.email, posting.team, person.department,
-                manager_of(person, posting.valid_from), _ROLES[person.role],
+                person.user_id,
+                person.name,
+                person.email,
+                posting.team,
+                person.department,
+                manager_of(person, posting.valid_from),
+                _ROLES[person.role],
                 "Miền Nam" if posting.team == "Sài Gòn" else "Miền Bắc",
-                Decimal(posting.fte), posting.valid_from, ends, _external_ids(person),
+                Decimal(posting.fte),
+                posting.valid_from,
+                ends,
+                _external_ids(person),
                 "Không" if has_left else "Có",
             )
 
@@ -157,9 +240,18 @@ def _target_rows(now: datetime) -> Iterator[_Row]:
     """Yield every approved revision of every target."""
     for target in targets_until(now):
         yield (
-            target.kpi_key, _SCOPES[target.scope_type], target.scope_id,
-            target.period_start, target.period_end, target.value, "Tiền", QUOTE,
-            "Tuyệt đối", target.effective_from, target.approved_at, target.approved_by,
+            target.kpi_key,
+            _SCOPES[target.scope_type],
+            target.scope_id,
+            target.period_start,
+            target.period_end,
+            target.value,
+            "Tiền",
+            QUOTE,
+            "Tuyệt đối",
+            target.effective_from,
+            target.approved_at,
+            target.approved_by,
             target.reason,
         )
 
@@ -176,12 +268,23 @@ def _balance_rows(company: Company, now: datetime) -> dict[str, list[_Row]]:
     for line in balances_until(company, now):
         zero = Decimal(0)
         row = (
-            line.period, line.account_code, ACCOUNTS[line.account_code], line.currency,
-            max(line.opening, zero), max(-line.opening, zero), line.debit,
-            line.credit, max(line.closing, zero), max(-line.closing, zero), line.currency,
-            line.debit, line.credit,
+            line.period,
+            line.account_code,
+            ACCOUNTS[line.account_code],
+            line.currency,
+            max(line.opening, zero),
+            max(-line.opening, zero),
+            line.debit,
+            line.credit,
+            max(line.closing, zero),
+            max(-line.closing, zero),
+            line.currency,
+            line.debit,
+            line.credit,
         )
-        found.setdefault(f"so_du_{line.legal_entity}_{line.period:%Y_%m}.csv", []).append(row)
+        found.setdefault(
+            f"so_du_{line.legal_entity}_{line.period:%Y_%m}.csv", []
+        ).append(row)
     return found
 
 

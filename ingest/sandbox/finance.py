@@ -5,13 +5,14 @@ one revision, monthly costs, product costs. Stays out: how the files are written
 ledger (`gl`).
 """
 
+# ruff: noqa: PLR2004  # chances and sizes are what the story is made of
+
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.offer import PRODUCTS
 from ingest.sandbox.people import MANAGERS, REPS, Person
@@ -23,6 +24,9 @@ from ingest.sandbox.story import (
     month_start,
     next_business_day,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BASE: Final = "USD"
 QUOTE: Final = "VND"
@@ -94,7 +98,12 @@ def rates_until(seed: int, now: datetime) -> list[Rate]:
 
 def _has_rate(day: date) -> bool:
     """Return whether the bank publishes on `day`; it never pauses longer than six days."""
-    new_year_eves = (date(2025, 1, 28), date(2026, 2, 16), date(2027, 2, 5), date(2028, 1, 25))
+    new_year_eves = (
+        date(2025, 1, 28),
+        date(2026, 2, 16),
+        date(2027, 2, 5),
+        date(2028, 1, 25),
+    )
     in_tet = any(eve <= day <= eve + timedelta(days=2) for eve in new_year_eves)
     return day.weekday() < 5 and (day.month, day.day) not in _CLOSED and not in_tet
 
@@ -143,7 +152,9 @@ def targets_until(now: datetime) -> list[Target]:
             start = date(year, month, 1)
             if start >= STORY_START:
                 millions = _YEARLY_MILLIONS[year] * _SEASON[month - 1] // 100
-                found.extend(_split(start, millions, effective, approved, "Kế hoạch năm"))
+                found.extend(
+                    _split(start, millions, effective, approved, "Kế hoạch năm")
+                )
     for start in _REVISED_MONTHS:
         millions = _YEARLY_MILLIONS[2026] * _SEASON[start.month - 1] * 108 // 10_000
         found.extend(
@@ -161,8 +172,16 @@ def _split(
     def target(scope_type: str, scope_id: str, value: int) -> Target:
         """Return one target over revenue."""
         return Target(
-            "sales_revenue", scope_type, scope_id, start, end, value * _MILLION, effective,
-            approved, "Nguyễn Thị Hạnh", reason,
+            "sales_revenue",
+            scope_type,
+            scope_id,
+            start,
+            end,
+            value * _MILLION,
+            effective,
+            approved,
+            "Nguyễn Thị Hạnh",
+            reason,
         )
 
     yield target("total", "", millions)
@@ -205,7 +224,9 @@ def costs_until(seed: int, now: datetime) -> list[Cost]:
         throw = dice(seed, "costs", month)
         for cost_type, department, channel, product_id, millions in _MONTHLY:
             amount = Decimal(round(millions * throw.uniform(0.9, 1.15) * 1000)) * 1000
-            found.append(Cost(month, cost_type, department, channel, product_id, amount))
+            found.append(
+                Cost(month, cost_type, department, channel, product_id, amount)
+            )
         if month.month in {3, 9}:
             amount = Decimal(throw.randint(60, 140)) * _MILLION
             found.append(Cost(month, "event", "Marketing", "event", "", amount))

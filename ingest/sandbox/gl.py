@@ -10,15 +10,18 @@ month is closed on the fifth of the next and never moves afterwards.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.model import Company, StripeAccount, Versioned
 from ingest.sandbox.offer import to_major
 from ingest.sandbox.story import STORY_START, at_local, local_day, month_start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from decimal import Decimal
+
+    from ingest.sandbox.model import Company, StripeAccount, Versioned
 
 ACCOUNTS: Final = {
     "1121": "Tiền gửi ngân hàng",
@@ -74,7 +77,10 @@ def _balances_of(account: StripeAccount, now: datetime) -> Iterator[Balance]:
         for code in ACCOUNTS:
             debit, credit = moves.get((month, code), [0, 0])
             yield Balance(
-                account.legal_entity, month, code, account.currency,
+                account.legal_entity,
+                month,
+                code,
+                account.currency,
                 to_major(opening[code], account.currency),
                 to_major(debit, account.currency),
                 to_major(credit, account.currency),
@@ -91,7 +97,10 @@ def _postings(account: StripeAccount, now: datetime) -> Iterator[_Posting]:
         for version in note.versions:
             if version.at <= now and version.fields is not None:
                 sign = -1 if version.fields["status"] == "void" else 1
-                net, tax = _minor(version.fields, "subtotal"), _minor(version.fields, "tax")
+                net, tax = (
+                    _minor(version.fields, "subtotal"),
+                    _minor(version.fields, "tax"),
+                )
                 yield version.at, DEDUCTION, sign * net
                 yield version.at, TAX, sign * tax
                 yield version.at, RECEIVABLE, -sign * (net + tax)

@@ -6,21 +6,44 @@ Stays out: writing files (`drop`), Stripe's own shapes (`vendors`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.model import Fields, StripeAccount, Versioned
+from ingest.sandbox.model import Fields, StripeAccount, Versioned, rows_in
 from ingest.sandbox.offer import to_major
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
 SUBSCRIPTION_COLUMNS: Final = (
-    "subscription_id", "customer_id", "status", "started_at", "trial_ends_at",
-    "canceled_at", "ended_at", "currency", "opportunity_id",
+    "subscription_id",
+    "customer_id",
+    "status",
+    "started_at",
+    "trial_ends_at",
+    "canceled_at",
+    "ended_at",
+    "currency",
+    "opportunity_id",
 )
 ITEM_COLUMNS: Final = (
-    "item_id", "valid_from", "subscription_id", "customer_id", "status", "product_id",
-    "unit_price", "currency", "quantity", "interval", "interval_count", "usage_type",
-    "discount_percent", "discount_amount", "discount_ends_at", "trial_ends_at", "valid_to",
+    "item_id",
+    "valid_from",
+    "subscription_id",
+    "customer_id",
+    "status",
+    "product_id",
+    "unit_price",
+    "currency",
+    "quantity",
+    "interval",
+    "interval_count",
+    "usage_type",
+    "discount_percent",
+    "discount_amount",
+    "discount_ends_at",
+    "trial_ends_at",
+    "valid_to",
 )
 
 _Rows = list[tuple[object, ...]]
@@ -56,7 +79,12 @@ def write_item_rows(
         by_item: dict[str, _Rows] = {}
         for at, values in _item_states(subscription, now):
             known = by_item.setdefault(str(values["item_id"]), [])
-            row = (values["item_id"], at, *(values[n] for n in ITEM_COLUMNS[2:-1]), None)
+            row = (
+                values["item_id"],
+                at,
+                *(values[n] for n in ITEM_COLUMNS[2:-1]),
+                None,
+            )
             if known and known[-1][2:-1] == row[2:-1]:
                 continue
             if known:
@@ -87,20 +115,25 @@ def _item_states(
             "discount_ends_at": state["discount_ends_at"],
             "trial_ends_at": state["trial_ends_at"],
         }
-        items = state["items"]
-        assert isinstance(items, tuple)
-        for item in items:
-            yield version.at, {
-                **shared,
-                **{
-                    name: item[name]
-                    for name in (
-                        "item_id", "product_id", "quantity", "interval",
-                        "interval_count", "usage_type",
-                    )
+        for item in rows_in(state, "items"):
+            yield (
+                version.at,
+                {
+                    **shared,
+                    **{
+                        name: item[name]
+                        for name in (
+                            "item_id",
+                            "product_id",
+                            "quantity",
+                            "interval",
+                            "interval_count",
+                            "usage_type",
+                        )
+                    },
+                    "unit_price": _major(item["unit_amount_minor"], currency),
                 },
-                "unit_price": _major(item["unit_amount_minor"], currency),
-            }
+            )
 
 
 def _major(minor: object, currency: str) -> object:
@@ -110,4 +143,8 @@ def _major(minor: object, currency: str) -> object:
 
 def _status_of(state: Fields) -> object:
     """Return the canonical status: collection paused counts as paused."""
-    return "paused" if state["is_paused"] and state["status"] == "active" else state["status"]
+    return (
+        "paused"
+        if state["is_paused"] and state["status"] == "active"
+        else state["status"]
+    )

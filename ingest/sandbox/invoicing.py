@@ -5,18 +5,23 @@ succeed or fail, refunds, credit notes, balance transactions. Stays out: why an 
 raised and what a failed payment does to a subscription (`subscriptions`).
 """
 
+# ruff: noqa: PLR2004  # chances and sizes are what the story is made of
+
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from operator import itemgetter
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.model import Versioned
 from ingest.sandbox.story import Draft, local_day, office_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from ingest.sandbox.model import Versioned
 
 _FEE_PERCENT: Final = Decimal("2.9")
 FAILURES: Final = ("card_declined", "insufficient_funds", "expired_card")
@@ -78,7 +83,9 @@ class Ledger:
         count = self._numbers[tail] = self._numbers.get(tail, 0) + 1
         draft = Draft(f"in_{tail}{count:04d}")
         lines = tuple(
-            self._write_line(f"il_{tail}{count:04d}{n:02d}", draft.id, line, bill.tax_percent)
+            self._write_line(
+                f"il_{tail}{count:04d}{n:02d}", draft.id, line, bill.tax_percent
+            )
             for n, line in enumerate(bill.lines)
         )
         subtotal = sum(line.amount_minor for line in bill.lines)
@@ -146,21 +153,29 @@ class Ledger:
 
     def pay(self, invoice: Invoice, at: datetime) -> Draft | None:
         """Book a successful payment; an invoice of nothing is paid without a charge."""
-        values = {"status": "paid", "paid_at": at, "amount_paid_minor": max(invoice.total, 0)}
+        values = {
+            "status": "paid",
+            "paid_at": at,
+            "amount_paid_minor": max(invoice.total, 0),
+        }
         invoice.draft.change(at, values)
         if invoice.total <= 0:
             return None
         charge = self._write_charge(invoice, at, failure=None)
         fee = round_minor(Decimal(invoice.total) * _FEE_PERCENT / 100)
         text = charge.id.replace("ch_", "txn_")
-        self._book(text, at, "charge", invoice.total, fee, charge.id)
+        self._book(
+            text, at, "charge", amount=invoice.total, fee=fee, source_id=charge.id
+        )
         return charge
 
     def fail(self, invoice: Invoice, at: datetime, throw: Random) -> None:
         """Book a charge that was declined."""
         self._write_charge(invoice, at, failure=throw.choice(FAILURES))
 
-    def _write_charge(self, invoice: Invoice, at: datetime, *, failure: str | None) -> Draft:
+    def _write_charge(
+        self, invoice: Invoice, at: datetime, *, failure: str | None
+    ) -> Draft:
         """Write one charge of the whole invoice."""
         invoice.tries += 1
         charge = Draft(f"ch_{invoice.draft.id.removeprefix('in_')}{invoice.tries}")
@@ -176,7 +191,9 @@ class Ledger:
                 "currency": self.currency,
                 "created_at": at,
                 "failure_code": failure,
-                "balance_transaction_id": None if failure else charge.id.replace("ch_", "txn_"),
+                "balance_transaction_id": None
+                if failure
+                else charge.id.replace("ch_", "txn_"),
             },
         )
         self.charges.append(charge)
@@ -214,12 +231,23 @@ class Ledger:
         )
         self.refunds.append(refund)
         charge.change(at, {"amount_refunded_minor": amount})
-        self._book(refund.id.replace("re_", "txn_r"), at, "refund", -amount, 0, refund.id)
+        self._book(
+            refund.id.replace("re_", "txn_r"),
+            at,
+            "refund",
+            amount=-amount,
+            source_id=refund.id,
+        )
         if throw.random() < 0.75:
             self.credit(invoice, share, at, refund_id=refund.id)
 
     def credit(
-        self, invoice: Invoice, percent: Decimal, at: datetime, *, refund_id: str | None = None
+        self,
+        invoice: Invoice,
+        percent: Decimal,
+        at: datetime,
+        *,
+        refund_id: str | None = None,
     ) -> Draft:
         """Issue a credit note over a share of the invoice."""
         net = round_minor(Decimal(invoice.net) * percent / 100)
@@ -238,7 +266,9 @@ class Ledger:
                 "created_at": at,
                 "status": "issued",
                 "voided_at": None,
-                "reason": "order_change" if refund_id is None else "product_unsatisfactory",
+                "reason": "order_change"
+                if refund_id is None
+                else "product_unsatisfactory",
                 "refund_id": refund_id,
             },
         )
@@ -246,7 +276,14 @@ class Ledger:
         return note
 
     def _book(
-        self, txn_id: str, at: datetime, kind: str, amount: int, fee: int, source_id: str
+        self,
+        txn_id: str,
+        at: datetime,
+        kind: str,
+        *,
+        amount: int,
+        source_id: str,
+        fee: int = 0,
     ) -> None:
         """Write one balance transaction; money is available after two days."""
         available_on = (at + timedelta(days=2)).date()
@@ -281,7 +318,10 @@ class Ledger:
                 position += 1
             if amount > 0:
                 text = f"{self.name[-2:]}{at:%Y%m%d}"
-                self._book(f"txn_po{text}", at, "payout", -amount, 0, f"po_{text}")
+                payout = f"po_{text}"
+                self._book(
+                    f"txn_{payout}", at, "payout", amount=-amount, source_id=payout
+                )
 
 
 @dataclass(slots=True)

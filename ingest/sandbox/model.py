@@ -222,6 +222,32 @@ def _events_of(subscription: Versioned) -> Iterator[Event]:
         previous = version.fields
 
 
+def instant_in(fields: Fields, name: str) -> datetime:
+    """Return a field that is an instant.
+
+    Raises:
+        TypeError: it is blank or something else.
+    """
+    value = fields[name]
+    if not isinstance(value, datetime):
+        message = f"{name} is no instant: {value!r}"
+        raise TypeError(message)
+    return value
+
+
+def rows_in(fields: Fields, name: str) -> tuple[Fields, ...]:
+    """Return a field that holds rows of its own: lines of an invoice, items.
+
+    Raises:
+        TypeError: it does not.
+    """
+    value = fields[name]
+    if not isinstance(value, tuple):
+        message = f"{name} holds no rows: {value!r}"
+        raise TypeError(message)
+    return value
+
+
 def live(records: Iterable[Versioned], now: datetime) -> list[Fields]:
     """Return the state at `now` of every record that is there and not archived."""
     states = (record.state_at(now) for record in records)

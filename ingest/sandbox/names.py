@@ -6,36 +6,130 @@ story (`people`, `crm`).
 
 from __future__ import annotations
 
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from unicodedata import category, normalize
 
+if TYPE_CHECKING:
+    from random import Random
+
 _FAMILY: Final = (
-    "Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi",
-    "Đỗ", "Hồ", "Ngô", "Dương", "Lý",
+    "Nguyễn",
+    "Trần",
+    "Lê",
+    "Phạm",
+    "Hoàng",
+    "Huỳnh",
+    "Phan",
+    "Vũ",
+    "Võ",
+    "Đặng",
+    "Bùi",
+    "Đỗ",
+    "Hồ",
+    "Ngô",
+    "Dương",
+    "Lý",
 )
 _MIDDLE: Final = (
-    "Văn", "Thị", "Minh", "Thanh", "Quốc", "Ngọc", "Hữu", "Đức", "Thu", "Gia", "Bảo", "Kim",
+    "Văn",
+    "Thị",
+    "Minh",
+    "Thanh",
+    "Quốc",
+    "Ngọc",
+    "Hữu",
+    "Đức",
+    "Thu",
+    "Gia",
+    "Bảo",
+    "Kim",
 )
 _GIVEN: Final = (
-    "Anh", "Bình", "Châu", "Dũng", "Giang", "Hà", "Hạnh", "Hiếu", "Hùng", "Hương", "Khánh",
-    "Lan", "Linh", "Long", "Mai", "Nam", "Nga", "Phúc", "Phương", "Quân", "Quỳnh", "Sơn",
-    "Tâm", "Thảo", "Trang", "Trung", "Tuấn", "Uyên", "Việt", "Yến",
+    "Anh",
+    "Bình",
+    "Châu",
+    "Dũng",
+    "Giang",
+    "Hà",
+    "Hạnh",
+    "Hiếu",
+    "Hùng",
+    "Hương",
+    "Khánh",
+    "Lan",
+    "Linh",
+    "Long",
+    "Mai",
+    "Nam",
+    "Nga",
+    "Phúc",
+    "Phương",
+    "Quân",
+    "Quỳnh",
+    "Sơn",
+    "Tâm",
+    "Thảo",
+    "Trang",
+    "Trung",
+    "Tuấn",
+    "Uyên",
+    "Việt",
+    "Yến",
 )
 _BUSINESS: Final = (
-    "Thương mại", "Dược phẩm", "Logistics", "Nội thất", "Thực phẩm", "Xây dựng", "Giáo dục",
-    "Du lịch", "May mặc", "Bao bì", "Cơ khí", "Nông sản", "Bất động sản", "Y tế",
+    "Thương mại",
+    "Dược phẩm",
+    "Logistics",
+    "Nội thất",
+    "Thực phẩm",
+    "Xây dựng",
+    "Giáo dục",
+    "Du lịch",
+    "May mặc",
+    "Bao bì",
+    "Cơ khí",
+    "Nông sản",
+    "Bất động sản",
+    "Y tế",
 )
 _BRAND: Final = (
-    "An Phát", "Hoà Bình", "Sao Mai", "Thiên Long", "Đại Dương", "Phương Nam", "Hưng Thịnh",
-    "Việt Tiến", "Tân Á", "Minh Khang", "Đông Á", "Hải Âu", "Kim Long", "Trường Sơn",
-    "Bình Minh", "Lam Sơn", "Cửu Long", "Thành Công",
+    "An Phát",
+    "Hoà Bình",
+    "Sao Mai",
+    "Thiên Long",
+    "Đại Dương",
+    "Phương Nam",
+    "Hưng Thịnh",
+    "Việt Tiến",
+    "Tân Á",
+    "Minh Khang",
+    "Đông Á",
+    "Hải Âu",
+    "Kim Long",
+    "Trường Sơn",
+    "Bình Minh",
+    "Lam Sơn",
+    "Cửu Long",
+    "Thành Công",
 )
 _FOREIGN: Final = (
-    "Merlion", "Straits", "Marina", "Orchid", "Raffles", "Lotus", "Harbour", "Summit",
-    "Pacific", "Equator",
+    "Merlion",
+    "Straits",
+    "Marina",
+    "Orchid",
+    "Raffles",
+    "Lotus",
+    "Harbour",
+    "Summit",
+    "Pacific",
+    "Equator",
 )
-_FOREIGN_FORM: Final = ("Trading Pte Ltd", "Logistics Pte Ltd", "Foods Pte Ltd", "Tech Ltd")
+_FOREIGN_FORM: Final = (
+    "Trading Pte Ltd",
+    "Logistics Pte Ltd",
+    "Foods Pte Ltd",
+    "Tech Ltd",
+)
 
 
 def draw_person(throw: Random) -> tuple[str, str]:

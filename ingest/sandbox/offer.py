@@ -28,7 +28,9 @@ class Product:
 
 
 BASIC: Final = Product("CRM-BASIC", "CRM Cơ bản", {"VND": 190_000, "USD": 900}, 31_000)
-PRO: Final = Product("CRM-PRO", "CRM Chuyên nghiệp", {"VND": 390_000, "USD": 1_900}, 52_000)
+PRO: Final = Product(
+    "CRM-PRO", "CRM Chuyên nghiệp", {"VND": 390_000, "USD": 1_900}, 52_000
+)
 ENTERPRISE: Final = Product(
     "CRM-ENT", "CRM Doanh nghiệp", {"VND": 790_000, "USD": 3_900}, 96_000
 )
@@ -37,7 +39,11 @@ CALLCENTER: Final = Product(
 )
 SMS: Final = Product("SMS", "Tin nhắn SMS", {"VND": 450, "USD": 3}, 300, "metered")
 ONBOARDING: Final = Product(
-    "ONBOARDING", "Triển khai ban đầu", {"VND": 6_000_000, "USD": 30_000}, 2_500_000, "once"
+    "ONBOARDING",
+    "Triển khai ban đầu",
+    {"VND": 6_000_000, "USD": 30_000},
+    2_500_000,
+    "once",
 )
 PLANS: Final = (BASIC, PRO, ENTERPRISE)
 PRODUCTS: Final = (*PLANS, CALLCENTER, SMS, ONBOARDING)

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.model import Versioned
 from ingest.sandbox.names import to_ascii
 from ingest.sandbox.story import STORY_START, Draft, at_local
+
+if TYPE_CHECKING:
+    from ingest.sandbox.model import Versioned
 
 HANOI: Final = "Hà Nội"
 SAIGON: Final = "Sài Gòn"
@@ -110,7 +112,12 @@ REPS: Final = (
     _person(12, "Đỗ Thu", "Trang", HANOI, manager=1),
     _person(13, "Bùi Đức", "Sơn", HANOI, manager=1),
     _person(
-        14, "Vũ Ngọc", "Linh", HANOI, manager=1, moved=(date(2025, 10, 1), INTERNATIONAL)
+        14,
+        "Vũ Ngọc",
+        "Linh",
+        HANOI,
+        manager=1,
+        moved=(date(2025, 10, 1), INTERNATIONAL),
     ),
     _person(21, "Huỳnh Gia", "Phúc", SAIGON, manager=2),
     _person(22, "Võ Thị", "Mai", SAIGON, manager=2),
@@ -122,10 +129,22 @@ REPS: Final = (
     _person(34, "Lý Quốc", "Việt", INTERNATIONAL, manager=3, joined=date(2025, 9, 8)),
 )
 OFFICE: Final = (
-    Person("NV051", "Hoàng Ngọc", "Uyên", "marketer", "Marketing",
-           (Posting(STORY_START, "Marketing"),)),
-    Person("NV061", "Trần Thị", "Nga", "accountant", "Tài chính",
-           (Posting(STORY_START, "Kế toán"),)),
+    Person(
+        "NV051",
+        "Hoàng Ngọc",
+        "Uyên",
+        "marketer",
+        "Marketing",
+        (Posting(STORY_START, "Marketing"),),
+    ),
+    Person(
+        "NV061",
+        "Trần Thị",
+        "Nga",
+        "accountant",
+        "Tài chính",
+        (Posting(STORY_START, "Kế toán"),),
+    ),
 )
 EVERYONE: Final = (*MANAGERS, *REPS, *OFFICE)
 

@@ -7,15 +7,22 @@ Belongs here: ids, amounts and intervals of what can be subscribed to. Stays out
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.model import Versioned
 from ingest.sandbox.offer import CALLCENTER, ONBOARDING, PLANS, PRODUCTS, SMS, Product
 from ingest.sandbox.story import STORY_START, Draft, at_local
 
+if TYPE_CHECKING:
+    from ingest.sandbox.model import Versioned
+
 FOUNDED_AT: Final = at_local(STORY_START)
 
-INTERVALS: Final = {"w": ("week", 1), "m": ("month", 1), "q": ("month", 3), "y": ("year", 1)}
+INTERVALS: Final = {
+    "w": ("week", 1),
+    "m": ("month", 1),
+    "q": ("month", 3),
+    "y": ("year", 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,9 @@ def find_price(product: Product, period: str, currency: str, account: str) -> Pr
     """Return the price of a product for a billing period."""
     monthly = product.monthly_minor[currency]
     unit = {
-        "m": monthly, "q": monthly * 3, "y": product.yearly_minor(currency),
+        "m": monthly,
+        "q": monthly * 3,
+        "y": product.yearly_minor(currency),
         "w": round(monthly * 12 / 52),
     }[period]
     text = f"price_{account[-2:]}{product.code.replace('-', '').lower()}_{period}"
@@ -91,9 +100,7 @@ def write_products(account: str) -> tuple[Versioned, ...]:
 def write_prices(account: str, currency: str) -> tuple[Versioned, ...]:
     """Return the Stripe prices of an account."""
     recurring = [
-        (product, period)
-        for product in (*PLANS, CALLCENTER)
-        for period in INTERVALS
+        (product, period) for product in (*PLANS, CALLCENTER) for period in INTERVALS
     ]
     found = [
         _write_price(find_price(product, period, currency, account))

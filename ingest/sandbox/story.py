@@ -7,15 +7,19 @@ Determinism: dice are thrown by `dice(seed, …names)` per day or entity, never 
 generator, so the state at an instant does not depend on how far the story is told.
 """
 
+# ruff: noqa: PLR2004  # chances and sizes are what the story is made of
+
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from math import exp
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import Version, Versioned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 STORY_START: Final = date(2024, 11, 1)
 ZONE_NAME: Final = "Asia/Ho_Chi_Minh"
@@ -36,7 +40,7 @@ _ONCE: Final = frozenset({"mql_at", "sql_at", "opportunity_at", "customer_at"})
 
 def dice(seed: int, *names: object) -> Random:
     """Return the dice of one thing in the story; the same names always throw the same."""
-    return Random("|".join(map(str, (seed, *names))))  # noqa: S311  # a story, no secret
+    return Random("|".join(map(str, (seed, *names))))  # noqa: S311  # no secret
 
 
 def at_local(day: date, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
@@ -81,7 +85,9 @@ def office_instant(day: date, throw: Random) -> datetime:
     happen then: a night that reads at 02:00 cannot tell when between 00:00 and 02:00 they did.
     """
     day = next_business_day(day)
-    return at_local(day, throw.randrange(9, 18), throw.randrange(60), throw.randrange(60))
+    return at_local(
+        day, throw.randrange(9, 18), throw.randrange(60), throw.randrange(60)
+    )
 
 
 def any_instant(day: date, throw: Random) -> datetime:
@@ -126,7 +132,9 @@ class Draft:
     def __init__(self, record_id: str) -> None:
         """Begin a record without versions."""
         self.id = record_id
-        self._changes: list[tuple[datetime, Mapping[str, object], str | None, bool]] = []
+        self._changes: list[
+            tuple[datetime, Mapping[str, object], str | None, bool]
+        ] = []
         self.gone_at: datetime | None = None
 
     @property
@@ -153,9 +161,9 @@ class Draft:
         """Return one field as it stands at `at`, of the changes noted so far."""
         value: object = None
         for moment, values, _, force in sorted(self._changes, key=_moment):
-            if moment <= at and name in values:
-                if force or name not in _ONCE or value is None:
-                    value = values[name]
+            is_kept = name in _ONCE and value is not None and not force
+            if moment <= at and name in values and not is_kept:
+                value = values[name]
         return value
 
     def finish(self, *, stamp: str = "") -> Versioned:

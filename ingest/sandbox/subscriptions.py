@@ -7,20 +7,31 @@ Service ends at the end of the paid period after a cancellation (churn is not th
 once when payment fails for good.
 """
 
+# ruff: noqa: PLR2004  # chances and sizes are what the story is made of
+
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.invoicing import Bill, Invoice, Ledger, Line, round_minor
 from ingest.sandbox.offer import CALLCENTER, ONBOARDING, PLANS, SMS, Product
-from ingest.sandbox.prices import INTERVALS, Coupon, Price, coupons_of, find_price, product_id
+from ingest.sandbox.prices import (
+    INTERVALS,
+    Coupon,
+    Price,
+    coupons_of,
+    find_price,
+    product_id,
+)
 from ingest.sandbox.story import Draft, dice, local_day, office_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
 
 TRIAL_DAYS: Final = 14
 _RETRY_DAYS: Final = (3, 5, 7)
@@ -114,7 +125,11 @@ def tell_subscription(
     throw = dice(seed, "subscription", order.subscription_id)
     _begin(tale, throw)
     if order.has_trial and throw.random() < 0.3:
-        _end(tale, tale.anchor, asked_at=tale.anchor - timedelta(days=throw.randint(1, 9)))
+        _end(
+            tale,
+            tale.anchor,
+            asked_at=tale.anchor - timedelta(days=throw.randint(1, 9)),
+        )
         return draft, tale.anchor
     ended_at: datetime | None = None
     while ended_at is None and tale.period(tale.period_index)[0] <= until:
@@ -138,7 +153,9 @@ def _first_items(order: Order, ledger: Ledger) -> list[Item]:
     return items
 
 
-def _item_fields(tale: Tale, start: datetime, end: datetime) -> tuple[dict[str, object], ...]:
+def _item_fields(
+    tale: Tale, start: datetime, end: datetime
+) -> tuple[dict[str, object], ...]:
     """Return the items as the vendor shows them in a period."""
     rows: list[dict[str, object]] = []
     for item in tale.items:
@@ -225,7 +242,10 @@ def _drop_coupon(tale: Tale, at: datetime) -> None:
     """Take the coupon off the subscription."""
     tale.coupon = None
     tale.note(
-        at, coupon_id=None, discount_percent=None, discount_amount_minor=None,
+        at,
+        coupon_id=None,
+        discount_percent=None,
+        discount_amount_minor=None,
         discount_ends_at=None,
     )
 
@@ -237,8 +257,13 @@ def _end(tale: Tale, at: datetime, *, asked_at: datetime) -> None:
         tale.note(click, canceled_at=click, cancel_at=at, cancel_at_period_end=True)
         asked_at = click
     tale.note(
-        at, status="canceled", canceled_at=asked_at, cancel_at=None,
-        cancel_at_period_end=False, ended_at=at, is_paused=False,
+        at,
+        status="canceled",
+        canceled_at=asked_at,
+        cancel_at=None,
+        cancel_at_period_end=False,
+        ended_at=at,
+        is_paused=False,
     )
 
 
@@ -261,7 +286,9 @@ def _tell_period(tale: Tale, throw: Random) -> datetime | None:
     for month in range(months):
         low = start + (end - start) * month / months
         high = start + (end - start) * (month + 1) / months
-        at = office_instant(local_day(low) + timedelta(days=throw.randint(2, 20)), throw)
+        at = office_instant(
+            local_day(low) + timedelta(days=throw.randint(2, 20)), throw
+        )
         at = at.replace(second=37)
         if low + timedelta(days=1) < at < high - timedelta(days=1):
             wants_out = _happen(tale, at, end, throw)
@@ -277,14 +304,21 @@ def _bill_period(tale: Tale, coupon: Coupon | None, throw: Random) -> datetime |
     lines = (*_period_lines(tale, start, end, coupon, throw), *tale.pending)
     tale.pending = []
     bill = Bill(
-        tale.order.customer_id, tale.order.subscription_id, start, lines,
-        tale.order.tax_percent, "cycle", tale.series,
+        tale.order.customer_id,
+        tale.order.subscription_id,
+        start,
+        lines,
+        tale.order.tax_percent,
+        "cycle",
+        tale.series,
     )
     if tale.paused_until is not None:
         tale.ledger.open_invoice(bill, None)
         return None
     is_late = throw.random() < 0.05
-    wait = timedelta(days=throw.randint(1, 8), hours=2) if is_late else timedelta(hours=1)
+    wait = (
+        timedelta(days=throw.randint(1, 8), hours=2) if is_late else timedelta(hours=1)
+    )
     finalized_at = start + wait
     invoice = tale.ledger.open_invoice(bill, finalized_at)
     limit = end - timedelta(hours=6)
@@ -306,16 +340,27 @@ def _period_lines(
             service = tale.period(tale.period_index - 1)
         amount = price.unit_minor * quantity
         yield Line(
-            f"{quantity} × {price.product.name}", price.product_id, price.price_id,
-            item.item_id, subscription_id, quantity, amount, service,
+            f"{quantity} × {price.product.name}",
+            price.product_id,
+            price.price_id,
+            item.item_id,
+            subscription_id,
+            quantity,
+            amount,
+            service,
             discount_minor=_discount_of(coupon, amount, metered=item.quantity is None),
         )
     if tale.period_index == 0 and tale.order.with_onboarding:
         ledger = tale.ledger
         yield Line(
-            ONBOARDING.name, product_id(ONBOARDING, ledger.name),
-            f"price_{ledger.name[-2:]}onboarding_once", None, subscription_id, 1,
-            ONBOARDING.monthly_minor[ledger.currency], (start, start),
+            ONBOARDING.name,
+            product_id(ONBOARDING, ledger.name),
+            f"price_{ledger.name[-2:]}onboarding_once",
+            None,
+            subscription_id,
+            1,
+            ONBOARDING.monthly_minor[ledger.currency],
+            (start, start),
         )
 
 
@@ -335,15 +380,27 @@ def _settle(
     ledger = tale.ledger
     chance = throw.random()
     if chance < 0.012 and invoice.total > 0:
-        ledger.void(invoice, finalized_at + timedelta(days=throw.randint(1, 22), hours=3))
+        ledger.void(
+            invoice, finalized_at + timedelta(days=throw.randint(1, 22), hours=3)
+        )
         return None
     if chance < 0.022 and invoice.total > 0:
-        ledger.give_up(invoice, finalized_at + timedelta(days=throw.randint(60, 80), hours=5))
+        ledger.give_up(
+            invoice, finalized_at + timedelta(days=throw.randint(60, 80), hours=5)
+        )
         return None
-    if chance < 0.10 and invoice.total > 0 and limit - finalized_at > timedelta(days=18):
+    if (
+        chance < 0.10
+        and invoice.total > 0
+        and limit - finalized_at > timedelta(days=18)
+    ):
         return _dun(tale, invoice, finalized_at, throw)
     by_transfer = throw.random() < 0.3
-    wait = timedelta(days=throw.randint(1, 20), hours=4) if by_transfer else timedelta(minutes=4)
+    wait = (
+        timedelta(days=throw.randint(1, 20), hours=4)
+        if by_transfer
+        else timedelta(minutes=4)
+    )
     _receive(tale, invoice, finalized_at + wait, throw)
     return None
 
@@ -355,7 +412,9 @@ def _receive(tale: Tale, invoice: Invoice, at: datetime, throw: Random) -> None:
     if charge is not None and chance < 0.03:
         tale.ledger.give_back(invoice, charge, at, throw)
     elif charge is not None and chance < 0.045:
-        noted = office_instant(local_day(at) + timedelta(days=throw.randint(3, 35)), throw)
+        noted = office_instant(
+            local_day(at) + timedelta(days=throw.randint(3, 35)), throw
+        )
         note = tale.ledger.credit(invoice, Decimal(throw.choice((10, 25, 40))), noted)
         if throw.random() < 0.15:
             undone = noted + timedelta(days=throw.randint(1, 9))
@@ -397,7 +456,9 @@ def _happen(tale: Tale, at: datetime, end: datetime, throw: Random) -> bool:
             tale.note(at, canceled_at=at, cancel_at=end, cancel_at_period_end=True)
             undone = at + (end - at) * 0.3
             tale.note(
-                undone.replace(microsecond=0), canceled_at=None, cancel_at=None,
+                undone.replace(microsecond=0),
+                canceled_at=None,
+                cancel_at=None,
                 cancel_at_period_end=False,
             )
             return False
@@ -451,8 +512,13 @@ def _change_item(
     tale.note(at, items=_item_fields(tale, start, end))
     if value > 0 and throw.random() < 0.5:
         bill = Bill(
-            tale.order.customer_id, tale.order.subscription_id, at, lines,
-            tale.order.tax_percent, "update", tale.series,
+            tale.order.customer_id,
+            tale.order.subscription_id,
+            at,
+            lines,
+            tale.order.tax_percent,
+            "update",
+            tale.series,
         )
         invoice = tale.ledger.open_invoice(bill, at)
         tale.ledger.pay(invoice, at + timedelta(minutes=1))
@@ -470,8 +536,14 @@ def _proration_lines(
         """Return one side of the proration."""
         amount = sign * round_minor(item.price.unit_minor * (item.quantity or 0) * left)
         return Line(
-            f"{text} {item.price.product.name}", item.price.product_id, item.price.price_id,
-            item.item_id, tale.order.subscription_id, item.quantity or 0, amount, (at, end),
+            f"{text} {item.price.product.name}",
+            item.price.product_id,
+            item.price.price_id,
+            item.item_id,
+            tale.order.subscription_id,
+            item.quantity or 0,
+            amount,
+            (at, end),
             is_proration=True,
         )
 

@@ -20,17 +20,19 @@ Decisions that concern adding up:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from datetime import date
-from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.finance import Target, targets_until
-from ingest.sandbox.model import Company
 from ingest.sandbox.story import STORY_START, month_start
 from ingest.sandbox.truth_ads import count_ads
 from ingest.sandbox.truth_billing import count_revenue, move_mrr, snapshot_mrr
-from ingest.sandbox.truth_crm import count_calls, count_deals, count_leads, snapshot_pipeline
+from ingest.sandbox.truth_crm import (
+    count_calls,
+    count_deals,
+    count_leads,
+    snapshot_pipeline,
+)
 from ingest.sandbox.truth_money import PLAN, round_ratio
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -45,23 +47,53 @@ from ingest.sandbox.truth_rows import (
     periods_until,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from decimal import Decimal
+
+    from ingest.sandbox.model import Company
+
 COUNTS: Final = (
-    "leads_created", "mql_count", "sql_count", "impressions", "clicks",
-    "opportunities_created", "deals_won", "deals_lost", "calls_made", "active_deals",
+    "leads_created",
+    "mql_count",
+    "sql_count",
+    "impressions",
+    "clicks",
+    "opportunities_created",
+    "deals_won",
+    "deals_lost",
+    "calls_made",
+    "active_deals",
     "paying_customers",
 )
 AMOUNTS: Final = (
-    "ad_spend", "sales_bookings", "sales_revenue", "open_pipeline_value", "mrr", "new_mrr",
-    "expansion_mrr", "contraction_mrr", "churned_mrr", "reactivation_mrr", "fx_mrr",
+    "ad_spend",
+    "sales_bookings",
+    "sales_revenue",
+    "open_pipeline_value",
+    "mrr",
+    "new_mrr",
+    "expansion_mrr",
+    "contraction_mrr",
+    "churned_mrr",
+    "reactivation_mrr",
+    "fx_mrr",
     "net_new_mrr",
 )
 RATES: Final = (
-    "lead_source_completeness", "ctr", "win_rate", "sales_cycle_days",
-    "customer_churn_rate", "customer_retention_rate",
+    "lead_source_completeness",
+    "ctr",
+    "win_rate",
+    "sales_cycle_days",
+    "customer_churn_rate",
+    "customer_retention_rate",
 )
 MONEY_RATIOS: Final = ("cpc", "cpl_media", "avg_deal_size", "average_order_value")
 DERIVED: Final = (
-    "sales_growth_mom", "sales_growth_qoq", "sales_growth_yoy", "sales_target",
+    "sales_growth_mom",
+    "sales_growth_qoq",
+    "sales_growth_yoy",
+    "sales_target",
     "target_attainment",
 )
 KPI_KEYS: Final = (*COUNTS, *AMOUNTS, *RATES, *MONEY_RATIOS, *DERIVED)
@@ -225,7 +257,9 @@ def targets_in_force(night: Night) -> list[Target]:
     """Return the newest revision of every target that holds on the as-of day."""
     newest: dict[tuple[str, str, str, date], Target] = {}
     for target in sorted(targets_until(night.cut), key=lambda t: t.effective_from):
-        is_due = target.effective_from <= night.as_of and target.approved_at <= night.as_of
+        is_due = (
+            target.effective_from <= night.as_of and target.approved_at <= night.as_of
+        )
         if is_due and target.period_start >= STORY_START:
             scope = (target.kpi_key, target.scope_type, target.scope_id)
             newest[*scope, target.period_start] = target

@@ -6,13 +6,17 @@ as-of day. Stays out: leads of campaigns (`truth_crm`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from ingest.sandbox.model import AdPlatform, Fields
 from ingest.sandbox.story import STORY_START
 from ingest.sandbox.truth_money import FLOW
 from ingest.sandbox.truth_rows import CURRENCIES, Contribution, Night
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingest.sandbox.model import AdPlatform, Fields
 
 
 def count_ads(night: Night) -> Iterator[Contribution]:
@@ -26,7 +30,10 @@ def _count_platform(night: Night, platform: AdPlatform) -> Iterator[Contribution
     days = platform.campaign_days(night.cut, STORY_START, night.as_of)
     for fact, state in days:
         members = {"campaign": fact.campaign_id}
-        clicks, shown = Decimal(str(state["clicks"])), Decimal(str(state["impressions"]))
+        clicks, shown = (
+            Decimal(str(state["clicks"])),
+            Decimal(str(state["impressions"])),
+        )
         yield Contribution("impressions", fact.date, shown, members=members)
         yield Contribution("clicks", fact.date, clicks, members=members)
         yield Contribution("ctr", fact.date, clicks, shown, members=members)

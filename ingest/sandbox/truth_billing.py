@@ -19,13 +19,12 @@ Decisions, where the catalogue leaves a choice:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.model import Fields, StripeAccount, Versioned
+from ingest.sandbox.model import Fields, StripeAccount, Versioned, instant_in, rows_in
 from ingest.sandbox.offer import EXPONENT
 from ingest.sandbox.story import local_day
 from ingest.sandbox.truth_money import FLOW, STOCK
@@ -40,8 +39,16 @@ from ingest.sandbox.truth_rows import (
     periods_until,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _PAYING: Final = frozenset({"active", "past_due"})
-_PER_MONTH: Final = {"day": (365, 12), "week": (52, 12), "month": (1, 1), "year": (1, 12)}
+_PER_MONTH: Final = {
+    "day": (365, 12),
+    "week": (52, 12),
+    "month": (1, 1),
+    "year": (1, 12),
+}
 """interval -> (times, divided by) that makes a month of it."""
 
 Key = tuple[str, str]
@@ -61,14 +68,10 @@ def _count_invoices(night: Night, account: StripeAccount) -> Iterator[Contributi
         state = night.state(record)
         if state is None or state["status"] in {"draft", "void"}:
             continue
-        finalized_at, lines = state["finalized_at"], state["lines"]
-        assert isinstance(finalized_at, datetime)
-        assert isinstance(lines, tuple)
-        day = local_day(finalized_at)
-        for line in lines:
-            yield from _revenue(
-                night, account, day, line["amount_minor"] - line["discount_minor"]
-            )
+        day = local_day(instant_in(state, "finalized_at"))
+        for line in rows_in(state, "lines"):
+            net = int(str(line["amount_minor"])) - int(str(line["discount_minor"]))
+            yield from _revenue(night, account, day, net)
         for currency in CURRENCIES:
             yield Contribution("average_order_value", day, ZERO, ONE, currency)
 
@@ -78,10 +81,9 @@ def _count_credit_notes(night: Night, account: StripeAccount) -> Iterator[Contri
     for record in account.credit_notes:
         state = night.state(record)
         if state is not None and state["status"] == "issued":
-            created_at = state["created_at"]
-            assert isinstance(created_at, datetime)
+            day = local_day(instant_in(state, "created_at"))
             minor = -int(str(state["subtotal_minor"]))
-            yield from _revenue(night, account, local_day(created_at), minor)
+            yield from _revenue(night, account, day, minor)
 
 
 def _revenue(
@@ -113,8 +115,7 @@ def mrr_of(state: Fields, day: date) -> Decimal:
     """Return the MRR of one subscription at the end of `day`."""
     if state["status"] not in _PAYING or state["is_paused"]:
         return ZERO
-    items = state["items"]
-    assert isinstance(items, tuple)
+    items = rows_in(state, "items")
     licensed = [item for item in items if item["usage_type"] == "licensed"]
     return sum((_mrr_of_item(item, state, day) for item in licensed), ZERO)
 
@@ -129,7 +130,9 @@ def _mrr_of_item(item: Fields, state: Fields, day: date) -> Decimal:
         net = net * (100 - Decimal(str(state["discount_percent"] or 0))) / 100
         net -= Decimal(str(state["discount_amount_minor"] or 0))
     times, divided_by = _PER_MONTH[str(item["interval"])]
-    monthly = max(net, ZERO) * times / (divided_by * Decimal(str(item["interval_count"])))
+    monthly = (
+        max(net, ZERO) * times / (divided_by * Decimal(str(item["interval_count"])))
+    )
     minor = monthly.quantize(ONE, ROUND_HALF_UP)
     return minor.scaleb(-EXPONENT[str(item["currency"])])
 
@@ -233,4 +236,3 @@ def _first_paid_day(night: Night, record: Versioned) -> date | None:
             if state is not None and mrr_of(state, day) > 0:
                 return day
     return None
-

@@ -22,12 +22,11 @@ Decisions, where the catalogue leaves a choice:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.model import Fields, Versioned
+from ingest.sandbox.model import Fields, Versioned, instant_in
 from ingest.sandbox.people import EVERYONE
 from ingest.sandbox.story import local_day
 from ingest.sandbox.truth_money import FLOW, STOCK
@@ -39,6 +38,9 @@ from ingest.sandbox.truth_rows import (
     Contribution,
     Night,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SOURCE_GROUPS: Final = {
     "ORGANIC_SEARCH": "website",
@@ -75,15 +77,16 @@ def count_leads(night: Night) -> Iterator[Contribution]:
             continue
         group = SOURCE_GROUPS.get(str(state["source"]), UNKNOWN)
         members = {"lead_source_group": group}
-        born = _day(state["created_at"])
+        born = _day(state, "created_at")
         yield Contribution("leads_created", born, ONE, members=members)
         named = ZERO if group == UNKNOWN else ONE
         yield Contribution("lead_source_completeness", born, named, ONE)
         if state["mql_at"] is not None:
-            yield Contribution("mql_count", _day(state["mql_at"]), ONE, members=members)
-        accepted = [at for at in (state["sql_at"], tied_at.get(record.id)) if at]
+            yield Contribution("mql_count", _day(state, "mql_at"), ONE, members=members)
+        known = (state["sql_at"], tied_at.get(record.id))
+        accepted = [at for at in known if isinstance(at, datetime)]
         if accepted:
-            first = _day(min(accepted))  # type: ignore[type-var]  # instants
+            first = local_day(min(accepted))
             yield Contribution("sql_count", first, ONE, members=members)
         if _is_paid(state, words):
             for currency in CURRENCIES:
@@ -97,8 +100,7 @@ def _first_deals(night: Night) -> dict[object, datetime]:
         state = night.state(record)
         if state is None or state["is_deleted"]:
             continue
-        at, contact = state["created_at"], state["contact_id"]
-        assert isinstance(at, datetime)
+        at, contact = instant_in(state, "created_at"), state["contact_id"]
         first[contact] = min(at, first.get(contact, at))
     return first
 
@@ -109,7 +111,11 @@ def _campaign_words(night: Night) -> set[str]:
     for platform in (night.company.google, night.company.meta):
         for record in platform.campaigns:
             if (state := night.state(record)) is not None:
-                named = (state["campaign_id"], state["utm_campaign"], state["campaign_name"])
+                named = (
+                    state["campaign_id"],
+                    state["utm_campaign"],
+                    state["campaign_name"],
+                )
                 words |= {str(word) for word in named if word}
     return words
 
@@ -128,11 +134,11 @@ def count_deals(night: Night) -> Iterator[Contribution]:
         if state is None or state["is_deleted"] or not _is_new_sale(state):
             continue
         creator = _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)  # type: ignore[call-overload]
-        born = _day(state["created_at"])
+        born = _day(state, "created_at")
         yield Contribution("opportunities_created", born, ONE, members={"rep": creator})
         close = _latest_close(record, night)
         if close is not None:
-            yield from _count_close(night, state, born, *close)
+            yield from _count_close(night, state, born, close)
 
 
 def _is_new_sale(state: Fields) -> bool:
@@ -140,9 +146,13 @@ def _is_new_sale(state: Fields) -> bool:
     return state["pipeline_id"] == _SALES_PIPELINE
 
 
-def _latest_close(record: Versioned, night: Night) -> tuple[datetime, str, str] | None:
-    """Return (when, won or lost, rep then) of the close that stands; None = open."""
-    found: tuple[datetime, str, str] | None = None
+_Close = tuple[datetime, str, str]
+"""(when, won or lost, rep then)."""
+
+
+def _latest_close(record: Versioned, night: Night) -> _Close | None:
+    """Return the close that stands; None = open."""
+    found: _Close | None = None
     for version in record.versions:
         if version.at >= night.cut or version.fields is None:
             break
@@ -155,9 +165,10 @@ def _latest_close(record: Versioned, night: Night) -> tuple[datetime, str, str] 
 
 
 def _count_close(
-    night: Night, state: Fields, born: date, at: datetime, outcome: str, rep: str
+    night: Night, state: Fields, born: date, close: _Close
 ) -> Iterator[Contribution]:
     """Yield the KPIs of one closed deal."""
+    at, outcome, rep = close
     day, members = local_day(at), {"rep": rep}
     if outcome == "lost":
         yield Contribution("deals_lost", day, ONE, members=members)
@@ -207,14 +218,12 @@ def count_calls(night: Night) -> Iterator[Contribution]:
         state = night.state(record)
         if state is None or state["is_deleted"] or state["direction"] != "OUTBOUND":
             continue
-        at = state["occurred_at"]
-        assert isinstance(at, datetime)
+        at = instant_in(state, "occurred_at")
         if state["status"] in FINAL_STATUSES and at < night.cut:
             rep = rep_of(state["owner_id"])
             yield Contribution("calls_made", local_day(at), ONE, members={"rep": rep})
 
 
-def _day(at: object) -> date:
+def _day(state: Fields, name: str) -> date:
     """Return the day of an instant in the company's zone."""
-    assert isinstance(at, datetime)
-    return local_day(at)
+    return local_day(instant_in(state, name))

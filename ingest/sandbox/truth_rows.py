@@ -6,15 +6,18 @@ contributions there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ingest.sandbox.model import Company, Fields, Versioned
 from ingest.sandbox.story import STORY_START, at_local, month_start
 from ingest.sandbox.truth_money import RateTable, read_rates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ingest.sandbox.model import Company, Fields, Versioned
 
 CURRENCIES: Final = ("VND", "USD")
 ONE: Final = Decimal(1)
@@ -48,8 +51,9 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Night:
-    """What a night knows: states before the end of its as-of day, and no record that left
-    the recycle bin (90 days) before the first night ever read it.
+    """What a night knows: every record as it stood before the end of its as-of day.
+
+    A record that left the recycle bin (90 days) before the first night ever read it is unknown.
     """
 
     company: Company

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,12 +17,14 @@ from ingest.sandbox.company import build_company
 from ingest.sandbox.drop import write_drop, write_export
 from ingest.sandbox.finance import rates_until, targets_until
 from ingest.sandbox.gl import balances_until
-from ingest.sandbox.model import Company
 from ingest.sandbox.people import LEAVER, REPS
 from ingest.sandbox.story import STORY_START
 from ingest.sandbox.truth_billing import mrr_of
 from ingest.sources.files.source import FileDrop
 from ingest.windows import Window
+
+if TYPE_CHECKING:
+    from ingest.sandbox.model import Company
 
 NOW = datetime(2026, 10, 31, 19, tzinfo=UTC)
 CONFIG = Path(ingest.sandbox.__file__).parent / "warehouse.yml"
@@ -52,8 +55,12 @@ def read_back(root: Path) -> dict[str, list[dict[str, Any]]]:
             continue
         for stream in reader.streams(source):
             extract = reader.fetch_files(
-                stream, window, config=source, archive_dir=root / "archive",
-                known_files=frozenset(), replay_files=(),
+                stream,
+                window,
+                config=source,
+                archive_dir=root / "archive",
+                known_files=frozenset(),
+                replay_files=(),
             )
             found[stream.name] = [dict(record.values) for record in extract.rows]
             assert extract.rejected == [], stream.name
@@ -64,7 +71,9 @@ def read_back(root: Path) -> dict[str, list[dict[str, Any]]]:
 def test_the_packaged_configuration_needs_no_environment() -> None:
     config = load_config(CONFIG, environ={})
     assert config.uses_sandbox
-    assert [source.name for source in config.sources if source.optional] == ["meta_main"]
+    assert [source.name for source in config.sources if source.optional] == [
+        "meta_main"
+    ]
     assert config.policies["win_rate_excluded_reasons"] == ("disqualified", "duplicate")
 
 
@@ -79,9 +88,11 @@ def test_rates_are_read_as_they_were_published(rows: dict[str, list[Any]]) -> No
 
 
 def test_rates_have_no_weekend_and_never_a_gap_of_more_than_seven_days() -> None:
-    days = sorted({r.rate_date for r in rates_until(7, NOW) if r.rate_type == "closing"})
+    days = sorted(
+        {r.rate_date for r in rates_until(7, NOW) if r.rate_type == "closing"}
+    )
     assert all(day.weekday() < 5 for day in days)
-    gaps = [later - day for day, later in zip(days, days[1:], strict=False)]
+    gaps = [later - day for day, later in itertools.pairwise(days)]
     assert timedelta(days=4) <= max(gaps) <= timedelta(days=7)
     assert days[0] <= STORY_START - timedelta(days=7)
 
@@ -95,7 +106,9 @@ def test_some_rates_are_corrected_by_a_later_publication() -> None:
     assert all(len(set(versions)) == len(versions) for versions in corrected)
 
 
-def test_targets_add_up_and_one_revision_is_approved(rows: dict[str, list[Any]]) -> None:
+def test_targets_add_up_and_one_revision_is_approved(
+    rows: dict[str, list[Any]],
+) -> None:
     read = rows["finance_drop.targets"]
     assert len(read) == len(targets_until(NOW))
     for scope in ("team", "rep"):
@@ -147,18 +160,26 @@ def test_the_ledger_balances_and_rolls_forward(rows: dict[str, list[Any]]) -> No
 def test_a_closed_month_of_the_ledger_never_moves() -> None:
     early = datetime(2026, 3, 8, tzinfo=UTC)
     known = balances_until(company(), early)
-    assert known == [b for b in balances_until(company(), NOW) if b.period < date(2026, 3, 1)]
+    assert known == [
+        b for b in balances_until(company(), NOW) if b.period < date(2026, 3, 1)
+    ]
     assert balances_until(build_company(until=early), early) == known
 
 
 def test_costs_and_product_costs_are_read(rows: dict[str, list[Any]]) -> None:
     costs = rows["finance_drop.costs"]
     assert {row["cost_type"] for row in costs} == {
-        "salary", "tool", "agency", "content", "research", "event", "other"
+        "salary",
+        "tool",
+        "agency",
+        "content",
+        "research",
+        "event",
+        "other",
     }
     assert max(row["month"] for row in costs) == date(2026, 9, 1)
     product_costs = rows["finance_drop.product_costs"]
-    assert any(row["unit_cost"] == Decimal("33480") for row in product_costs)
+    assert any(row["unit_cost"] == Decimal(33480) for row in product_costs)
 
 
 @pytest.mark.parametrize("account", ["stripe_vn", "stripe_sg"])
@@ -176,7 +197,7 @@ def test_the_history_holds_every_item_state(
         by_item.setdefault(row["item_id"], []).append(row)
     for known in by_item.values():
         assert known[-1]["valid_to"] is None
-        for row, later in zip(known, known[1:], strict=False):
+        for row, later in itertools.pairwise(known):
             assert row["valid_to"] == later["valid_from"] > row["valid_from"]
     for subscription in told.subscriptions:
         state = subscription.state_at(NOW)
@@ -185,7 +206,9 @@ def test_the_history_holds_every_item_state(
         day = date(2026, 10, 31)
         paying = mrr_of(state, day) > 0
         rows_now = [by_item[item["item_id"]][-1] for item in state["items"]]  # type: ignore[attr-defined]
-        assert paying == any(row["status"] in {"active", "past_due"} for row in rows_now)
+        assert paying == any(
+            row["status"] in {"active", "past_due"} for row in rows_now
+        )
 
 
 def test_files_are_only_touched_when_their_content_changes(tmp_path: Path) -> None:

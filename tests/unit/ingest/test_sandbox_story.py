@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unicodedata import is_normalized
 
 import pytest
@@ -15,6 +14,9 @@ from ingest.sandbox.company import build_company
 from ingest.sandbox.model import Company, Versioned, archived, present
 from ingest.sandbox.people import HANDOVER_AT, LEAVER
 from ingest.sandbox.story import at_local, local_day
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NOW = datetime(2026, 10, 31, 19, tzinfo=UTC)
 EARLIER = datetime(2025, 12, 30, 17, 42, tzinfo=UTC)
@@ -32,8 +34,16 @@ def collections(told: Company) -> dict[str, tuple[Versioned, ...]]:
     }
     for account in told.stripe.values():
         for name in (
-            "customers", "products", "prices", "coupons", "subscriptions", "invoices",
-            "charges", "refunds", "credit_notes", "balance_transactions",
+            "customers",
+            "products",
+            "prices",
+            "coupons",
+            "subscriptions",
+            "invoices",
+            "charges",
+            "refunds",
+            "credit_notes",
+            "balance_transactions",
         ):
             found[f"{account.name}.{name}"] = getattr(account, name)
     found["google"] = told.google.campaigns
@@ -57,8 +67,11 @@ def test_the_past_does_not_depend_on_how_far_the_story_is_told() -> None:
         assert known or name.endswith(("google", "meta")), name
     for platform in ("google", "meta"):
         facts = [
-            [fact.state_at(EARLIER) for fact in getattr(told, platform).facts
-             if fact.date <= local_day(EARLIER)]
+            [
+                fact.state_at(EARLIER)
+                for fact in getattr(told, platform).facts
+                if fact.date <= local_day(EARLIER)
+            ]
             for told in (short, long)
         ]
         assert facts[0] == facts[1]
@@ -116,9 +129,7 @@ def test_changes_without_a_date_of_their_own_happen_in_office_hours() -> None:
 
 def count_calls(told: Company) -> dict[str, int]:
     calls = present(told.hubspot.calls, NOW)
-    found = {
-        f"call {call['status']} {call['direction']}": 0 for call in calls
-    }
+    found = {f"call {call['status']} {call['direction']}": 0 for call in calls}
     for call in calls:
         found[f"call {call['status']} {call['direction']}"] += 1
     found["calls"] = len(calls)
@@ -236,10 +247,28 @@ def count_leads(told: Company) -> dict[str, int]:
 
 def count_billing(told: Company) -> dict[str, int]:
     found: dict[str, int] = dict.fromkeys(
-        ("trial turned paid", "trial ended unpaid", "past_due", "unpaid", "paused",
-         "cancelled at period end", "failed for good", "seats up", "seats down",
-         "plan up or down", "finite coupon", "endless coupon", "once coupon", "yearly",
-         "weekly", "metered item", "two licensed items", "cancel taken back"), 0)
+        (
+            "trial turned paid",
+            "trial ended unpaid",
+            "past_due",
+            "unpaid",
+            "paused",
+            "cancelled at period end",
+            "failed for good",
+            "seats up",
+            "seats down",
+            "plan up or down",
+            "finite coupon",
+            "endless coupon",
+            "once coupon",
+            "yearly",
+            "weekly",
+            "metered item",
+            "two licensed items",
+            "cancel taken back",
+        ),
+        0,
+    )
     for account in told.stripe.values():
         for subscription in account.subscriptions:
             count_subscription(found, subscription)
@@ -300,17 +329,30 @@ def count_invoices(found: dict[str, int], account: Any) -> None:
     invoices = present(account.invoices, NOW)
     for status in ("draft", "open", "paid", "void", "uncollectible"):
         add(f"invoice {status}", sum(i["status"] == status for i in invoices))
-    add("voided in a later month", sum(
-        bool(i["voided_at"])
-        and local_day(i["voided_at"]).month != local_day(i["finalized_at"]).month
-        for i in invoices))
-    add("finalised days late", sum(
-        bool(i["finalized_at"]) and i["finalized_at"] - i["created_at"] > timedelta(days=1)
-        for i in invoices))
-    add("finalised in a later month", sum(
-        bool(i["finalized_at"])
-        and local_day(i["finalized_at"]).month != local_day(i["created_at"]).month
-        for i in invoices))
+    add(
+        "voided in a later month",
+        sum(
+            bool(i["voided_at"])
+            and local_day(i["voided_at"]).month != local_day(i["finalized_at"]).month
+            for i in invoices
+        ),
+    )
+    add(
+        "finalised days late",
+        sum(
+            bool(i["finalized_at"])
+            and i["finalized_at"] - i["created_at"] > timedelta(days=1)
+            for i in invoices
+        ),
+    )
+    add(
+        "finalised in a later month",
+        sum(
+            bool(i["finalized_at"])
+            and local_day(i["finalized_at"]).month != local_day(i["created_at"]).month
+            for i in invoices
+        ),
+    )
     lines = [line for i in invoices for line in i["lines"]]
     add("proration lines", sum(line["is_proration"] for line in lines))
     add("free-text lines", sum(line["product_id"] is None for line in lines))
@@ -325,8 +367,10 @@ def count_invoices(found: dict[str, int], account: Any) -> None:
     add("credit notes with a refund", sum(bool(n["refund_id"]) for n in notes))
     add("credit notes without a refund", sum(not n["refund_id"] for n in notes))
     add("voided credit notes", sum(n["status"] == "void" for n in notes))
-    add("payouts", sum(
-        t["type"] == "payout" for t in present(account.balance_transactions, NOW)))
+    add(
+        "payouts",
+        sum(t["type"] == "payout" for t in present(account.balance_transactions, NOW)),
+    )
     add("deleted customers", len(archived(account.customers, NOW)))
     add(f"customers of {account.name}", len(present(account.customers, NOW)))
 
@@ -350,37 +394,100 @@ def count_ads(told: Company) -> dict[str, int]:
 
 
 LEAST = {
-    "leads": 2000, "spam": 60, "merged away": 40, "survivors": 40,
-    "survivors younger than the one they took over": 8, "mql": 900,
-    "sql without mql": 60, "click id and tag": 500, "tag only": 60,
-    "tag no campaign answers to": 5, "born 00:00-02:00": 100,
-    "moved in one bulk edit": 80, "source PAID_SEARCH": 300, "source PAID_SOCIAL": 300,
-    "source OFFLINE": 300, "source ORGANIC_SEARCH": 200, "source REFERRALS": 80,
-    "source SOCIAL_MEDIA": 80, "source OTHER_CAMPAIGNS": 30, "source None": 30,
-    "deals": 850, "won": 250, "lost": 250, "reopened": 30,
-    "reopened and closed again": 25, "deleted": 20, "deleted after a win": 3,
-    "merged deals": 8, "amount changed": 120, "owner changed": 50, "blank amount": 12,
-    "won with a blank amount": 3, "renewals": 60, "in USD": 150,
-    "won 23:59:2x on the last of a month": 5, "won 00:00:1x on the first of a month": 2,
-    "won 17:30Z on the last of a month": 2, "disqualified or duplicate": 30,
-    "calls": 8000, "calls logged on a later day": 150, "call COMPLETED OUTBOUND": 3500,
-    "call COMPLETED INBOUND": 500, "call NO_ANSWER OUTBOUND": 1000,
-    "call BUSY OUTBOUND": 300, "call FAILED OUTBOUND": 100, "call CANCELED OUTBOUND": 60,
-    "call IN_PROGRESS OUTBOUND": 20, "call QUEUED OUTBOUND": 20,
-    "trial turned paid": 20, "trial ended unpaid": 10, "past_due": 40, "unpaid": 4,
-    "paused": 15, "cancelled at period end": 30, "cancel taken back": 5,
-    "failed for good": 5, "seats up": 60, "seats down": 20, "plan up or down": 30,
-    "finite coupon": 40, "endless coupon": 15, "once coupon": 5, "yearly": 40,
-    "weekly": 2, "metered item": 10, "two licensed items": 15, "returned": 10,
-    "second subscription": 15, "invoice draft": 10, "invoice open": 5,
-    "invoice paid": 2000, "invoice void": 15, "invoice uncollectible": 10,
-    "voided in a later month": 3, "finalised days late": 80,
-    "finalised in a later month": 10, "proration lines": 120, "free-text lines": 15,
-    "one-off lines": 60, "discounted lines": 150, "failed charges": 100,
-    "full refunds": 20, "partial refunds": 25, "credit notes with a refund": 35,
-    "credit notes without a refund": 20, "voided credit notes": 3, "payouts": 150,
-    "deleted customers": 1, "customers of stripe_vn": 150, "customers of stripe_sg": 60,
-    "ad facts": 4500, "restated up": 500, "restated down": 500, "vanished": 40,
+    "leads": 2000,
+    "spam": 60,
+    "merged away": 40,
+    "survivors": 40,
+    "survivors younger than the one they took over": 8,
+    "mql": 900,
+    "sql without mql": 60,
+    "click id and tag": 500,
+    "tag only": 60,
+    "tag no campaign answers to": 5,
+    "born 00:00-02:00": 100,
+    "moved in one bulk edit": 80,
+    "source PAID_SEARCH": 300,
+    "source PAID_SOCIAL": 300,
+    "source OFFLINE": 300,
+    "source ORGANIC_SEARCH": 200,
+    "source REFERRALS": 80,
+    "source SOCIAL_MEDIA": 80,
+    "source OTHER_CAMPAIGNS": 30,
+    "source None": 30,
+    "deals": 850,
+    "won": 250,
+    "lost": 250,
+    "reopened": 30,
+    "reopened and closed again": 25,
+    "deleted": 20,
+    "deleted after a win": 3,
+    "merged deals": 8,
+    "amount changed": 120,
+    "owner changed": 50,
+    "blank amount": 12,
+    "won with a blank amount": 3,
+    "renewals": 60,
+    "in USD": 150,
+    "won 23:59:2x on the last of a month": 5,
+    "won 00:00:1x on the first of a month": 2,
+    "won 17:30Z on the last of a month": 2,
+    "disqualified or duplicate": 30,
+    "calls": 8000,
+    "calls logged on a later day": 150,
+    "call COMPLETED OUTBOUND": 3500,
+    "call COMPLETED INBOUND": 500,
+    "call NO_ANSWER OUTBOUND": 1000,
+    "call BUSY OUTBOUND": 300,
+    "call FAILED OUTBOUND": 100,
+    "call CANCELED OUTBOUND": 60,
+    "call IN_PROGRESS OUTBOUND": 20,
+    "call QUEUED OUTBOUND": 20,
+    "trial turned paid": 20,
+    "trial ended unpaid": 10,
+    "past_due": 40,
+    "unpaid": 4,
+    "paused": 15,
+    "cancelled at period end": 30,
+    "cancel taken back": 5,
+    "failed for good": 5,
+    "seats up": 60,
+    "seats down": 20,
+    "plan up or down": 30,
+    "finite coupon": 40,
+    "endless coupon": 15,
+    "once coupon": 5,
+    "yearly": 40,
+    "weekly": 2,
+    "metered item": 10,
+    "two licensed items": 15,
+    "returned": 10,
+    "second subscription": 15,
+    "invoice draft": 10,
+    "invoice open": 5,
+    "invoice paid": 2000,
+    "invoice void": 15,
+    "invoice uncollectible": 10,
+    "voided in a later month": 3,
+    "finalised days late": 80,
+    "finalised in a later month": 10,
+    "proration lines": 120,
+    "free-text lines": 15,
+    "one-off lines": 60,
+    "discounted lines": 150,
+    "failed charges": 100,
+    "full refunds": 20,
+    "partial refunds": 25,
+    "credit notes with a refund": 35,
+    "credit notes without a refund": 20,
+    "voided credit notes": 3,
+    "payouts": 150,
+    "deleted customers": 1,
+    "customers of stripe_vn": 150,
+    "customers of stripe_sg": 60,
+    "ad facts": 4500,
+    "restated up": 500,
+    "restated down": 500,
+    "vanished": 40,
 }
 
 
@@ -388,8 +495,11 @@ LEAST = {
 def story() -> dict[str, int]:
     told = company()
     return {
-        **count_leads(told), **count_deals(told), **count_calls(told),
-        **count_billing(told), **count_ads(told),
+        **count_leads(told),
+        **count_deals(told),
+        **count_calls(told),
+        **count_billing(told),
+        **count_ads(told),
     }
 
 
