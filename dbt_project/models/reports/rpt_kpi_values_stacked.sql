@@ -260,7 +260,6 @@ targets_and_actuals as (
     select
         target_rows.*,
         target_values.prorated_current_value as target_value,
-        target_values.target_currency,
         -- A scope with a target and no invoice has invoiced nothing.
         case
             when revenue.value is not null then revenue.value
@@ -329,47 +328,6 @@ sales_targets as (
 
 ),
 
--- Judged in the currency the target was set in, so that attainment is one figure and not
--- one per presentation currency.
-attainment_rows as (
-
-    select
-        targets_and_actuals.grain,
-        targets_and_actuals.period_start_date,
-        targets_and_actuals.period_end_date,
-        targets_and_actuals.breakdown,
-        targets_and_actuals.member_id,
-        targets_and_actuals.is_partial,
-        targets_and_actuals.data_through_date,
-        targets_and_actuals.is_before_history,
-        targets_and_actuals.has_both,
-        targets_and_actuals.target_value,
-        targets_and_actuals.actual_value
-
-    from targets_and_actuals
-    qualify row_number() over (
-        partition by
-            targets_and_actuals.grain,
-            targets_and_actuals.period_start_date,
-            targets_and_actuals.breakdown,
-            targets_and_actuals.member_id
-        order by
-            case
-                when
-                    targets_and_actuals.currency = coalesce(
-                        targets_and_actuals.target_currency,
-                        '{{ var("reporting_currency") }}'
-                    )
-                    then 1
-                when targets_and_actuals.currency = '{{ var("reporting_currency") }}'
-                    then 2
-                else 3
-            end,
-            targets_and_actuals.currency
-    ) = 1
-
-),
-
 attainments as (
 
     select
@@ -380,7 +338,7 @@ attainments as (
         period_end_date,
         breakdown,
         member_id,
-        cast(null as varchar) as currency,
+        currency,
         cast(null as decimal(38, 6)) as original_amount,
         case when has_both then actual_value end as numerator,
         case when has_both then target_value end as denominator,
@@ -396,7 +354,7 @@ attainments as (
             else cast([] as varchar [])
         end as flag
 
-    from attainment_rows
+    from targets_and_actuals
 
 ),
 

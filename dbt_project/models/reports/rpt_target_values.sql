@@ -57,9 +57,104 @@ months_of_periods as (
 
 ),
 
+-- Money targets are promises in their own currency: shown in another one at the plan rate
+-- of the period's first day, so that a target does not move with the market.
+targets_converted as (
+
+    select
+        period_targets.kpi_key,
+        period_targets.scope_type as breakdown,
+        period_targets.scope_id as member_id,
+        period_targets.grain,
+        period_targets.period_start_date,
+        period_targets.period_end_date,
+        period_targets.target_type,
+        currencies.currency_id as currency,
+        period_targets.currency as target_currency,
+        case
+            when period_targets.target_type = 'absolute'
+                then
+                    {{ convert_money(
+                        'period_targets.first_approved_value',
+                        'plan_rates.rate',
+                        'currencies.exponent'
+                    ) }}
+            else period_targets.first_approved_value
+        end as first_approved_value,
+        case
+            when period_targets.target_type = 'absolute'
+                then
+                    {{ convert_money(
+                        'period_targets.current_value',
+                        'plan_rates.rate',
+                        'currencies.exponent'
+                    ) }}
+            else period_targets.current_value
+        end as current_value,
+        case
+            when period_targets.target_type = 'absolute'
+                then
+                    {{ convert_money(
+                        'period_targets.day_weighted_value',
+                        'plan_rates.rate',
+                        'currencies.exponent'
+                    ) }}
+            else period_targets.day_weighted_value
+        end as day_weighted_value,
+        case
+            when period_targets.target_type = 'absolute'
+                then
+                    {{ convert_money(
+                        'period_targets.prorated_current_value',
+                        'plan_rates.rate',
+                        'currencies.exponent'
+                    ) }}
+            else period_targets.prorated_current_value
+        end as prorated_current_value
+
+    from period_targets
+    inner join registry
+        on
+            period_targets.kpi_key = registry.kpi_key
+            and registry.unit = 'money'
+    cross join currencies
+    left join rates as plan_rates
+        on
+            plan_rates.rate_purpose = 'plan'
+            and plan_rates.rate_date = least(
+                period_targets.period_start_date, {{ as_of_date() }}
+            )
+            and period_targets.currency = plan_rates.from_currency
+            and currencies.currency_id = plan_rates.to_currency
+
+    union all
+
+    select
+        period_targets.kpi_key,
+        period_targets.scope_type as breakdown,
+        period_targets.scope_id as member_id,
+        period_targets.grain,
+        period_targets.period_start_date,
+        period_targets.period_end_date,
+        period_targets.target_type,
+        cast(null as varchar) as currency,
+        cast(null as varchar) as target_currency,
+        period_targets.first_approved_value,
+        period_targets.current_value,
+        period_targets.day_weighted_value,
+        period_targets.prorated_current_value
+
+    from period_targets
+    inner join registry
+        on
+            period_targets.kpi_key = registry.kpi_key
+            and registry.unit <> 'money'
+
+),
+
 month_targets as (
 
-    select * from period_targets
+    select * from targets_converted
     where grain = 'month' and target_type = 'absolute'
 
 ),
@@ -68,14 +163,14 @@ targets_added_up as (
 
     select
         month_targets.kpi_key,
-        month_targets.scope_type,
-        month_targets.scope_id,
+        month_targets.breakdown,
+        month_targets.member_id,
         months_of_periods.grain,
         months_of_periods.period_start_date,
         months_of_periods.period_end_date,
         'absolute' as target_type,
-        month_targets.unit,
         month_targets.currency,
+        month_targets.target_currency,
         sum(month_targets.first_approved_value) as first_approved_value,
         sum(month_targets.current_value) as current_value,
         sum(month_targets.day_weighted_value) as day_weighted_value,
@@ -89,10 +184,9 @@ targets_added_up as (
             and registry.additivity in ('additive', 'distinct')
     inner join months_of_periods
         on month_targets.period_start_date = months_of_periods.month_start_date
-    group by all
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
     -- A missing month would make the sum a lower target than anyone set.
-    having
-        count(month_targets.current_value) = min(months_of_periods.month_count)
+    having count(month_targets.current_value) = min(months_of_periods.month_count)
 
 ),
 
@@ -100,21 +194,21 @@ targets_stacked as (
 
     select
         kpi_key,
-        scope_type,
-        scope_id,
+        breakdown,
+        member_id,
         grain,
         period_start_date,
         period_end_date,
         target_type,
-        unit,
         currency,
+        target_currency,
         first_approved_value,
         current_value,
         day_weighted_value,
         prorated_current_value,
         false as is_added_up
 
-    from period_targets
+    from targets_converted
     union all
     select * from targets_added_up
 
@@ -125,104 +219,9 @@ targets_chosen as (
     select *
     from targets_stacked
     qualify row_number() over (
-        partition by kpi_key, scope_type, scope_id, grain, period_start_date
+        partition by kpi_key, breakdown, member_id, grain, period_start_date, currency
         order by is_added_up
     ) = 1
-
-),
-
--- Money targets are promises in their own currency: shown in another one at the plan rate
--- of the period's first day, so that a target does not move with the market.
-targets_converted as (
-
-    select
-        targets_chosen.kpi_key,
-        targets_chosen.scope_type as breakdown,
-        targets_chosen.scope_id as member_id,
-        targets_chosen.grain,
-        targets_chosen.period_start_date,
-        targets_chosen.period_end_date,
-        targets_chosen.target_type,
-        currencies.currency_id as currency,
-        targets_chosen.currency as target_currency,
-        case
-            when targets_chosen.target_type = 'absolute'
-                then
-                    {{ convert_money(
-                        'targets_chosen.first_approved_value',
-                        'plan_rates.rate',
-                        'currencies.exponent'
-                    ) }}
-            else targets_chosen.first_approved_value
-        end as first_approved_value,
-        case
-            when targets_chosen.target_type = 'absolute'
-                then
-                    {{ convert_money(
-                        'targets_chosen.current_value',
-                        'plan_rates.rate',
-                        'currencies.exponent'
-                    ) }}
-            else targets_chosen.current_value
-        end as current_value,
-        case
-            when targets_chosen.target_type = 'absolute'
-                then
-                    {{ convert_money(
-                        'targets_chosen.day_weighted_value',
-                        'plan_rates.rate',
-                        'currencies.exponent'
-                    ) }}
-            else targets_chosen.day_weighted_value
-        end as day_weighted_value,
-        case
-            when targets_chosen.target_type = 'absolute'
-                then
-                    {{ convert_money(
-                        'targets_chosen.prorated_current_value',
-                        'plan_rates.rate',
-                        'currencies.exponent'
-                    ) }}
-            else targets_chosen.prorated_current_value
-        end as prorated_current_value
-
-    from targets_chosen
-    inner join registry
-        on
-            targets_chosen.kpi_key = registry.kpi_key
-            and registry.unit = 'money'
-    cross join currencies
-    left join rates as plan_rates
-        on
-            plan_rates.rate_purpose = 'plan'
-            and plan_rates.rate_date = least(
-                targets_chosen.period_start_date, {{ as_of_date() }}
-            )
-            and targets_chosen.currency = plan_rates.from_currency
-            and currencies.currency_id = plan_rates.to_currency
-
-    union all
-
-    select
-        targets_chosen.kpi_key,
-        targets_chosen.scope_type as breakdown,
-        targets_chosen.scope_id as member_id,
-        targets_chosen.grain,
-        targets_chosen.period_start_date,
-        targets_chosen.period_end_date,
-        targets_chosen.target_type,
-        cast(null as varchar) as currency,
-        cast(null as varchar) as target_currency,
-        targets_chosen.first_approved_value,
-        targets_chosen.current_value,
-        targets_chosen.day_weighted_value,
-        targets_chosen.prorated_current_value
-
-    from targets_chosen
-    inner join registry
-        on
-            targets_chosen.kpi_key = registry.kpi_key
-            and registry.unit <> 'money'
 
 ),
 
@@ -247,25 +246,25 @@ previous_periods as (
 growth_baselines as (
 
     select
-        targets_converted.*,
+        targets_chosen.*,
         case when previous_periods.is_previous_ended then base_values.value end
             as baseline_value
 
-    from targets_converted
+    from targets_chosen
     left join previous_periods
         on
-            targets_converted.grain = previous_periods.grain
-            and targets_converted.period_start_date = previous_periods.period_start_date
+            targets_chosen.grain = previous_periods.grain
+            and targets_chosen.period_start_date = previous_periods.period_start_date
     left join base_values
         on
-            targets_converted.target_type = 'growth_pct'
-            and targets_converted.kpi_key = base_values.kpi_key
+            targets_chosen.target_type = 'growth_pct'
+            and targets_chosen.kpi_key = base_values.kpi_key
             and base_values.variant = 'standard'
-            and targets_converted.grain = base_values.grain
+            and targets_chosen.grain = base_values.grain
             and previous_periods.previous_start_date = base_values.period_start_date
-            and targets_converted.breakdown = base_values.breakdown
-            and targets_converted.member_id = base_values.member_id
-            and targets_converted.currency is not distinct from base_values.currency
+            and targets_chosen.breakdown = base_values.breakdown
+            and targets_chosen.member_id = base_values.member_id
+            and targets_chosen.currency is not distinct from base_values.currency
 
 )
 
