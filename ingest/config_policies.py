@@ -28,11 +28,16 @@ _RATE_TYPES = (
 
 @dataclass(frozen=True)
 class Policy:
-    """One switch: its default and, for a choice, the words it accepts."""
+    """One switch: its default and, for a choice, the words it accepts.
+
+    Only what a model computes is an option: a word accepted and not computed would change
+    nothing in silence. The others named in kpi_catalogue Part D come with their models.
+    """
 
     default: PolicyValue
     options: tuple[str, ...] = ()
     minimum: int = 0
+    maximum: int | None = None
 
 
 POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
@@ -48,28 +53,23 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
         "mrr_paused": Policy("exclude", ("exclude", "include")),
         "churn_date": Policy("end_of_service", ("end_of_service", "cancel_click")),
         "churn_rate_base": Policy("opening", ("opening", "opening_plus_half_new")),
-        "nrr_reactivation": Policy("exclude", ("exclude", "include")),
-        "ltv_margin": Policy("with_margin", ("with_margin", "without_margin")),
+        "nrr_reactivation": Policy("exclude", ("exclude",)),
+        "ltv_margin": Policy("with_margin", ("with_margin",)),
         "fx_flow_rate_type": Policy("average_transfer", _RATE_TYPES),
         "fx_stock_rate_type": Policy("closing", _RATE_TYPES),
         "fx_max_carried_days": Policy(7, minimum=0),
-        "deferred_fx": Policy("invoice_rate", ("invoice_rate", "revalued")),
-        "win_rate_base": Policy(
-            "closed_in_period", ("closed_in_period", "created_cohort")
-        ),
+        "deferred_fx": Policy("invoice_rate", ("invoice_rate",)),
+        "win_rate_base": Policy("closed_in_period", ("closed_in_period",)),
         "win_rate_excluded_reasons": Policy(()),
         "reopened_deal_close": Policy("latest", ("latest", "first")),
         "rep_credit": Policy("owner_at_event", ("owner_at_event", "current_owner")),
-        "sales_revenue_basis": Policy(
-            "invoiced", ("invoiced", "booked", "collected", "recognised")
-        ),
-        "weighted_pipeline_probability": Policy("stage", ("stage", "deal")),
+        "sales_revenue_basis": Policy("invoiced", ("invoiced",)),
+        "weighted_pipeline_probability": Policy("stage", ("stage",)),
         "contact_method_touch": Policy(
-            "last_completed_before_creation",
-            ("last_completed_before_creation", "first"),
+            "last_completed_before_creation", ("last_completed_before_creation",)
         ),
-        "ad_conversion_date": Policy("click_date", ("click_date", "conversion_date")),
-        "cac_lag_months": Policy(0, minimum=0),
+        "ad_conversion_date": Policy("click_date", ("click_date",)),
+        "cac_lag_months": Policy(0, maximum=0),
         "low_sample_threshold": Policy(5, minimum=1),
     }
 )
@@ -114,6 +114,11 @@ def _read_value(key: str, value: object, policy: Policy) -> PolicyValue:
             raise ValueError(message)
         if int(value) < policy.minimum:
             message = f"policy {key} must be at least {policy.minimum}"
+            raise ValueError(message)
+        if policy.maximum is not None and int(value) > policy.maximum:
+            message = (
+                f"policy {key} cannot be more than {policy.maximum} in this version"
+            )
             raise ValueError(message)
         return int(value)
     if not isinstance(value, str) or value not in policy.options:
