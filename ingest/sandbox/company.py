@@ -11,7 +11,8 @@ from ingest.sandbox.ads import build_google, build_meta
 from ingest.sandbox.billing import build_stripe
 from ingest.sandbox.calls import DISPOSITIONS, tell_calls
 from ingest.sandbox.crm import tell_leads
-from ingest.sandbox.deals import tell_deals, write_stages
+from ingest.sandbox.deal_steps import write_stages
+from ingest.sandbox.deals import tell_deals
 from ingest.sandbox.model import Company, HubSpotPortal, Versioned
 from ingest.sandbox.mutations import merge_contacts
 from ingest.sandbox.people import write_owners
