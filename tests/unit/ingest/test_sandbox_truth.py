@@ -107,7 +107,11 @@ def moved(
     ],
 )
 def test_a_movement_is_of_one_kind(
-    before: str, after: str, paid_before: bool, kpi: str, change: int
+    before: str,
+    after: str,
+    paid_before: bool,  # noqa: FBT001  # pytest hands it over by name
+    kpi: str,
+    change: int,
 ) -> None:
     rows = moved("VND", before, after, paid_before=paid_before)
     assert rows.pop(kpi) == change
