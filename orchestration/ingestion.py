@@ -44,7 +44,6 @@ def land_source(
         StorageError: the disk refused; going on would only repeat that.
     """
     reports: list[StreamReport] = []
-    run.say(f"{source.name}: extracting")
     for stream in streams_of(source):
         report = _land_stream(run, source, stream)
         run.report.note_stream(report)
@@ -133,6 +132,7 @@ def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamR
         report.row_count = promoted.row_count
         report.quarantined_count = promoted.quarantined_count
         return report
+    run.say(f"{source.name}: extracting {stream.dataset or stream.entity}")
     try:
         batch = extract_entity(source, stream, root=root, as_of=run.as_of, now=run.now)
     except StorageError:

@@ -40,7 +40,7 @@ class BusyError(IngestError):
         """Name the holder, as far as it has written who it is."""
         self.holder = holder
         who = (
-            f"process {holder.pid} since {holder.started_at} ({holder.step})"
+            f"pid {holder.pid} since {holder.started_at} ({holder.step})"
             if holder
             else "another process that has not named itself yet"
         )

@@ -12,6 +12,7 @@ written down here a second time and differently, so that a mistake in a model sh
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -24,11 +25,13 @@ from orchestration.publish.tables import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from decimal import Decimal
 
     from orchestration.night_run import NightRun
 
 _FILES: Final = "files"
+_EXACT: Final = Context(prec=80)
+"""Sums have up to 38 digits; the default context would round a difference to 28."""
+
 RECEIVED_TO_RAW: Final = "received to raw"
 RAW_TO_STAGING: Final = "raw to staging"
 STAGING_TO_MART: Final = "staging to mart"
@@ -81,13 +84,16 @@ MART_SUMS: Final = (
         before="""
             select source_name, source_account, currency, sum(amount) from (
                 select source_name, source_account, currency, date,
-                    cast(cost_micros as decimal(38, 0)) * 0.000001 as amount
+                    cast(cast(cost_micros as decimal(28, 0)) * 0.000001
+                        as decimal(38, 6)) as amount
                 from build.main.stg_google_ads__campaign_performance_daily
                 union all
-                select source_name, source_account, currency, date, spend
+                select source_name, source_account, currency, date,
+                    cast(spend as decimal(38, 6))
                 from build.main.stg_meta_ads__campaign_insights_daily
                 union all
-                select source_name, source_account, upper(currency), date, spend
+                select source_name, source_account, upper(currency), date,
+                    cast(spend as decimal(38, 6))
                 from build.main.stg_files__ad_performance_daily
             ) where date <= $as_of group by all
         """,
@@ -141,8 +147,7 @@ def _row(
     where: tuple[str, str],
     sides: tuple[Decimal | int, Decimal | int],
 ) -> ControlRow:
-    before, after = sides
-    difference = after - before
+    before, after = (Decimal(side) for side in sides)
     return ControlRow(
         step=step,
         theme=theme,
@@ -151,10 +156,17 @@ def _row(
         column=what[2],
         account=where[0],
         currency=where[1],
-        before=f"{before:f}",
-        after=f"{after:f}",
-        difference=f"{difference:f}" if difference else "0",
+        before=_plain(before),
+        after=_plain(after),
+        difference=_plain(_EXACT.subtract(after, before)),
     )
+
+
+def _plain(value: Decimal) -> str:
+    """Return an exact number without an exponent or trailing zeros."""
+    written = f"{value:f}"
+    shortest = written.rstrip("0").rstrip(".") if "." in written else written
+    return shortest if value else "0"
 
 
 def _staged(con: duckdb.DuckDBPyConnection, run: NightRun) -> Iterator[ControlRow]:
