@@ -296,6 +296,7 @@ def _write_batch(
         unknown_fields=tuple(sorted(extract.unknown_fields)),
         parquet_sha256=sha256_of(parquet),
         parquet_bytes=parquet.stat().st_size,
+        absorbed=dict(sorted(extract.absorbed.items())),
     )
     write_file(working / MANIFEST_FILE, encode_manifest(manifest))
     return manifest

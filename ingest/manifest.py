@@ -6,7 +6,7 @@ Belongs here: the manifest's parts and their JSON form. Stays out: where they ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime  # noqa: TC003 - pydantic reads these at run time
 from decimal import Decimal  # noqa: TC003 - pydantic reads it at run time
 from typing import TYPE_CHECKING, Final
@@ -59,7 +59,11 @@ class ControlTotal:
 
 @dataclass(frozen=True)
 class BatchManifest:
-    """One landed batch. Grain: kind, entity, stream and load date."""
+    """One landed batch. Grain: kind, entity, stream and load date.
+
+    Every record received is counted once: landed, quarantined, or absorbed (see
+    `Extract.absorbed`; records of a file that stand in no row of their own, by cause).
+    """
 
     kind: str
     entity: str
@@ -81,11 +85,17 @@ class BatchManifest:
     unknown_fields: tuple[str, ...]
     parquet_sha256: str
     parquet_bytes: int
+    absorbed: dict[str, int] = field(default_factory=dict)
 
     @property
     def stream_path(self) -> StreamPath:
         """Return the identity of the stream the batch belongs to."""
         return StreamPath(kind=self.kind, entity=self.entity, stream=self.stream)
+
+    @property
+    def absorbed_count(self) -> int:
+        """Return how many records received stand in no row of their own."""
+        return sum(self.absorbed.values())
 
     @property
     def parquet_name(self) -> str:

@@ -128,6 +128,18 @@ def test_a_batch_lands_with_exactly_the_contracts_columns(tmp_path: Path) -> Non
     assert read_landed(tmp_path, STREAM, FIRST) == batch
 
 
+def test_records_that_stand_in_no_row_of_their_own_are_counted_by_cause(
+    tmp_path: Path,
+) -> None:
+    extract = extract_of("1", "2")
+    extract.absorbed = {"older version": 3, "added up": 4}
+    batch = promote(tmp_path, land(tmp_path, extract))
+    (kept,) = ledger.read(tmp_path)
+    assert kept.absorbed == {"added up": 4, "older version": 3}
+    assert (kept.row_count, kept.absorbed_count) == (2, 7)
+    assert kept == batch.manifest
+
+
 def test_an_empty_extract_lands_a_file_with_schema(tmp_path: Path) -> None:
     asked = [AccountWindow("act_1", start_date=date(2026, 10, 4))]
     batch = land(tmp_path, Extract(coverage=asked))

@@ -62,6 +62,7 @@ def manifest(day: int = 1, **changes: object) -> BatchManifest:
         unknown_fields=("colour",),
         parquet_sha256="ab",
         parquet_bytes=10,
+        absorbed={"older version": 2},
     )
     return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
 
