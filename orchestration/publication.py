@@ -47,6 +47,7 @@ def publish_night(run: NightRun) -> Manifest:
             red_themes=frozenset(report.red_themes),
             notes=report.info_notes(),
             quality=quality_of(run),
+            mart_rules=sum(table.rules for table in report.tables),
             keep=settings.config.publish.keep,
         ),
         render_page=render_page,

@@ -92,7 +92,8 @@ MART_SUMS: Final = (
                     cast(spend as decimal(38, 6))
                 from build.main.stg_meta_ads__campaign_insights_daily
                 union all
-                select source_name, source_account, upper(currency), date,
+                select source_name, source_account,
+                    coalesce(upper(currency), '(unknown)'), date,
                     cast(spend as decimal(38, 6))
                 from build.main.stg_files__ad_performance_daily
             ) where date <= $as_of group by all

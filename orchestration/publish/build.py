@@ -28,6 +28,7 @@ from orchestration.publish.copying import (
     read_table_comment,
     refuse_inexact,
 )
+from orchestration.publish.facts import BUILD_INFO, build_facts, write_build_themes
 from orchestration.publish.hashing import hash_build, hash_table, sum_money
 from orchestration.publish.manifest import (
     ABSENT,
@@ -47,7 +48,12 @@ from orchestration.publish.pointer import (
     prune_builds,
     remove_build,
 )
-from orchestration.publish.tables import CORE, PublishedTable, audience_files
+from orchestration.publish.tables import (
+    BUILD_FILE,
+    CORE,
+    PublishedTable,
+    audience_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,6 +79,7 @@ class PublishRequest:
     red_themes: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     quality: Mapping[str, Any] | None = None
+    mart_rules: int = 0
     keep: int = 7
 
 
@@ -124,13 +131,16 @@ def _write_build(
     render_page: Callable[[Path], str] | None,
 ) -> Manifest:
     previous = current_build(request.published)
+    themes = _theme_states(request, previous)
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
-        attach(con, request.warehouse, "build")
+        attach(con, request.warehouse, BUILD_FILE)
         old = _attach_previous(con, previous)
+        tables = (*request.tables, write_build_themes(con, request.build_id, themes))
+        facts = build_facts(themes, request.code_version, mart_rules=request.mart_rules)
         entries: dict[str, TableEntry] = {}
-        for audience in audience_files(request.tables):
-            writer = _AudienceWriter(con, request, folder, audience, old)
+        for audience in audience_files(tables):
+            writer = _AudienceWriter(con, request, tables, facts, folder, audience, old)
             entries.update(writer.write(known=entries))
     if request.quality is not None:
         content = json.dumps(request.quality, indent=2, sort_keys=True, default=str)
@@ -142,7 +152,7 @@ def _write_build(
         published_at=request.now.astimezone(UTC).isoformat(),
         code_version=request.code_version,
         content_hash=hash_build({n: e.content_hash for n, e in entries.items()}),
-        themes=_theme_states(request, previous),
+        themes=themes,
         files=describe_files(folder),
         tables=entries,
         notes=request.notes,
@@ -191,6 +201,8 @@ class _AudienceWriter:
 
     con: duckdb.DuckDBPyConnection
     request: PublishRequest
+    tables: tuple[PublishedTable, ...]
+    facts: str
     folder: Path
     audience: str
     old_audiences: tuple[str, ...]
@@ -201,7 +213,7 @@ class _AudienceWriter:
             self.con, self.folder / f"{self.audience}.duckdb", "served", writable=True
         )
         entries: dict[str, TableEntry] = {}
-        for table in self.request.tables:
+        for table in self.tables:
             if self.audience not in table.files or not self._create(table):
                 continue
             self._export(table)
@@ -214,14 +226,14 @@ class _AudienceWriter:
     def _create(self, table: PublishedTable) -> bool:
         """Create the served table; False when its held theme has no last good one."""
         held = self.request.red_themes
-        new = read_columns(self.con, "build", table.schema, table.name)
+        new = read_columns(self.con, table.database, table.schema, table.name)
         if not new:
             message = f"Published table {table.name} is not in {self.request.warehouse}"
             raise IngestError(message)
         home = f"old_{table.files[0]}"
         has_old = table.files[0] in self.old_audiences
         old = read_columns(self.con, home, "main", table.name) if has_old else ()
-        new_from = f"build.{quote(table.schema)}.{quote(table.name)}"
+        new_from = f"{table.database}.{quote(table.schema)}.{quote(table.name)}"
         old_from = f"{quote(home)}.main.{quote(table.name)}"
         target = f"served.main.{quote(table.name)}"
         if table.theme in held:
@@ -231,10 +243,13 @@ class _AudienceWriter:
             query = f"select * from {old_from}"
         else:
             refuse_inexact(table.name, new)
-            columns, comment_home = new, "build"
+            columns, comment_home = new, table.database
             served = ", ".join(f"{c.expression} as {c.quoted}" for c in new)
+            if table.name == BUILD_INFO:
+                served += self.facts
             query = f"select {served} from {new_from}"
-            if held and any(column.name == "theme" for column in new):
+            is_mixed = any(column.name == "theme" for column in new)
+            if held and is_mixed and table.database == BUILD_FILE:
                 query = compose_rows(
                     new=new, new_from=new_from, old=old, old_from=old_from, held=held
                 )

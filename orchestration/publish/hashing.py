@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from orchestration.publish.copying import SourceColumn
 
-RUN_COLUMNS: Final = frozenset({"build_id", "code_version"})
+RUN_COLUMNS: Final = frozenset({"build_id", "theme_build_id", "code_version"})
 """Columns that say which run wrote a row, not what the row says."""
 
 _CHUNK: Final = 1 << 20

@@ -19,6 +19,9 @@ CORE: Final = "core"
 OPEN_AUDIENCE: Final = "bi"
 """Name of the file everybody may read."""
 
+BUILD_FILE: Final = "build"
+"""Name the build file is attached under while publishing."""
+
 RESTRICTED_AUDIENCES: Final = frozenset({"finance", "people"})
 """Audiences whose own tables (ledger, invoices, pay) nobody else may read."""
 
@@ -41,6 +44,7 @@ class PublishedTable:
     key: tuple[str, ...] = ()
     may_be_empty: bool = False
     unique_id: str = ""
+    database: str = BUILD_FILE
 
     @property
     def is_restricted(self) -> bool:

@@ -1,6 +1,6 @@
 """Publishing from hand-made build files: what readers see, and when."""
 
-# ruff: noqa: S608 - the SQL is made of this file's own words
+
 from __future__ import annotations
 
 import json
@@ -69,11 +69,12 @@ def publish(
     root: Path,
     *,
     night: int = 0,
+    hour: int = 0,
     red: frozenset[str] = frozenset(),
     tables: tuple[PublishedTable, ...] = TABLES,
     keep: int = 7,
 ) -> Manifest:
-    now = FIRST_NIGHT + timedelta(days=night)
+    now = FIRST_NIGHT + timedelta(days=night, hours=hour)
     as_of = date(2026, 10, 31) + timedelta(days=night)
     return publish_build(
         PublishRequest(
@@ -103,6 +104,7 @@ def test_build_holds_each_audience_and_nothing_restricted(tmp_path: Path) -> Non
     publish(tmp_path)
     names = "select table_name from duckdb_tables() order by 1"
     assert query(tmp_path, "bi", names) == [
+        ("build_themes",),
         ("dim_dates",),
         ("fct_deals",),
         ("rpt_kpi_values",),
@@ -111,6 +113,7 @@ def test_build_holds_each_audience_and_nothing_restricted(tmp_path: Path) -> Non
     current = tmp_path / "published" / "current"
     parquet = {p.relative_to(current).as_posix() for p in current.rglob("*.parquet")}
     assert parquet == {
+        "parquet/bi/build_themes.parquet",
         "parquet/bi/dim_dates.parquet",
         "parquet/bi/fct_deals.parquet",
         "parquet/bi/rpt_kpi_values.parquet",
@@ -185,9 +188,9 @@ def test_content_hash_ignores_run_and_order_but_no_value(tmp_path: Path) -> None
             "create or replace table fct_deals as"
             " select * from fct_deals order by deal_id desc"
         )
-    assert publish(tmp_path, night=1).content_hash == first.content_hash
+    assert publish(tmp_path, hour=1).content_hash == first.content_hash
     write_warehouse(tmp_path, deal="10.01")
-    changed = publish(tmp_path, night=2)
+    changed = publish(tmp_path, hour=2)
     assert changed.content_hash != first.content_hash
     differing = {
         name
@@ -204,11 +207,11 @@ def test_content_hash_counts_repeated_rows_and_tells_null_from_blank(
     tables = (PublishedTable("t", "main", "core", ()),)
     hashes: list[str] = []
     contents = ("('a')", "('a'), ('a'), ('a')", "('')", "(null::varchar)", "('b')")
-    for night, rows in enumerate(contents):
+    for hour, rows in enumerate(contents):
         path.unlink(missing_ok=True)
         with duckdb.connect(str(path)) as con:
             con.execute(f"create table t as select * from (values {rows}) v(x)")
-        hashes.append(publish(tmp_path, night=night, tables=tables).content_hash)
+        hashes.append(publish(tmp_path, hour=hour, tables=tables).content_hash)
     assert len(set(hashes)) == len(contents)
 
 
@@ -232,6 +235,24 @@ def test_red_theme_is_carried_unchanged_with_its_own_as_of(tmp_path: Path) -> No
     assert third.themes["sales"].build_id == first.build_id
     deal = "select won_amount::varchar from fct_deals where deal_id = 1"
     assert query(tmp_path, "finance", deal) == [("10.0000",)]
+
+
+def test_build_says_itself_what_is_held(tmp_path: Path) -> None:
+    path = write_warehouse(tmp_path)
+    with duckdb.connect(str(path)) as con:
+        con.execute("create table build_info as select 'stripe' as source_name")
+    info = PublishedTable("build_info", "main", "core", ("all",))
+    publish(tmp_path, tables=(*TABLES, info))
+    publish(tmp_path, night=1, tables=(*TABLES, info), red=frozenset({"sales"}))
+    assert query(
+        tmp_path, "bi", "select held_themes, code_version from build_info"
+    ) == [("sales", "c")]
+    states = "select theme, state, theme_as_of_date from build_themes order by 1"
+    assert query(tmp_path, "bi", states) == [
+        ("core", "fresh", date(2026, 11, 1)),
+        ("finance", "fresh", date(2026, 11, 1)),
+        ("sales", "held", date(2026, 10, 31)),
+    ]
 
 
 def test_held_theme_without_a_last_good_build_is_absent(tmp_path: Path) -> None:
