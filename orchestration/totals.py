@@ -92,7 +92,7 @@ MART_SUMS: Final = (
                     cast(spend as decimal(38, 6))
                 from build.main.stg_meta_ads__campaign_insights_daily
                 union all
-                select source_name, source_account,
+                select source_name, ad_account_id,
                     coalesce(upper(currency), '(unknown)'), date,
                     cast(spend as decimal(38, 6))
                 from build.main.stg_files__ad_performance_daily

@@ -90,7 +90,8 @@ select
     coalesce({{ record_key("nullif(campaign_id, '')", 'platform') }}, '(unknown)')
         as campaign_id,
     date as report_date,
-    currency,
+    -- Spend in a currency nobody recorded is spend; it has no rate and converts to NULL.
+    coalesce(currency, '(unknown)') as currency,
     sum(spend_amount) as spend_amount,
     sum(impressions)::bigint as impression_count,
     sum(clicks)::bigint as click_count,
