@@ -127,7 +127,7 @@ kpi_periods as (
             registry.aggregation <> 'last'
             or periods.grain <> 'day'
             or periods.period_start_date
-            > {{ as_of_date() }} - {{ var('daily_stock_days', 92) }}
+            > {{ as_of_date() }} - {{ var('daily_stock_days') }}
         )
 
 )

@@ -18,20 +18,13 @@ dates as (
 
 ),
 
--- The days a stock is asked for: every week and month end (fiscal quarters and years end
--- on month ends), the as-of day, and each of the last days for the daily view. Evaluating
--- only those keeps the cost with the data and not with the age of the company.
+-- Evaluating only the days a stock is asked for keeps the cost with the data and not with
+-- the age of the company.
 dates_asked as (
 
     select date_day
     from dates
-    where
-        date_day <= {{ as_of_date() }}
-        and (
-            date_day = week_end_date
-            or date_day = month_end_date
-            or date_day > {{ as_of_date() }} - {{ var('daily_stock_days', 92) }}
-        )
+    where is_stock_day
 
 ),
 

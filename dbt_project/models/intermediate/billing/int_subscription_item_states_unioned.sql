@@ -1,6 +1,6 @@
 with
 
-observed_items as (
+stripe_items as (
 
     select * from {{ ref('stg_stripe__subscription_items') }}
 
@@ -80,6 +80,30 @@ stated_by_events as (
         legal_entity
 
     from item_events
+
+),
+
+states_observed as (
+
+    select
+        item_id,
+        subscription_created_at,
+        source_name,
+        source_account,
+        legal_entity,
+        unnest(observed_states) as observed
+
+    from stripe_items
+
+),
+
+observed_items as (
+
+    select
+        * exclude (observed),
+        unnest(observed)
+
+    from states_observed
 
 ),
 
@@ -243,9 +267,9 @@ items_last_observed as (
         item_id,
         subscription_id,
         min(legal_entity) as legal_entity,
-        max(last_observed_at) as last_observed_at
+        max(_extracted_at) as last_observed_at
 
-    from observed_items
+    from stripe_items
     group by 1, 2, 3, 4
 
 ),

@@ -1,6 +1,6 @@
 with
 
-observed_items as (
+stripe_items as (
 
     select * from {{ ref('stg_stripe__subscription_items') }}
 
@@ -12,14 +12,14 @@ file_subscriptions as (
 
 ),
 
--- Stripe delivers a subscription with each of its items; the newest observation speaks.
+-- Stripe delivers a subscription with each of its items; the newest extract speaks.
 stripe_subscriptions as (
 
     select *
-    from observed_items
+    from stripe_items
     qualify row_number() over (
         partition by source_name, source_account, subscription_id
-        order by observed_at desc, item_id asc
+        order by _extracted_at desc, item_id asc
     ) = 1
 
 ),

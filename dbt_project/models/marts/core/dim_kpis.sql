@@ -107,7 +107,7 @@ select
     registry.caveats_vi,
     registry.caveats_en,
     registry.valid_from,
-    registry.valid_to,
+    cast(registry.valid_to as date) as valid_to,
     sources_checked.has_source,
     '{{ var("build_id") }}' as build_id
 

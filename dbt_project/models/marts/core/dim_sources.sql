@@ -59,7 +59,7 @@ entities_loaded as (
 )
 
 select
-    source_name || ':' || entity as source_entity_id,
+    source_name || ':' || kind || ':' || entity as source_entity_id,
     source_name,
     kind,
     entity,

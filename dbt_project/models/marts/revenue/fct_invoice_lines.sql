@@ -49,6 +49,7 @@ lines as (
         coalesce(customers.segment, '(unknown)') as segment,
         revenue_events.legal_entity,
         revenue_events.source_name,
+        revenue_events.source_account,
         revenue_events.report_date,
         revenue_events.occurred_at,
         revenue_events.quantity,

@@ -4,6 +4,19 @@ live as (
 
     {{ live_rows('stripe', 'subscription_items') }}
 
+),
+
+changes_marked as (
+
+    select
+        *,
+        _row_hash is distinct from lag(_row_hash) over (
+            partition by source_name, source_account, item_id
+            order by _load_date, _extracted_at, _row_hash
+        ) as is_changed
+
+    from live
+
 )
 
 select
@@ -39,10 +52,35 @@ select
     cancel_at,
     ended_at,
     discount_ends_at,
-    _extracted_at as observed_at,
-    max(_extracted_at) over (
+
+    -- Every extract in which the item looked other than the time before: nightly
+    -- observations are the only history of an item Stripe sent no event about.
+    list(
+        struct_pack(
+            observed_at := _extracted_at,
+            subscription_id := subscription_id,
+            customer_id := customer_id,
+            product_id := product_id,
+            status := status,
+            is_paused := coalesce(is_paused, false),
+            currency := currency,
+            "interval" := "interval",
+            interval_count := interval_count,
+            usage_type := usage_type,
+            unit_amount_minor := unit_amount_minor,
+            quantity := quantity,
+            discount_percent := discount_percent,
+            discount_amount_minor := discount_amount_minor,
+            discount_ends_at := discount_ends_at,
+            trial_ends_at := trial_ends_at,
+            canceled_at := canceled_at,
+            ended_at := ended_at
+        )
+    ) filter (where is_changed) over (
         partition by source_name, source_account, item_id
-    ) as last_observed_at,
+        order by _load_date, _extracted_at, _row_hash
+        rows between unbounded preceding and unbounded following
+    ) as observed_states,
 
     -- load
     source_name,
@@ -54,10 +92,5 @@ select
     _extracted_at,
     _row_hash
 
-from live
--- Every observation that differs from the one before it is kept, not only the newest:
--- nightly observations are the only history of an item Stripe sent no event about.
-qualify _row_hash is distinct from lag(_row_hash) over (
-    partition by source_name, source_account, item_id
-    order by _load_date, _extracted_at, _row_hash
-)
+from changes_marked
+{{ latest_version(['item_id']) }}

@@ -1,0 +1,387 @@
+with
+
+kpi_values as (
+
+    select * from {{ ref('rpt_kpi_values') }}
+    where grain <> 'day' and breakdown <> 'currency'
+
+),
+
+registry as (
+
+    select * from {{ ref('dim_kpis') }}
+
+),
+
+kpi_periods as (
+
+    select * from {{ ref('rpt_kpi_periods') }}
+
+),
+
+periods as (
+
+    select
+        *,
+        row_number() over (
+            partition by grain
+            order by period_start_date
+        ) as period_number
+
+    from {{ ref('dim_periods') }}
+
+),
+
+targets as (
+
+    select * from {{ ref('rpt_target_values') }}
+
+),
+
+same_elapsed as (
+
+    select * from {{ ref('rpt_same_elapsed_values') }}
+
+),
+
+comments as (
+
+    select * from {{ ref('fct_kpi_comments') }}
+
+),
+
+-- How periods of a KPI are put together over a rolling window.
+series as (
+
+    select
+        kpi_values.*,
+        registry.direction,
+        case
+            when kpi_values.kpi_key like 'sales_growth%' then 'none'
+            when registry.aggregation = 'last' then 'average'
+            when registry.additivity = 'ratio' then 'ratio'
+            else 'sum'
+        end as rolling_rule,
+        registry.aggregation = 'sum' as is_sum,
+        periods.period_number,
+        kpi_periods.data_through_date,
+        {{ surrogate_key([
+            'kpi_values.kpi_key',
+            'kpi_values.variant',
+            'kpi_values.basis',
+            'kpi_values.grain',
+            'kpi_values.breakdown',
+            'kpi_values.member_id',
+            'kpi_values.currency',
+        ]) }} as series_id,
+        case kpi_values.grain when 'month' then 3 when 'quarter' then 1 end
+            as periods_per_quarter,
+        case kpi_values.grain
+            when 'week' then 52
+            when 'month' then 12
+            when 'quarter' then 4
+            when 'year' then 1
+        end as periods_per_year
+
+    from kpi_values
+    inner join registry
+        on kpi_values.kpi_key = registry.kpi_key
+    inner join kpi_periods
+        on
+            kpi_values.kpi_key = kpi_periods.kpi_key
+            and kpi_values.grain = kpi_periods.grain
+            and kpi_values.period_start_date = kpi_periods.period_start_date
+    inner join periods
+        on
+            kpi_values.grain = periods.grain
+            and kpi_values.period_start_date = periods.period_start_date
+
+),
+
+first_periods as (
+
+    select
+        kpi_key,
+        grain,
+        min(period_number) as first_period_number
+
+    from series
+    group by 1, 2
+
+),
+
+-- A member without a row in a period the KPI has did nothing in it, where nothing is 0.
+series_compared as (
+
+    select
+        series.*,
+        first_periods.first_period_number,
+        coalesce(
+            previous.value,
+            case
+                when
+                    series.is_sum
+                    and series.period_number - 1 >= first_periods.first_period_number
+                    and previous.series_id is null
+                    then 0
+            end
+        ) as previous_value,
+        coalesce(
+            quarter_ago.value,
+            case
+                when
+                    series.is_sum
+                    and series.period_number - series.periods_per_quarter
+                    >= first_periods.first_period_number
+                    and quarter_ago.series_id is null
+                    then 0
+            end
+        ) as quarter_ago_value,
+        coalesce(
+            year_ago.value,
+            case
+                when
+                    series.is_sum
+                    and series.period_number - series.periods_per_year
+                    >= first_periods.first_period_number
+                    and year_ago.series_id is null
+                    then 0
+            end
+        ) as year_ago_value
+
+    from series
+    inner join first_periods
+        on
+            series.kpi_key = first_periods.kpi_key
+            and series.grain = first_periods.grain
+    left join series as previous
+        on
+            series.series_id = previous.series_id
+            and series.period_number - 1 = previous.period_number
+    left join series as quarter_ago
+        on
+            series.series_id = quarter_ago.series_id
+            and series.period_number - series.periods_per_quarter
+            = quarter_ago.period_number
+    left join series as year_ago
+        on
+            series.series_id = year_ago.series_id
+            and series.period_number - series.periods_per_year = year_ago.period_number
+
+),
+
+series_rolled as (
+
+    select
+        *,
+        {% for length in [3, 12] -%}
+        sum(numerator) over rolling_{{ length }} as numerator_{{ length }},
+        sum(denominator) over rolling_{{ length }} as denominator_{{ length }},
+        sum(value) over rolling_{{ length }} as value_{{ length }},
+        count(value) over rolling_{{ length }} as count_{{ length }},
+        bool_or(is_partial or numerator is null) over rolling_{{ length }}
+            as is_broken_{{ length }},
+        {% endfor -%}
+        list(cast(value as double)) filter (where value is not null and not is_partial)
+            over (
+                partition by series_id
+                order by period_number
+                range between 5 preceding and current row
+            ) as recent_values,
+        list(cast(value as double)) filter (where value is not null and not is_partial)
+            over (
+                partition by series_id
+                order by period_number
+                range between 12 preceding and 1 preceding
+            ) as earlier_values
+
+    from series_compared
+    window
+        rolling_3 as (
+            partition by series_id
+            order by period_number
+            range between 2 preceding and current row
+        ),
+        rolling_12 as (
+            partition by series_id
+            order by period_number
+            range between 11 preceding and current row
+        )
+
+),
+
+-- Theil-Sen: the median of the slopes of all pairs, deaf to a single odd month.
+series_sloped as (
+
+    select
+        *,
+        list_aggregate(
+            flatten(list_transform(
+                range(1, len(recent_values) + 1),
+                lambda i: list_transform(
+                    range(i + 1, len(recent_values) + 1),
+                    lambda j: (recent_values[j] - recent_values[i]) / (j - i)
+                )
+            )),
+            'median'
+        ) as slope,
+        list_aggregate(recent_values, 'median') as recent_median,
+        list_aggregate(earlier_values, 'median') as earlier_median,
+        list_aggregate(earlier_values, 'mad') as earlier_deviation
+
+    from series_rolled
+
+),
+
+series_judged as (
+
+    select
+        *,
+        case
+            when is_partial then null
+            when coalesce(len(recent_values), 0) < 4 then 'not_enough_history'
+            -- Less than a fiftieth of the usual level per period is standing still.
+            when abs(slope) <= abs(recent_median) * 0.02 then 'flat'
+            when slope > 0 then 'up'
+            else 'down'
+        end as trend_direction,
+        case
+            when is_partial or value is null then null
+            when coalesce(len(earlier_values), 0) < 8 then null
+            when earlier_deviation = 0
+                then abs(cast(value as double) - earlier_median) > abs(earlier_median) * 0.1
+            else
+                abs(cast(value as double) - earlier_median)
+                > 3.5 * 1.4826 * earlier_deviation
+        end as is_anomaly
+
+    from series_sloped
+
+),
+
+scored as (
+
+    select
+        series_judged.*,
+        case
+            when series_judged.kpi_key not in ('sales_target', 'target_attainment')
+                then targets.prorated_current_value
+        end as target_value,
+        case
+            when series_judged.kpi_key not in ('sales_target', 'target_attainment')
+                then targets.first_approved_value
+        end as target_first_approved_value,
+        case
+            when series_judged.kpi_key not in ('sales_target', 'target_attainment')
+                then targets.day_weighted_value
+        end as target_day_weighted_value,
+        same_elapsed.same_elapsed_value,
+        comments.comment
+
+    from series_judged
+    left join targets
+        on
+            series_judged.kpi_key = targets.kpi_key
+            and series_judged.variant = 'standard'
+            and series_judged.breakdown = targets.breakdown
+            and series_judged.member_id = targets.member_id
+            and series_judged.grain = targets.grain
+            and series_judged.period_start_date = targets.period_start_date
+            and series_judged.currency is not distinct from targets.currency
+    left join same_elapsed
+        on
+            series_judged.kpi_key = same_elapsed.kpi_key
+            and series_judged.variant = same_elapsed.variant
+            and series_judged.breakdown = same_elapsed.breakdown
+            and series_judged.member_id = same_elapsed.member_id
+            and series_judged.grain = same_elapsed.grain
+            and series_judged.period_start_date = same_elapsed.period_start_date
+            and series_judged.currency is not distinct from same_elapsed.currency
+    left join comments
+        on
+            series_judged.kpi_key = comments.kpi_key
+            and series_judged.grain = 'month'
+            and series_judged.breakdown = comments.breakdown
+            and series_judged.member_id = comments.member_id
+            and series_judged.period_start_date = comments.period_start_date
+
+)
+
+select
+    kpi_value_id,
+    kpi_key,
+    kpi_version,
+    variant,
+    basis,
+    grain,
+    period_start_date,
+    period_end_date,
+    breakdown,
+    member_id,
+    member_name,
+    unit,
+    currency,
+    numerator,
+    denominator,
+    value,
+    is_partial,
+    low_sample,
+    flag,
+    history_basis,
+    target_value,
+    {{ attainment('value', 'target_value', 'direction') }} as attainment,
+    target_first_approved_value,
+    {{ attainment('value', 'target_first_approved_value', 'direction') }}
+        as attainment_first_approved,
+    target_day_weighted_value,
+    {{ attainment('value', 'target_day_weighted_value', 'direction') }}
+        as attainment_day_weighted,
+    previous_value,
+    {{ growth_rate('value', 'previous_value', 'is_partial') }} as previous_growth_rate,
+    {{ difference('value', 'previous_value', 'is_partial') }} as previous_difference,
+    same_elapsed_value,
+    {{ growth_rate('value', 'same_elapsed_value', 'not is_partial') }}
+        as same_elapsed_growth_rate,
+    quarter_ago_value,
+    {{ growth_rate('value', 'quarter_ago_value', 'is_partial') }} as qoq_growth_rate,
+    {{ difference('value', 'quarter_ago_value', 'is_partial') }} as qoq_difference,
+    year_ago_value,
+    {{ growth_rate('value', 'year_ago_value', 'is_partial') }} as yoy_growth_rate,
+    {{ difference('value', 'year_ago_value', 'is_partial') }} as yoy_difference,
+    {% for length in [3, 12] -%}
+    case
+        when is_broken_{{ length }} then null
+        when period_number - {{ length - 1 }} < first_period_number then null
+        when rolling_rule = 'sum' then cast(numerator_{{ length }} as decimal(38, 6))
+        when rolling_rule = 'ratio'
+            then {{ safe_divide('numerator_' ~ length, 'denominator_' ~ length) }}
+        when rolling_rule = 'average' and count_{{ length }} = {{ length }}
+            then {{ safe_divide('value_' ~ length, 'count_' ~ length) }}
+    end as rolling_{{ length }}_value,
+    {% endfor -%}
+    trend_direction,
+    case
+        when trend_direction in ('flat', 'not_enough_history') then trend_direction
+        when trend_direction is null or direction = 'neutral' then null
+        when (trend_direction = 'up') = (direction = 'higher_is_better') then 'good'
+        else 'bad'
+    end as trend_judgement,
+    is_anomaly,
+    case
+        when is_partial then 'partial_period'
+        when value is null then 'no_value'
+        when is_anomaly is null then 'not_enough_history'
+        when is_anomaly and cast(value as double) > earlier_median then 'above_usual_range'
+        when is_anomaly then 'below_usual_range'
+    end as anomaly_reason,
+    cast(
+        case when is_anomaly then cast(value as double) - earlier_median end
+        as decimal(38, 6)
+    ) as anomaly_difference,
+    data_through_date,
+    comment,
+    theme,
+    as_of_date,
+    build_id
+
+from scored
