@@ -78,11 +78,13 @@ STAGED = """
     create table stg_meta_ads__campaign_insights_daily as select '' as source_name,
         '' as source_account, '' as currency, date '2026-01-01' as date,
         0::decimal(38,4) as spend where false;
-    create table stg_files__ad_performance_daily as
-        select * from stg_meta_ads__campaign_insights_daily;
+    create table stg_files__ad_performance_daily as select 'drop' as source_name,
+        '' as source_account, 'a1' as ad_account_id, null::varchar as currency,
+        date '2026-10-31' as date, 9::decimal(38,4) as spend;
     create table fct_ad_performance_daily as select source_name, source_account as
         ad_account_id, currency, sum(cost_micros)::decimal(38,6) * 0.000001 as spend_amount
         from stg_google_ads__campaign_performance_daily group by all;
+    insert into fct_ad_performance_daily values ('drop', 'a1', '(unknown)', 9);
 """
 
 
