@@ -61,6 +61,30 @@
 {% endmacro %}
 
 
+{#- Every landed version of a dropped entity, those that stand marked `is_standing`: what a
+    record without a change history looked like is known from the loads it was seen in. -#}
+{% macro file_versions(entity, key, day='cast(null as date)', version_column=none) %}
+    select
+        versions.*,
+        standing._source_ref is not null as is_standing,
+        min(versions._load_date) over (
+            partition by versions.source_name, versions.{{ key | join(', versions.') }}
+        ) as first_load_date
+
+    from ({{ live_rows('files', entity) }}) as versions
+    left join (
+        select distinct
+            _batch_id,
+            _source_ref
+
+        from ({{ file_rows(entity, key, day, version_column) }}) as rows_that_stand
+    ) as standing
+        on
+            versions._batch_id = standing._batch_id
+            and versions._source_ref = standing._source_ref
+{% endmacro %}
+
+
 {#- Batches of a dropped entity that are not older than the newest full replacement of their
     stream, numbered from the newest (1). Cutting here keeps the pairing of overlapping
     periods small however long the history is. -#}

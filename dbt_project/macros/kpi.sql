@@ -8,7 +8,10 @@
         cast(currency as varchar) as currency,
         cast(original_currency as varchar) as original_currency,
         cast(sum(original_amount) as decimal(38, 6)) as original_amount,
-        cast(sum(numerator) as decimal(38, 6)) as numerator,
+        -- One part nobody can value makes the sum unknown, not smaller.
+        cast(
+            case when count(numerator) = count(*) then sum(numerator) end as decimal(38, 6)
+        ) as numerator,
         cast(sum(denominator) as decimal(38, 6)) as denominator,
         {%- for dimension in kpi_dimensions() %}
         cast({{ dimension }} as varchar) as {{ dimension }},

@@ -33,6 +33,7 @@ file_accounts as (
 file_opportunities as (
 
     select * from {{ ref('stg_files__opportunities') }}
+    where is_standing
 
 ),
 

@@ -9,6 +9,7 @@ leads as (
 opportunities as (
 
     select * from {{ ref('stg_files__opportunities') }}
+    where is_standing
 
 ),
 

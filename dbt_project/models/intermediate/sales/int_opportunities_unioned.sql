@@ -9,6 +9,7 @@ deals as (
 file_opportunities as (
 
     select * from {{ ref('stg_files__opportunities') }}
+    where is_standing
 
 ),
 
@@ -57,6 +58,8 @@ hubspot_rows as (
         deals.source_name,
         deals.source_account,
         deals.legal_entity,
+        -- HubSpot logs every change of every field: no entry means never changed.
+        true as is_change_logged,
         deals.opportunity_id,
         deals.account_id,
         deals.lead_id,
@@ -87,7 +90,7 @@ hubspot_rows as (
         deals.created_at,
         deals.is_deleted,
         deals.deleted_at,
-        deals._load_date
+        deals.first_load_date
 
     from deals
     left join stages
@@ -107,6 +110,7 @@ file_rows as (
         file_opportunities.source_name,
         file_opportunities.source_account,
         file_opportunities.legal_entity,
+        false as is_change_logged,
         file_opportunities.opportunity_id,
         file_opportunities.account_id,
         file_opportunities.lead_id,
@@ -133,7 +137,7 @@ file_rows as (
         file_opportunities.created_at,
         coalesce(file_opportunities.is_deleted, false) as is_deleted,
         file_opportunities.deleted_at,
-        file_opportunities._load_date
+        file_opportunities.first_load_date
 
     from file_opportunities
     left join pipeline_map
@@ -161,6 +165,7 @@ select
     opportunities.source_name,
     opportunities.source_account,
     opportunities.legal_entity,
+    opportunities.is_change_logged,
     {{ record_key(
         'coalesce(account_merges.survivor_id, opportunities.account_id)',
         'opportunities.source_name'
@@ -187,11 +192,14 @@ select
     opportunities.term_months,
     opportunities.next_step_at,
     opportunities.created_at,
-    -- An open deal without a creation date is a deal: it exists from the day it was landed.
-    coalesce(
+    -- An open deal without a creation date is a deal: it exists from the day it was seen.
+    coalesce(opportunities.created_at, {{ end_of_day('opportunities.first_load_date - 2') }})
+        as known_from,
+    -- What has no history is known from the first day it was seen, not before.
+    greatest(
         opportunities.created_at,
-        {{ end_of_day('opportunities._load_date - 2') }}
-    ) as known_from,
+        {{ end_of_day('opportunities.first_load_date - 2') }}
+    ) as observed_from,
     opportunities.is_deleted
     and coalesce(opportunities.deleted_at < {{ as_of_end() }}, true) as is_deleted,
     opportunities.deleted_at

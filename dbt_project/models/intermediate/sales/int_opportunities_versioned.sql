@@ -19,91 +19,163 @@ identities as (
 
 ),
 
-field_starts as (
+field_origins as (
 
     select
         opportunity_id,
         field,
-        arg_min(coalesce(old_value, ''), changed_at) as first_old_value
+        arg_min(coalesce(old_value, ''), changed_at) as first_value
 
     from changes
     group by 1, 2
 
 ),
 
+-- Fields a source logs at all: there, a deal without an entry never changed.
+logged_fields as (
+
+    select distinct
+        source_name,
+        field
+
+    from changes
+    where is_logged
+
+),
+
 -- What stands in the record now, as text, one row per field.
 current_values as (
 
-    select opportunity_id, known_from, 'stage' as field, stage as value
-    from opportunities
-    union all
-    select opportunity_id, known_from, 'amount' as field, cast(amount as varchar) as value
-    from opportunities
-    union all
     select
         opportunity_id,
-        known_from,
-        'expected_close_date' as field,
-        cast(expected_close_date as varchar) as value
+        unnest([
+            {'field': 'stage', 'value': stage},
+            {'field': 'status', 'value': status},
+            {'field': 'amount', 'value': cast(amount as varchar)},
+            {'field': 'expected_close_date', 'value': cast(expected_close_date as varchar)},
+            {'field': 'owner_id', 'value': source_owner_id}
+        ], recursive := true)
 
-    from opportunities
-    union all
-    select opportunity_id, known_from, 'owner_id' as field, source_owner_id as value
-    from opportunities
-    union all
-    select opportunity_id, known_from, 'status' as field, status as value
     from opportunities
 
 ),
 
--- A field with a history starts from its oldest known value. One without keeps the record's
--- value, except that a closed deal was open, in a stage nobody recorded, until it closed.
-starting_values as (
+fields_judged as (
 
     select
         current_values.opportunity_id,
-        current_values.known_from as changed_at,
         current_values.field,
+        opportunities.known_from,
+        opportunities.observed_from,
+        opportunities.closed_at,
+        opportunities.is_change_logged or logged_fields.field is not null as is_logged,
+        field_origins.field is not null as has_changes,
+        opportunities.status in ('won', 'lost') as is_closed_now,
+        current_values.value as value_now,
+        -- The oldest value anyone knows: before the first change, or the only one.
         case
-            when field_starts.field is not null then nullif(field_starts.first_old_value, '')
-            when current_values.field not in ('stage', 'status') then current_values.value
-            when opportunities.status = 'open' then current_values.value
-            -- Closed on a day nobody recorded: neither open nor closed at any known time.
-            when opportunities.closed_at is null and current_values.field = 'status' then null
-            when opportunities.closed_at is null then current_values.value
-            when current_values.field = 'status' then 'open'
-        end as value,
-        0 as change_order
+            when field_origins.field is not null then nullif(field_origins.first_value, '')
+            else current_values.value
+        end as first_value
 
     from current_values
     inner join opportunities
         on current_values.opportunity_id = opportunities.opportunity_id
-    left join field_starts
+    left join field_origins
         on
-            current_values.opportunity_id = field_starts.opportunity_id
-            and current_values.field = field_starts.field
+            current_values.opportunity_id = field_origins.opportunity_id
+            and current_values.field = field_origins.field
+    left join logged_fields
+        on
+            opportunities.source_name = logged_fields.source_name
+            and current_values.field = logged_fields.field
+
+),
+
+-- Where the source keeps a log, its oldest value holds from the start. Where it does not,
+-- today's stage, amount and expected close are not projected backwards; the owner is,
+-- because such a deal has no other, and the status follows from the close.
+starting_values as (
+
+    select
+        opportunity_id,
+        known_from as changed_at,
+        field,
+        case
+            when has_changes and is_logged then first_value
+            when field = 'owner_id' then first_value
+            when field = 'stage' and is_closed_now then null
+            when field <> 'status' and is_logged then value_now
+            when field <> 'status' then null
+            when not is_closed_now then value_now
+            -- Closed on a day nobody recorded: neither open nor closed at any known time.
+            when closed_at is not null then 'open'
+        end as value,
+        0 as change_order
+
+    from fields_judged
+    union all
+    select
+        opportunity_id,
+        observed_from as changed_at,
+        field,
+        first_value as value,
+        1 as change_order
+
+    from fields_judged
+    where
+        not is_logged
+        and field in ('stage', 'amount', 'expected_close_date')
+        -- The stage a deal closed from is not the one it closed in.
+        and not (
+            field = 'stage'
+            and not has_changes
+            and is_closed_now
+            and coalesce(closed_at > observed_from, false)
+        )
 
 ),
 
 closing_values as (
 
     select
-        current_values.opportunity_id,
-        greatest(opportunities.closed_at, opportunities.known_from) as changed_at,
-        current_values.field,
-        current_values.value,
+        opportunity_id,
+        greatest(closed_at, known_from) as changed_at,
+        field,
+        value_now as value,
+        2 as change_order
+
+    from fields_judged
+    where
+        field in ('stage', 'status')
+        and not has_changes
+        and is_closed_now
+        and closed_at < {{ as_of_end() }}
+
+),
+
+-- Whether the amount is known at all, kept as one more field: unknown is not blank.
+knowledge_values as (
+
+    select
+        opportunity_id,
+        known_from as changed_at,
+        'amount_known' as field,
+        cast(is_logged or observed_from <= known_from as varchar) as value,
+        0 as change_order
+
+    from fields_judged
+    where field = 'amount'
+    union all
+    select
+        opportunity_id,
+        observed_from as changed_at,
+        'amount_known' as field,
+        'true' as value,
         1 as change_order
 
-    from current_values
-    inner join opportunities
-        on current_values.opportunity_id = opportunities.opportunity_id
-    anti join field_starts
-        on
-            current_values.opportunity_id = field_starts.opportunity_id
-            and current_values.field = field_starts.field
-    where
-        current_values.field in ('stage', 'status')
-        and opportunities.closed_at < {{ as_of_end() }}
+    from fields_judged
+    where field = 'amount' and not is_logged
 
 ),
 
@@ -115,7 +187,7 @@ changed_values as (
         greatest(changes.changed_at, opportunities.known_from) as changed_at,
         changes.field,
         changes.new_value as value,
-        1 + row_number() over (
+        2 + row_number() over (
             partition by changes.opportunity_id, changes.field
             order by changes.changed_at, changes.new_value
         ) as change_order
@@ -131,6 +203,8 @@ all_values as (
     select * from starting_values
     union all
     select * from closing_values
+    union all
+    select * from knowledge_values
     union all
     select * from changed_values
 
@@ -159,7 +233,8 @@ instants_pivoted as (
         max(coalesce(value, '')) filter (where field = 'amount') as amount,
         max(coalesce(value, '')) filter (where field = 'expected_close_date')
             as expected_close_date,
-        max(coalesce(value, '')) filter (where field = 'owner_id') as owner_id
+        max(coalesce(value, '')) filter (where field = 'owner_id') as owner_id,
+        max(value) filter (where field = 'amount_known') as amount_known
 
     from values_settled
     group by 1, 2
@@ -177,7 +252,8 @@ states_filled as (
         nullif(last_value(amount ignore nulls) over so_far, '') as amount,
         nullif(last_value(expected_close_date ignore nulls) over so_far, '')
             as expected_close,
-        nullif(last_value(owner_id ignore nulls) over so_far, '') as source_owner_id
+        nullif(last_value(owner_id ignore nulls) over so_far, '') as source_owner_id,
+        last_value(amount_known ignore nulls) over so_far as amount_known
 
     from instants_pivoted
     window
@@ -221,6 +297,7 @@ select
     states_ended.stage,
     states_ended.status,
     cast(states_ended.amount as decimal(38, 4)) as amount,
+    cast(states_ended.amount_known as boolean) as is_amount_known,
     coalesce(
         {{ report_date('try_cast(states_ended.expected_close as timestamptz)') }},
         try_cast(states_ended.expected_close as date)

@@ -12,6 +12,12 @@ file_changes as (
 
 ),
 
+file_versions as (
+
+    select * from {{ ref('stg_files__opportunities') }}
+
+),
+
 stages as (
 
     select * from {{ ref('int_stages_mapped') }}
@@ -27,7 +33,8 @@ hubspot_changes as (
         field,
         cast(null as varchar) as old_value,
         nullif(new_value, '') as new_value,
-        changed_by_id
+        changed_by_id,
+        true as is_logged
 
     from property_history
     where field in ('stage', 'amount', 'expected_close_date', 'owner_id')
@@ -45,7 +52,8 @@ hubspot_status_changes as (
         'status' as field,
         cast(null as varchar) as old_value,
         coalesce(stages.status, 'open') as new_value,
-        hubspot_changes.changed_by_id
+        hubspot_changes.changed_by_id,
+        true as is_logged
 
     from hubspot_changes
     left join stages
@@ -56,11 +64,77 @@ hubspot_status_changes as (
 
 ),
 
+-- A file without a change log still tells what changed from one load to the next. A load
+-- shows the end of the day before it, so that is when a new value is first known.
+file_states as (
+
+    select
+        source_name,
+        opportunity_id,
+        _load_date,
+        {{ end_of_day('_load_date - 2') }} as observed_at,
+        unnest([
+            {'field': 'stage', 'value': stage},
+            {'field': 'amount', 'value': cast(amount as varchar)},
+            {'field': 'expected_close_date', 'value': cast(expected_close_date as varchar)},
+            {'field': 'owner_id', 'value': owner_id}
+        ], recursive := true)
+
+    from file_versions
+    -- One state per load, also where two files of a night name the record.
+    qualify row_number() over (
+        partition by source_name, opportunity_id, _load_date
+        order by updated_at desc nulls last, _row_hash desc
+    ) = 1
+
+),
+
+file_states_compared as (
+
+    select
+        *,
+        lag(value) over by_load as previous_value,
+        row_number() over by_load as load_number
+
+    from file_states
+    window by_load as (
+        partition by source_name, opportunity_id, field
+        order by _load_date
+    )
+
+),
+
+file_observations as (
+
+    select
+        file_states_compared.source_name,
+        file_states_compared.opportunity_id,
+        file_states_compared.observed_at as changed_at,
+        file_states_compared.field,
+        file_states_compared.previous_value as old_value,
+        file_states_compared.value as new_value,
+        cast(null as varchar) as changed_by_id,
+        false as is_logged
+
+    from file_states_compared
+    anti join file_changes
+        on
+            file_states_compared.source_name = file_changes.source_name
+            and file_states_compared.opportunity_id = file_changes.opportunity_id
+            and file_states_compared.field = file_changes.field
+    where
+        file_states_compared.load_number > 1
+        and file_states_compared.value is distinct from file_states_compared.previous_value
+
+),
+
 changes as (
 
     select * from hubspot_changes
     union all
     select * from hubspot_status_changes
+    union all
+    select * from file_observations
     union all
     select
         source_name,
@@ -69,7 +143,8 @@ changes as (
         field,
         nullif(old_value, '') as old_value,
         nullif(new_value, '') as new_value,
-        changed_by_id
+        changed_by_id,
+        true as is_logged
 
     from file_changes
 
@@ -82,7 +157,8 @@ select
     field,
     old_value,
     new_value,
-    changed_by_id as source_changer_id
+    changed_by_id as source_changer_id,
+    is_logged
 
 from changes
 where changed_at < {{ as_of_end() }}

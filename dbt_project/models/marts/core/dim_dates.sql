@@ -61,6 +61,13 @@ select
     year(
         date_trunc('month', date_day) + to_months((11 - fiscal_month_index)::integer)
     )::integer as fiscal_year,
-    date_day <= {{ as_of_date() }} as is_past
+    date_day <= {{ as_of_date() }} as is_past,
+    -- Days stocks are taken on: period ends, the as-of day, and every day of the recent past.
+    date_day <= {{ as_of_date() }}
+    and (
+        date_day = last_day(date_day)
+        or isodow(date_day) = 7
+        or date_day > {{ as_of_date() }} - {{ var('daily_stock_days') }}
+    ) as is_stock_day
 
 from days_shifted

@@ -156,6 +156,8 @@ spend_counts as (
         legal_entity
 
     from spend_measures
+    -- Clicks the platform did not report leave their spend out of the cost per click.
+    where kpi_key <> 'cpc' or denominator is not null
 
 ),
 
@@ -241,6 +243,8 @@ delivery_counts as (
         legal_entity
 
     from delivery_measures
+    -- Not reported is not 0: such a day says nothing about either part.
+    where numerator is not null and (kpi_key <> 'ctr' or denominator is not null)
 
 ),
 

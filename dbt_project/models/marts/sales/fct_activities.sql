@@ -17,6 +17,46 @@ accounts as (
 
     select * from {{ ref('int_accounts_unioned') }}
 
+),
+
+lead_records as (
+
+    select * from {{ ref('int_leads_identified') }}
+
+),
+
+leads as (
+
+    select * from {{ ref('int_leads_resolved') }}
+
+),
+
+first_wins as (
+
+    select * from {{ ref('int_buyers_first_won') }}
+
+),
+
+-- Whom the activity was with: the account, else that of the person, else the person.
+counterparts as (
+
+    select
+        activities.activity_id,
+        leads.lead_id,
+        coalesce(own_accounts.surviving_account_id, lead_accounts.surviving_account_id)
+            as account_id,
+        coalesce(own_accounts.segment, lead_accounts.segment) as segment
+
+    from activities
+    left join lead_records
+        on activities.lead_id = lead_records.lead_id
+    left join leads
+        on lead_records.person_key = leads.person_key
+    left join accounts as own_accounts
+        on activities.account_id = own_accounts.account_id
+    left join accounts as lead_accounts
+        on leads.account_id = lead_accounts.account_id
+
 )
 
 select
@@ -35,15 +75,26 @@ select
     coalesce(activities.rep_id, '(unknown)') as rep_id,
     coalesce(users.team_id, '(unknown)') as team_id,
     coalesce(users.department_id, '(unknown)') as department_id,
-    accounts.surviving_account_id as account_id,
-    coalesce(accounts.segment, '(unknown)') as segment,
+    counterparts.account_id,
+    counterparts.lead_id,
+    coalesce(counterparts.segment, '(unknown)') as segment,
+    -- Existing = something was won from them strictly before the activity.
+    case
+        when coalesce(counterparts.account_id, counterparts.lead_id) is null
+            then '(unknown)'
+        when first_wins.first_won_at < activities.occurred_at then 'existing'
+        else 'new'
+    end as customer_type,
     '{{ var("build_id") }}' as build_id
 
 from activities
+inner join counterparts
+    on activities.activity_id = counterparts.activity_id
 left join users
     on
         activities.rep_id = users.user_id
         and {{ report_date('activities.occurred_at') }}
         between users.credited_from and users.credited_to
-left join accounts
-    on activities.account_id = accounts.account_id
+left join first_wins
+    on coalesce(counterparts.account_id, 'lead:' || counterparts.lead_id)
+        = first_wins.buyer_id

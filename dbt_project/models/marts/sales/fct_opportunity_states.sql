@@ -35,6 +35,7 @@ states_dated as (
         stage,
         status,
         amount,
+        is_amount_known,
         expected_close_date,
         rep_id
 
@@ -52,6 +53,7 @@ states_credited as (
         states_dated.stage,
         states_dated.status,
         states_dated.amount,
+        states_dated.is_amount_known,
         states_dated.expected_close_date,
         states_dated.rep_id,
         users.team_id,
@@ -76,6 +78,7 @@ select
     states_credited.status,
     coalesce(states_credited.stage, '(unknown)') as stage,
     states_credited.amount,
+    states_credited.is_amount_known,
     opportunities.currency,
     states_credited.expected_close_date,
     opportunities.is_sales_pipeline,

@@ -30,7 +30,7 @@ activities as (
 dates as (
 
     select * from {{ ref('dim_dates') }}
-    where is_past
+    where is_stock_day
 
 ),
 
@@ -124,7 +124,8 @@ active_deals as (
 
 ),
 
--- Deals without an amount are open deals without a value: in active_deals, not here.
+-- Deals without an amount are open deals without a value: in active_deals, not here. An
+-- amount that nobody knows any more (no history) is NULL and makes the day's sum unknown.
 open_pipeline_value as (
 
     select
@@ -156,7 +157,7 @@ open_pipeline_value as (
             open_days.report_date = stock_rates.rate_date
             and open_days.currency = stock_rates.from_currency
             and currencies.currency_id = stock_rates.to_currency
-    where open_days.amount is not null
+    where open_days.amount is not null or not open_days.is_amount_known
 
 ),
 
@@ -318,7 +319,7 @@ calls_made as (
         null as product_id,
         segment,
         null as stage,
-        null as customer_type,
+        customer_type,
         legal_entity
 
     from activities

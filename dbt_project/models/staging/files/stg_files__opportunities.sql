@@ -1,8 +1,8 @@
 with
 
-standing as (
+versions as (
 
-    {{ file_rows(
+    {{ file_versions(
         'opportunities',
         ['opportunity_id'],
         day=report_date('created_at'),
@@ -39,9 +39,11 @@ select
 
     -- booleans
     is_deleted,
+    is_standing,
 
     -- dates
     expected_close_date,
+    first_load_date,
 
     -- timestamps
     created_at,
@@ -60,4 +62,4 @@ select
     _extracted_at,
     _row_hash
 
-from standing
+from versions

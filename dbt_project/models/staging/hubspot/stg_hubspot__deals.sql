@@ -33,6 +33,11 @@ select
     -- booleans
     coalesce(is_deleted, false) as is_deleted,
 
+    -- dates
+    min(_load_date) over (
+        partition by source_name, source_account, deal_id
+    ) as first_load_date,
+
     -- timestamps
     created_at,
     close_at,
