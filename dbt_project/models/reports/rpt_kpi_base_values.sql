@@ -159,6 +159,7 @@ values_judged as (
         kpi_periods.data_through_date,
         kpi_periods.is_before_history,
         registry.has_source,
+        registry.has_source and not kpi_periods.is_before_history as is_recorded,
         registry.has_source
         and not kpi_periods.is_before_history
         and not values_filled.has_unknown as is_known
@@ -183,7 +184,9 @@ select
     breakdown,
     member_id,
     currency,
-    cast(case when is_known then original_amount end as decimal(38, 6)) as original_amount,
+    -- A missing rate hides the converted amount only: what was spent stays known.
+    cast(case when is_recorded then original_amount end as decimal(38, 6))
+        as original_amount,
     cast(case when is_known then numerator end as decimal(38, 6)) as numerator,
     cast(
         case when is_known and aggregation = 'ratio' then coalesce(denominator, 0) end
