@@ -76,6 +76,6 @@ def build_definitions(
 def _published_keys(
     models: dg.AssetsDefinition, tables: tuple[PublishedTable, ...]
 ) -> dict[dg.AssetKey, PublishedTable]:
-    """Return the asset of every published table: the one whose key ends in its name."""
+    """Return the asset of every published table: that of the model it is made by."""
     by_name = {key.path[-1]: key for key in models.keys}
-    return {by_name[table.name]: table for table in tables}
+    return {by_name[table.unique_id.split(".")[2]]: table for table in tables}

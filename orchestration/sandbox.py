@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from ingest.errors import RetryableError
+from orchestration.processes import ended
 from orchestration.settings import child_environment
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 _START_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.1
-_STOP_SECONDS: Final = 10.0
 _LAST_CHARACTERS: Final = 500
 
 
@@ -78,15 +78,8 @@ def serve_sandbox(folder: Path, *, now: datetime) -> Iterator[Sandbox]:
             stdout=sink,
             stderr=subprocess.STDOUT,
         )
-    try:
+    with ended(process):
         yield Sandbox(_wait_until_ready(process, ready, log), folder)
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _command(verb: str) -> list[str]:

@@ -21,6 +21,7 @@ from packaging.version import Version
 
 from orchestration import dbt_run
 from orchestration.night_run import NightRun
+from orchestration.processes import ended
 from orchestration.translator import WarehouseTranslator
 
 
@@ -76,7 +77,11 @@ def run_dbt(
     mode = "rebuilding everything from raw" if refresh else "building"
     night.say(f"dbt: {mode}")
     # dbt's own lines go to a file: the terminal belongs to the night's progress.
-    with log.open("w", encoding="utf-8") as sink, contextlib.redirect_stdout(sink):
+    with (
+        ended(invocation.process),
+        log.open("w", encoding="utf-8") as sink,
+        contextlib.redirect_stdout(sink),
+    ):
         for event in invocation.stream():
             if isinstance(event, dg.Output | dg.MaterializeResult):
                 yield event

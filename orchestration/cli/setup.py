@@ -17,6 +17,7 @@ import typer
 from ingest.errors import RetryableError
 from ingest.sources import streams_of
 from orchestration.cli.options import Config, Json, Root, now, print_json, say
+from orchestration.processes import ended
 from orchestration.settings import (
     ENV_CONFIG,
     ENV_ROOT,
@@ -101,7 +102,7 @@ def ui(
             env=environment,
             cwd=settings.home.dagster,
         )
-        stack.callback(_stop, daemon)
+        stack.enter_context(ended(daemon))
         say(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
         web = _dagster("dagster-webserver", "-h", "127.0.0.1", "-p", str(port))
         subprocess.run(  # noqa: S603 - our own Dagster
@@ -152,8 +153,3 @@ def _check_port(port: int) -> None:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             message = f"port {port} is taken; choose another with --port"
             raise RetryableError(message)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    process.wait()

@@ -89,7 +89,7 @@ def test_every_published_table_is_judged_before_publication(
     graph: AssetGraph, tables: tuple[PublishedTable, ...]
 ) -> None:
     judged = blocking_checks(graph, MART_GATE)
-    assert {key.path[-1] for key in judged} == {table.name for table in tables}
+    assert {key.path[-1] for key in judged} == {t.unique_id.split(".")[2] for t in tables}
     assert judged <= ancestors(graph, PUBLISHED)
 
 
