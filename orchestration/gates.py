@@ -89,6 +89,7 @@ def judge_tables(
         con.execute("set TimeZone = 'UTC'")
         database = warehouse.stem
         themes = _reported_themes(con, database, tables)
+        landed = _landed_entities(con, database)
         for table in tables:
             columns = {
                 c.name for c in read_columns(con, database, table.schema, table.name)
@@ -103,24 +104,41 @@ def judge_tables(
                 continue
             for theme in themes:
                 part = f"(select * from {relation} where theme = {text(theme)})"  # noqa: S608 - quoted above
-                yield table, theme, _judge(con, table, theme, part, as_of)
+                verdict = _judge(con, table, (theme, part), landed, as_of)
+                yield table, theme, verdict
 
 
 def _judge(
     con: duckdb.DuckDBPyConnection,
     table: PublishedTable,
-    theme: str,
-    relation: str,
+    part: tuple[str, str],
+    landed: frozenset[str],
     as_of: date,
 ) -> GateResult:
+    theme, relation = part
+    is_fed = not table.fed_by or bool(landed & set(table.fed_by))
     facts = TableFacts(
         name=table.name,
         theme=theme,
         key=table.key,
-        may_be_empty=table.may_be_empty,
+        may_be_empty=table.may_be_empty or not is_fed,
     )
     gate = mart_suite(facts, as_of_date=as_of)
     return run_gate(gate.suite, con.sql(gate.query(relation)).df())
+
+
+def _landed_entities(con: duckdb.DuckDBPyConnection, database: str) -> frozenset[str]:
+    """Return the canonical entities of which any row ever landed, as the ledger says."""
+    if not read_columns(con, database, "main", "entity_map"):
+        return frozenset()
+    rows = con.execute(
+        "select distinct coalesce(mapped.canonical_entity, batches.entity)"
+        " from main.stg_ledger__batches as batches"
+        " left join main.entity_map as mapped"
+        " on mapped.kind = batches.kind and mapped.entity = batches.entity"
+        " where batches.row_count > 0"
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def _reported_themes(

@@ -6,7 +6,6 @@ Belongs here: what goes into the request and the page. Stays out: publishing its
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -16,12 +15,10 @@ from orchestration.dbt_run import manifest_file
 from orchestration.publish import PublishRequest, publish_build, read_published_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from orchestration.night_run import NightRun
     from orchestration.publish import Manifest
-    from orchestration.publish.tables import PublishedTable
 
 
 def publish_night(run: NightRun) -> Manifest:
@@ -33,12 +30,12 @@ def publish_night(run: NightRun) -> Manifest:
     """
     settings, report = run.settings, run.report
     run.say(f"publishing {run.build_id}")
-    tables = read_published_tables(manifest_file(settings))
     manifest = publish_build(
         PublishRequest(
             warehouse=settings.home.warehouse,
             published=settings.home.published,
-            tables=with_audiences(tables, settings.config.publish.audiences),
+            tables=read_published_tables(manifest_file(settings)),
+            audiences=settings.config.publish.audiences,
             build_id=run.build_id,
             as_of=run.as_of,
             code_version=settings.code_version,
@@ -56,25 +53,6 @@ def publish_night(run: NightRun) -> Manifest:
     report.content_hash = manifest.content_hash
     report.kpi_count = count_kpis(settings.home.published / manifest.build_id)
     return manifest
-
-
-def with_audiences(
-    tables: tuple[PublishedTable, ...], audiences: Mapping[str, tuple[str, ...]]
-) -> tuple[PublishedTable, ...]:
-    """Add the audiences the configuration gives themes or tables to."""
-    return tuple(
-        replace(
-            table,
-            granted=tuple(
-                sorted(
-                    name
-                    for name, given in audiences.items()
-                    if {table.name, table.theme} & set(given)
-                )
-            ),
-        )
-        for table in tables
-    )
 
 
 def quality_of(run: NightRun) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ from orchestration.publish.tables import (
     BUILD_FILE,
     CORE,
     PublishedTable,
+    assign_files,
     audience_files,
 )
 
@@ -79,6 +80,7 @@ class PublishRequest:
     red_themes: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     quality: Mapping[str, Any] | None = None
+    audiences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     mart_rules: int = 0
     keep: int = 7
 
@@ -136,7 +138,8 @@ def _write_build(
         con.execute("set TimeZone = 'UTC'")
         attach(con, request.warehouse, BUILD_FILE)
         old = _attach_previous(con, previous)
-        tables = (*request.tables, write_build_themes(con, request.build_id, themes))
+        told = write_build_themes(con, request.build_id, themes)
+        tables = assign_files((*request.tables, told), request.audiences)
         facts = build_facts(themes, request.code_version, mart_rules=request.mart_rules)
         entries: dict[str, TableEntry] = {}
         for audience in audience_files(tables):
@@ -277,7 +280,7 @@ class _AudienceWriter:
         source = f"served.main.{quote(table.name)}"
         columns = read_columns(self.con, "served", "main", table.name)
         row_count, content_hash = hash_table(self.con, source, columns)
-        totals = () if table.is_restricted else sum_money(self.con, source, columns)
+        totals = sum_money(self.con, source, columns) if table.is_open else ()
         return TableEntry(
             theme=table.theme,
             audiences=table.files,

@@ -1,14 +1,13 @@
 """What is published: tables, their themes and the audiences that may read them.
 
 Belongs here: reading that from dbt's manifest, and which file a table goes to. Stays out: the
-rows. A table is restricted when only restricted audiences are named for it; it then exists in
-their files alone and never in `bi.duckdb`.
+rows.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -16,22 +15,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CORE: Final = "core"
-OPEN_AUDIENCE: Final = "bi"
+OPEN_FILE: Final = "bi"
 """Name of the file everybody may read."""
+
+EVERYBODY: Final = "all"
 
 BUILD_FILE: Final = "build"
 """Name the build file is attached under while publishing."""
 
 RESTRICTED_AUDIENCES: Final = frozenset({"finance", "people"})
-"""Audiences whose own tables (ledger, invoices, pay) nobody else may read."""
+"""Audiences that read more than others (ledger, invoices, pay); the rest are open ones."""
 
 
 @dataclass(frozen=True)
 class PublishedTable:
     """One published table, as its model declares it in `meta`.
 
-    `audiences` are those the model declares, `granted` those the configuration adds; a grant
-    never makes a table restricted, nor a restricted one open to everybody.
+    `audiences` are those that may read it (`all` or none named: everybody); `files` are the
+    audiences whose files it is written to, its home first (see `assign_files`).
     """
 
     name: str
@@ -40,25 +41,49 @@ class PublishedTable:
     audiences: tuple[str, ...]
     description: str = ""
     column_docs: Mapping[str, str] = field(default_factory=dict)
-    granted: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
     may_be_empty: bool = False
+    fed_by: tuple[str, ...] = ()
     unique_id: str = ""
     database: str = BUILD_FILE
+    files: tuple[str, ...] = ()
 
     @property
-    def is_restricted(self) -> bool:
-        """Whether the table stays out of the open file."""
-        return bool(self.audiences) and set(self.audiences) <= RESTRICTED_AUDIENCES
+    def is_open(self) -> bool:
+        """Whether everybody may read it."""
+        return OPEN_FILE in self.files
 
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Names of the files (audiences) the table goes to; the first one is its home."""
-        named = {*self.audiences, *self.granted} - {OPEN_AUDIENCE, "all"}
-        if not self.is_restricted:
-            return (OPEN_AUDIENCE, *sorted(named))
-        home = min(self.audiences)
-        return (home, *sorted(named - {home}))
+
+def assign_files(
+    tables: Iterable[PublishedTable], configured: Mapping[str, tuple[str, ...]]
+) -> tuple[PublishedTable, ...]:
+    """Return the tables with the files they go to; those that go to none are left out.
+
+    The model says who may read a table, the configuration which themes an audience gets; a
+    table it names itself is given whatever the model says. A table every open audience may
+    read is in the open file too.
+    """
+    listed = tuple(tables)
+    named = {audience for table in listed for audience in table.audiences}
+    everyone = (named | set(configured)) - {EVERYBODY}
+    assigned = (
+        replace(table, files=_files_of(table, everyone, configured)) for table in listed
+    )
+    return tuple(table for table in assigned if table.files)
+
+
+def _files_of(
+    table: PublishedTable,
+    everyone: set[str],
+    configured: Mapping[str, tuple[str, ...]],
+) -> tuple[str, ...]:
+    is_for_all = not table.audiences or EVERYBODY in table.audiences
+    may = everyone if is_for_all else set(table.audiences)
+    open_audiences = everyone - RESTRICTED_AUDIENCES
+    is_open = is_for_all or bool(open_audiences and open_audiences <= may)
+    gets = {name for name in may if table.theme in configured.get(name, (table.theme,))}
+    gets |= {name for name, given in configured.items() if table.name in given}
+    return (*([OPEN_FILE] if is_open else []), *sorted(gets))
 
 
 def read_published_tables(manifest_path: Path) -> tuple[PublishedTable, ...]:
@@ -100,6 +125,7 @@ def _read_node(
         },
         key=keys.get(node["unique_id"], ()),
         may_be_empty=bool(meta.get("may_be_empty")),
+        fed_by=tuple(meta.get("fed_by", ())),
         unique_id=node["unique_id"],
     )
 
@@ -107,4 +133,4 @@ def _read_node(
 def audience_files(tables: Iterable[PublishedTable]) -> tuple[str, ...]:
     """Return the names of all files to write, the open one first."""
     named = {audience for table in tables for audience in table.files}
-    return (OPEN_AUDIENCE, *sorted(named - {OPEN_AUDIENCE}))
+    return (OPEN_FILE, *sorted(named - {OPEN_FILE}))

@@ -1,6 +1,5 @@
 """Publishing from hand-made build files: what readers see, and when."""
 
-
 from __future__ import annotations
 
 import json
@@ -27,6 +26,7 @@ from orchestration.publish import (
 from orchestration.publish.build import CoreHeldError
 from orchestration.publish.copying import UnpublishableError
 from orchestration.publish.manifest import find_damage
+from orchestration.publish.tables import assign_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,17 +109,20 @@ def test_build_holds_each_audience_and_nothing_restricted(tmp_path: Path) -> Non
         ("fct_deals",),
         ("rpt_kpi_values",),
     ]
-    assert query(tmp_path, "finance", names) == [("fct_deals",), ("fct_ledger",)]
+    assert query(tmp_path, "finance", names) == [
+        ("build_themes",),
+        ("dim_dates",),
+        ("fct_deals",),
+        ("fct_ledger",),
+        ("rpt_kpi_values",),
+    ]
     current = tmp_path / "published" / "current"
     parquet = {p.relative_to(current).as_posix() for p in current.rglob("*.parquet")}
+    for_all = {"build_themes", "dim_dates", "fct_deals", "rpt_kpi_values"}
     assert parquet == {
-        "parquet/bi/build_themes.parquet",
-        "parquet/bi/dim_dates.parquet",
-        "parquet/bi/fct_deals.parquet",
-        "parquet/bi/rpt_kpi_values.parquet",
-        "parquet/finance/fct_deals.parquet",
-        "parquet/finance/fct_ledger.parquet",
-        "parquet/sales/fct_deals.parquet",
+        *(f"parquet/bi/{name}.parquet" for name in for_all),
+        *(f"parquet/sales/{name}.parquet" for name in for_all),
+        *(f"parquet/finance/{name}.parquet" for name in {*for_all, "fct_ledger"}),
     }
 
 
@@ -411,8 +414,35 @@ def test_build_ids_sort_by_as_of_then_time() -> None:
     assert early < late < later
 
 
-def test_a_grant_neither_restricts_nor_opens_a_table() -> None:
-    core = PublishedTable("dim_dates", "main", "core", (), granted=("finance",))
-    assert core.files == ("bi", "finance")
-    ledger = PublishedTable("x", "main", "finance", ("finance",), granted=("sales",))
-    assert ledger.files == ("finance", "sales")
+@pytest.mark.parametrize(
+    ("audiences", "files"),
+    [
+        ((), ("bi", "finance", "marketing", "sales")),
+        (("all",), ("bi", "finance", "marketing", "sales")),
+        # Every open audience may read it, so it is in the open file too.
+        (("sales", "marketing"), ("bi", "marketing", "sales")),
+        (("finance", "sales"), ("finance", "sales")),
+        (("finance",), ("finance",)),
+    ],
+)
+def test_a_table_goes_to_those_who_may_read_it(
+    audiences: tuple[str, ...], files: tuple[str, ...]
+) -> None:
+    others = (PublishedTable("o", "main", "core", ("sales", "marketing", "finance")),)
+    table = PublishedTable("t", "main", "core", audiences)
+    assert assign_files((table, *others), {})[0].files == files
+
+
+def test_configured_themes_narrow_an_audience_and_named_tables_widen_it() -> None:
+    tables = (
+        PublishedTable("dim_dates", "main", "core", ("all",)),
+        PublishedTable("rpt_sales", "main", "sales", ("all",)),
+        PublishedTable("fct_ledger", "main", "finance", ("finance",)),
+    )
+    configured = {"marketing": ("core", "fct_ledger"), "finance": ("finance",)}
+    files = {table.name: table.files for table in assign_files(tables, configured)}
+    assert files == {
+        "dim_dates": ("bi", "marketing"),
+        "rpt_sales": ("bi",),
+        "fct_ledger": ("finance", "marketing"),
+    }
