@@ -96,11 +96,8 @@ def judge_tables(
             }
             relation = f"{quote(table.schema)}.{quote(table.name)}"
             if "theme" not in columns or table.theme != CORE:
-                yield (
-                    table,
-                    table.theme,
-                    _judge(con, table, table.theme, relation, as_of),
-                )
+                verdict = _judge(con, table, (table.theme, relation), landed, as_of)
+                yield table, table.theme, verdict
                 continue
             for theme in themes:
                 part = f"(select * from {relation} where theme = {text(theme)})"  # noqa: S608 - quoted above

@@ -82,9 +82,15 @@ def run_dbt(
         log.open("w", encoding="utf-8") as sink,
         contextlib.redirect_stdout(sink),
     ):
-        for event in invocation.stream():
-            if isinstance(event, dg.Output | dg.MaterializeResult):
-                yield event
+        try:
+            for event in invocation.stream():
+                if isinstance(event, dg.Output | dg.MaterializeResult):
+                    yield event
+        except KeyError as error:
+            message = (
+                f"the dbt project was edited while it was built ({error}); run again"
+            )
+            raise dbt_run.DbtError(message) from error
     outcome = dbt_run.read_outcome(target, manifest)
     night.report.dbt_nodes = outcome.nodes
     night.report.dbt_tests = outcome.tests
