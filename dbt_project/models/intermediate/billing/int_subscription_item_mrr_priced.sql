@@ -52,7 +52,9 @@ versions_paid as (
 
     from versions_switched
     where
-        is_in_service
+        -- MRR is a customer's: what nobody is known to pay is listed, not counted.
+        customer_id is not null
+        and is_in_service
         and is_counted_usage
         and (counts_trials or status <> 'trialing' or trial_ends_at is not null)
 

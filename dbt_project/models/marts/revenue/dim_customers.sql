@@ -30,6 +30,13 @@ priced_items as (
 
 ),
 
+revenue_events as (
+
+    select * from {{ ref('int_revenue_events_classified') }}
+    where exclusion_reason is null
+
+),
+
 first_payments as (
 
     select
@@ -42,7 +49,28 @@ first_payments as (
 
 ),
 
--- Facts of a customer the customer list does not know keep their customer.
+customers_met as (
+
+    select
+        customer_id,
+        source_name,
+        legal_entity,
+        currency
+
+    from priced_items
+    union all
+    select
+        customer_id,
+        source_name,
+        legal_entity,
+        currency
+
+    from revenue_events
+
+),
+
+-- Facts of a customer the customer list does not know keep their customer, and those of
+-- nobody in particular have one, so that no join loses them.
 customers_known as (
 
     select
@@ -60,20 +88,32 @@ customers_known as (
     union all
 
     select
-        priced_items.customer_id,
-        min(priced_items.source_name) as source_name,
-        min(priced_items.legal_entity) as legal_entity,
+        customers_met.customer_id,
+        min(customers_met.source_name) as source_name,
+        min(customers_met.legal_entity) as legal_entity,
         cast(null as varchar) as customer_name,
         cast(null as varchar) as country,
-        min(priced_items.currency) as currency,
+        min(customers_met.currency) as currency,
         cast(null as date) as created_date,
         cast(null as boolean) as is_deleted
 
-    from priced_items
+    from customers_met
     anti join customers
-        on priced_items.customer_id = customers.customer_id
-    where priced_items.customer_id is not null
+        on customers_met.customer_id = customers.customer_id
+    where customers_met.customer_id is not null
     group by 1
+
+    union all
+
+    select
+        '(unknown)' as customer_id,
+        cast(null as varchar) as source_name,
+        cast(null as varchar) as legal_entity,
+        '(unknown)' as customer_name,
+        cast(null as varchar) as country,
+        cast(null as varchar) as currency,
+        cast(null as date) as created_date,
+        cast(null as boolean) as is_deleted
 
 )
 

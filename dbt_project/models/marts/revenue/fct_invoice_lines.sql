@@ -40,7 +40,7 @@ lines as (
         revenue_events.revenue_event_id,
         revenue_events.event_type,
         revenue_events.invoice_id,
-        revenue_events.customer_id,
+        coalesce(revenue_events.customer_id, '(unknown)') as customer_id,
         revenue_events.subscription_id,
         coalesce(revenue_events.product_id, '(unknown)') as product_id,
         coalesce(revenue_events.rep_id, '(unknown)') as rep_id,
