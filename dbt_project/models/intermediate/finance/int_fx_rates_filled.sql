@@ -274,22 +274,12 @@ rates_carried as (
 
 ),
 
-currencies as (
-
-    select currency from presentation_currencies
-    union
-    select base_currency as currency from newest_publications
-    union
-    select quote_currency as currency from newest_publications
-
-),
-
 same_currency as (
 
     select
         dates.date_day as rate_date,
-        currencies.currency as from_currency,
-        currencies.currency as to_currency,
+        presentation_currencies.currency as from_currency,
+        presentation_currencies.currency as to_currency,
         purposes.rate_purpose,
         cast(1 as decimal(38, 16)) as rate,
         purposes.rate_type,
@@ -301,7 +291,7 @@ same_currency as (
         cast(null as varchar) as batch_id
 
     from dates
-    cross join currencies
+    cross join presentation_currencies
     cross join purposes
 
 ),

@@ -45,9 +45,9 @@ targets_by_period as (
         min(target_type) as target_type,
         max(target_value) filter (where is_first_approved) as first_approved_value,
         max(target_value) filter (where is_current) as current_value,
-        cast(
-            sum(target_value * held_days) / nullif(sum(held_days), 0) as decimal(38, 6)
-        ) as day_weighted_value,
+        {{ safe_divide(
+            'sum(cast(target_value as decimal(38, 4)) * held_days)', 'sum(held_days)'
+        ) }} as day_weighted_value,
         max(approved_date) filter (where is_current) as current_approved_date,
         count(*) as revision_count
 
@@ -130,7 +130,8 @@ select
     day_weighted_value,
     {{ safe_divide('role_days', 'period_days') }} as role_share_rate,
     cast(
-        cast(current_value as decimal(28, 4)) * role_days / period_days as decimal(38, 4)
+        {{ safe_divide('cast(current_value as decimal(38, 4)) * role_days', 'period_days') }}
+        as decimal(38, 4)
     ) as prorated_current_value,
     current_approved_date,
     revision_count,
