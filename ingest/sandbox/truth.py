@@ -9,11 +9,13 @@ Decisions that concern adding up:
 * a period that has begun is there, cut at the as-of day; additive KPIs without a row are 0,
   ratios without a denominator have no value;
 * a stock is taken at the end of the period's last day, or of the as-of day;
-* MRR movements, churn and retention are official per month; longer periods add up months;
+* MRR movements are official per month, longer periods add up months; churn and retention
+  compare the two ends of the period;
 * growth compares whole periods: in a period that is not over it has no value; nor over a
   previous value of 0 or none;
 * `sales_target` is the sum of the months' targets for `sales_revenue` by the latest revision in
-  force on the as-of day, in VND; in USD each is converted at the plan rate of its first day;
+  force on the as-of day, in VND, and nothing where a month has none; in USD each is converted
+  at the plan rate of its first day;
 * values: counts and money exact, ratios to six places, half away from zero.
 """
 
@@ -26,7 +28,12 @@ from typing import TYPE_CHECKING, Final
 from ingest.sandbox.finance import Target, targets_until
 from ingest.sandbox.story import STORY_START, month_start
 from ingest.sandbox.truth_ads import count_ads
-from ingest.sandbox.truth_billing import count_revenue, move_mrr, snapshot_mrr
+from ingest.sandbox.truth_billing import (
+    count_retention,
+    count_revenue,
+    move_mrr,
+    snapshot_mrr,
+)
 from ingest.sandbox.truth_crm import (
     count_calls,
     count_deals,
@@ -107,6 +114,8 @@ _GROWTH: Final = {
 }
 """KPI -> (its grain, '' = any; how many months back it compares)."""
 
+_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
+
 
 def kpi_truth(
     company: Company,
@@ -163,6 +172,7 @@ def _contribute(night: Night, grain: str) -> Iterator[Contribution]:
     yield from count_ads(night)
     yield from count_revenue(night)
     yield from move_mrr(night)
+    yield from count_retention(night, grain)
     for start in periods_until(night.as_of, grain):
         day = min(period_end(start, grain), night.as_of)
         yield from snapshot_pipeline(night, day)
@@ -237,6 +247,7 @@ def _aim(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figu
     targets = [t for t in targets_in_force(night) if t.scope_type == "total"]
     for start in periods_until(night.as_of, grain):
         months = [t for t in targets if period_start(t.period_start, grain) == start]
+        is_whole = len(months) == _MONTHS[grain]
         for currency in CURRENCIES:
             aim = sum(
                 (
@@ -245,6 +256,10 @@ def _aim(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figu
                 ),
                 ZERO,
             )
+            if not is_whole:
+                found["sales_target", start, currency] = Figure(ZERO, None, None)
+                found["target_attainment", start, currency] = Figure(ZERO, None, None)
+                continue
             reached = figures["sales_revenue", start, currency].numerator
             found["sales_target", start, currency] = Figure(aim, None, aim)
             found["target_attainment", start, currency] = Figure(

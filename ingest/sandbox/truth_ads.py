@@ -21,15 +21,20 @@ if TYPE_CHECKING:
 
 def count_ads(night: Night) -> Iterator[Contribution]:
     """Yield spend and its ratios; each campaign-day is converted once, at its day's rate."""
-    for platform in (night.company.google, night.company.meta):
-        yield from _count_platform(night, platform)
+    for name, platform in (
+        ("google", night.company.google),
+        ("meta", night.company.meta),
+    ):
+        yield from _count_platform(night, name, platform)
 
 
-def _count_platform(night: Night, platform: AdPlatform) -> Iterator[Contribution]:
-    """Yield the contributions of one platform."""
+def _count_platform(
+    night: Night, name: str, platform: AdPlatform
+) -> Iterator[Contribution]:
+    """Yield the contributions of one platform; ids are unique only inside it."""
     days = platform.campaign_days(night.cut, STORY_START, night.as_of)
     for fact, state in days:
-        members = {"campaign": fact.campaign_id}
+        members = {"campaign": f"{name}:{fact.campaign_id}"}
         clicks, shown = (
             Decimal(str(state["clicks"])),
             Decimal(str(state["impressions"])),

@@ -14,13 +14,13 @@ Decisions, where the catalogue leaves a choice:
   customer's sum is converted once, at the closing rate of the day;
 * movements compare a customer's MRR in its own currency at the ends of two months, both at
   the later closing rate; what only the rate changed is `fx_mrr`; `net_new_mrr` contains it;
-* churn and retention are of the customers paying at the start of the month.
+* churn and retention are of the customers paying at the start of the period, whatever its length.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -181,11 +181,7 @@ def move_mrr(night: Night) -> Iterator[Contribution]:
 def _count_move(
     night: Night, move: _Move, opened_on: date | None, day: date
 ) -> Iterator[Contribution]:
-    """Yield what one customer's month adds to the bridge and to churn."""
-    if move.opening > 0:
-        stayed = ONE if move.closing > 0 else ZERO
-        yield Contribution("customer_retention_rate", day, stayed, ONE)
-        yield Contribution("customer_churn_rate", day, ONE - stayed, ONE)
+    """Yield what one customer's month adds to the bridge."""
     for currency in CURRENCIES:
 
         def worth(amount: Decimal, at: date, target: str = currency) -> Decimal:
@@ -200,6 +196,18 @@ def _count_move(
         drift = worth(move.opening, day) - before
         yield Contribution("fx_mrr", day, drift, None, currency)
         yield Contribution("net_new_mrr", day, change + drift, None, currency)
+
+
+def count_retention(night: Night, grain: str) -> Iterator[Contribution]:
+    """Yield the customers paying before each period and whether they still pay at its end."""
+    for start in periods_until(night.as_of, grain):
+        day = min(period_end(start, grain), night.as_of)
+        closing = mrr_on(night, day)
+        for key, opening in mrr_on(night, start - timedelta(days=1)).items():
+            if opening > 0:
+                stayed = ONE if closing.get(key, ZERO) > 0 else ZERO
+                yield Contribution("customer_retention_rate", day, stayed, ONE)
+                yield Contribution("customer_churn_rate", day, ONE - stayed, ONE)
 
 
 def _kind_of(move: _Move) -> str:
