@@ -13,7 +13,12 @@
             case when count(numerator) = count(*) then sum(numerator) end as decimal(38, 6)
         ) as numerator,
         cast(sum(denominator) as decimal(38, 6)) as denominator,
-        {%- for dimension in kpi_dimensions() %}
+        {#- NULL in a row = the dimension does not apply to the KPI. #}
+        {%- for dimension in [
+            'rep_id', 'team_id', 'department_id', 'lead_source_group', 'campaign_id',
+            'channel', 'platform', 'product_id', 'segment', 'stage', 'customer_type',
+            'legal_entity',
+        ] %}
         cast({{ dimension }} as varchar) as {{ dimension }},
         {%- endfor %}
         cast('{{ var("build_id") }}' as varchar) as build_id
@@ -23,19 +28,10 @@
 {% endmacro %}
 
 
-{#- Dimension columns of the measures, in order; NULL in a row = does not apply to the KPI. -#}
-{% macro kpi_dimensions() -%}
-    {{ return([
-        'rep_id', 'team_id', 'department_id', 'lead_source_group', 'campaign_id', 'channel',
-        'platform', 'product_id', 'segment', 'stage', 'customer_type', 'legal_entity',
-    ]) }}
-{%- endmacro %}
-
-
 {#- 1 for a close that win_rate counts. Losses for reasons policy calls no real chance
     (disqualified, duplicate) are in neither side. -#}
 {% macro win_rate_weight(is_won, close_reason) -%}
-    {%- set reasons = var('policies').get('win_rate_excluded_reasons', []) -%}
+    {%- set reasons = var('policies').get('win_rate_excluded_reasons') or [] -%}
     {%- if reasons -%}
     (
         {{ is_won }}

@@ -1,11 +1,9 @@
-{#- Restated daily facts: for each source, account and day the newest batch whose window
-    covers the day wins as a whole. Comparing rows instead would keep a row that vanished
-    from the newer extract for ever. -#}
-{% macro newest_covering_load(kind, entity, date_column='date') %}
-    with
-
-    covered_days as (
-
+{#- Which batch tells each source, account and day: the newest one whose window covers the
+    day. Only days whose batch the model has not consumed: those are the ones to read. The
+    winner is found among all live batches, so an older load promoted late wins nothing. -#}
+{% macro winning_days(kind, entity) %}
+    select covered.*
+    from (
         select
             batches.batch_id,
             batches.source_name,
@@ -19,25 +17,30 @@
             ))::date as covered_date
 
         from ({{ live_batches(kind, entity) }}) as batches
-
-    ),
-
-    winning_batches as (
-
-        select *
-        from covered_days
-        qualify row_number() over (
-            partition by source_name, source_account, covered_date
-            order by load_date desc, extracted_at desc, batch_id desc
+    ) as covered
+    qualify
+        row_number() over (
+            partition by
+                covered.source_name, covered.source_account, covered.covered_date
+            order by
+                covered.load_date desc, covered.extracted_at desc, covered.batch_id desc
         ) = 1
+        and covered.batch_id in (
+            select unconsumed.batch_id
+            from ({{ unconsumed_batches(kind, entity) }}) as unconsumed
+        )
+{% endmacro %}
 
-    )
 
+{#- Restated daily facts: for each source, account and day the newest batch whose window
+    covers the day wins as a whole. Comparing rows instead would keep a row that vanished
+    from the newer extract for ever. -#}
+{% macro newest_covering_load(kind, entity, date_column='date') %}
     select landed.*
     from {{ source(kind, entity) }} as landed
-    inner join winning_batches
+    inner join ({{ winning_days(kind, entity) }}) as winning
         on
-            landed._batch_id = winning_batches.batch_id
-            and landed.source_account = winning_batches.source_account
-            and landed.{{ date_column }} = winning_batches.covered_date
+            landed._batch_id = winning.batch_id
+            and landed.source_account = winning.source_account
+            and landed.{{ date_column }} = winning.covered_date
 {% endmacro %}

@@ -34,11 +34,14 @@ def _history(deal: str, name: str, *changes: tuple[str, str | None]) -> list[Row
     ]
 
 
-def _day(kind: str, entity: str, account: str, entity_rows: list[Row], load: date,
-         last: date) -> RawBatch:
+def _days(kind: str, *rows: Row, load_date: date, last_day: date) -> RawBatch:
+    source, entity, account = {
+        "google_ads": ("google_main", "campaign_performance_daily", "999"),
+        "meta_ads": ("meta_main", "campaign_insights_daily", "777"),
+    }[kind]
     return RawBatch(
-        kind, "google_main" if kind == "google_ads" else "meta_main", entity, load,
-        entity_rows, source_account=account, first_day=date(2026, 3, 1), last_day=last,
+        kind, source, entity, load_date, rows, source_account=account,
+        first_day=date(2026, 3, 1), last_day=last_day,
     )  # fmt: skip
 
 
@@ -192,7 +195,9 @@ CALLS = (
 )  # fmt: skip
 
 
-def _google(campaign: str, day: date, micros: int, impressions: int, clicks: int) -> Row:
+def _google(
+    campaign: str, day: date, micros: int, impressions: int, clicks: int
+) -> Row:
     return {
         "campaign_id": campaign, "date": day, "cost_micros": micros, "currency": "VND",
         "impressions": impressions, "clicks": clicks,
@@ -205,19 +210,19 @@ ADS = (
              ({"campaign_id": "11", "campaign_name": "Search", "channel_type": "SEARCH",
                "status": "ENABLED"},), source_account="999"),
     # First load: campaign 11 with 200,000 and 12 with 50,000 on 31 March …
-    _day("google_ads", "campaign_performance_daily", "999",
-         [_google("11", date(2026, 3, 31), 200_000_000_000, 100, 10),
-          _google("12", date(2026, 3, 31), 50_000_000_000, 40, 4)],
-         EARLIER, date(2026, 4, 30)),
+    _days("google_ads",
+          _google("11", date(2026, 3, 31), 200_000_000_000, 100, 10),
+          _google("12", date(2026, 3, 31), 50_000_000_000, 40, 4),
+          load_date=EARLIER, last_day=date(2026, 4, 30)),
     # … restated down to 150,000, and 12 vanished; 20,000 without a click came in May.
-    _day("google_ads", "campaign_performance_daily", "999",
-         [_google("11", date(2026, 3, 31), 150_000_000_000, 90, 8),
-          _google("11", date(2026, 5, 3), 20_000_000_000, 30, 0)],
-         LOADED, AS_OF),
-    _day("meta_ads", "campaign_insights_daily", "777",
-         [{"campaign_id": "77", "date": date(2026, 4, 10), "spend": Decimal("12.34"),
-           "currency": "USD", "impressions": 50, "clicks": 5}],
-         LOADED, AS_OF),
+    _days("google_ads",
+          _google("11", date(2026, 3, 31), 150_000_000_000, 90, 8),
+          _google("11", date(2026, 5, 3), 20_000_000_000, 30, 0),
+          load_date=LOADED, last_day=AS_OF),
+    _days("meta_ads",
+          {"campaign_id": "77", "date": date(2026, 4, 10), "spend": Decimal("12.34"),
+           "currency": "USD", "impressions": 50, "clicks": 5},
+          load_date=LOADED, last_day=AS_OF),
 )  # fmt: skip
 
 RATES = (

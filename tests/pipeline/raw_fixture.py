@@ -11,8 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +19,9 @@ import pyarrow.parquet as pq
 from ingest.contracts import CONTRACTS, contract_of
 from ingest.entities import LOAD_FIELDS, EntityContract
 from ingest.ledger import BATCHES_SCHEMA, TOTALS_SCHEMA
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Row = Mapping[str, object]
 
@@ -142,8 +144,3 @@ def _write(table: pa.Table, path: Path) -> None:
 def vn(text: str) -> datetime:
     """Return the instant of a wall-clock time in Hà Nội, `2026-03-31 23:59`."""
     return datetime.fromisoformat(f"{text}+07:00").astimezone(UTC)
-
-
-def money(text: str) -> Decimal:
-    """Return an exact amount."""
-    return Decimal(text)

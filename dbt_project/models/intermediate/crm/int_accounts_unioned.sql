@@ -58,7 +58,7 @@ accounts as (
 
 ),
 
-merges as (
+merged_records as (
 
     select * from {{ ref('int_record_merges_resolved') }}
     where object_type = 'account'
@@ -68,7 +68,7 @@ merges as (
 select
     {{ record_key('accounts.account_id', 'accounts.source_name') }} as account_id,
     {{ record_key(
-        'coalesce(merges.survivor_id, accounts.account_id)', 'accounts.source_name'
+        'coalesce(merged_records.survivor_id, accounts.account_id)', 'accounts.source_name'
     ) }} as surviving_account_id,
     accounts.account_id as source_record_id,
     accounts.source_name,
@@ -89,9 +89,9 @@ select
     accounts.deleted_at
 
 from accounts
-left join merges
+left join merged_records
     on
-        accounts.source_name = merges.source_name
-        and accounts.account_id = merges.loser_id
+        accounts.source_name = merged_records.source_name
+        and accounts.account_id = merged_records.loser_id
 -- A record born after the as-of day is not known yet; one without a date is.
 where coalesce(accounts.created_at < {{ as_of_end() }}, true)

@@ -12,7 +12,7 @@ file_leads as (
 
 ),
 
-merges as (
+merged_records as (
 
     select * from {{ ref('int_record_merges_resolved') }}
     where object_type = 'lead'
@@ -83,13 +83,13 @@ leads as (
 
 select
     {{ record_key('leads.lead_id', 'leads.source_name') }} as lead_id,
-    {{ record_key('coalesce(merges.survivor_id, leads.lead_id)', 'leads.source_name') }}
+    {{ record_key('coalesce(merged_records.survivor_id, leads.lead_id)', 'leads.source_name') }}
         as surviving_lead_id,
     leads.lead_id as source_record_id,
     leads.source_name,
     leads.source_account,
     leads.legal_entity,
-    merges.survivor_id is not null as is_merged_away,
+    merged_records.survivor_id is not null as is_merged_away,
     leads.created_at,
     nullif(trim(leads.source), '') as source,
     nullif(trim(leads.source_detail), '') as source_detail,
@@ -113,9 +113,9 @@ select
     leads.deleted_at
 
 from leads
-left join merges
+left join merged_records
     on
-        leads.source_name = merges.source_name
-        and leads.lead_id = merges.loser_id
+        leads.source_name = merged_records.source_name
+        and leads.lead_id = merged_records.loser_id
 -- A record born after the as-of day is not known yet; one without a date is.
 where coalesce(leads.created_at < {{ as_of_end() }}, true)

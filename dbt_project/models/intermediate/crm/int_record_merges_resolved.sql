@@ -89,7 +89,7 @@ merges_listed as (
 
 ),
 
-merges as (
+merged_records as (
 
     select
         object_type,
@@ -108,20 +108,20 @@ merges as (
 -- A survivor may be merged again; `union` (not all) ends a cycle.
 merges_followed as (
 
-    select * from merges
+    select * from merged_records
     union
     select
         merges_followed.object_type,
         merges_followed.source_name,
         merges_followed.loser_id,
-        merges.survivor_id
+        merged_records.survivor_id
 
     from merges_followed
-    inner join merges
+    inner join merged_records
         on
-            merges_followed.object_type = merges.object_type
-            and merges_followed.source_name = merges.source_name
-            and merges_followed.survivor_id = merges.loser_id
+            merges_followed.object_type = merged_records.object_type
+            and merges_followed.source_name = merged_records.source_name
+            and merges_followed.survivor_id = merged_records.loser_id
 
 ),
 
@@ -129,11 +129,11 @@ final_survivors as (
 
     select merges_followed.*
     from merges_followed
-    anti join merges
+    anti join merged_records
         on
-            merges_followed.object_type = merges.object_type
-            and merges_followed.source_name = merges.source_name
-            and merges_followed.survivor_id = merges.loser_id
+            merges_followed.object_type = merged_records.object_type
+            and merges_followed.source_name = merged_records.source_name
+            and merges_followed.survivor_id = merged_records.loser_id
 
 )
 

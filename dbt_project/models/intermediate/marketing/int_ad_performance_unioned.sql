@@ -93,11 +93,11 @@ select
     -- Spend in a currency nobody recorded is spend; it has no rate and converts to NULL.
     coalesce(currency, '(unknown)') as currency,
     sum(spend_amount) as spend_amount,
-    sum(impressions)::bigint as impression_count,
-    sum(clicks)::bigint as click_count,
+    cast(sum(impressions) as bigint) as impression_count,
+    cast(sum(clicks) as bigint) as click_count,
     sum(conversions) as conversion_count,
     sum(conversion_value) as conversion_value_amount,
-    sum(reported_lead_count)::bigint as reported_lead_count,
+    cast(sum(reported_lead_count) as bigint) as reported_lead_count,
     min(source_timezone) as source_timezone
 
 from ad_days

@@ -111,5 +111,5 @@ left join channel_map as mapped_by_platform
 -- The same campaign exported by two sources is one campaign: the platform's id is global.
 qualify row_number() over (
     partition by campaigns.platform, campaigns.campaign_id
-    order by campaigns._load_date desc, campaigns.source_name
+    order by campaigns._load_date desc, campaigns.source_name asc
 ) = 1

@@ -48,14 +48,29 @@ leads_tagged as (
 -- (copied names) names neither.
 campaign_words as (
 
-    select platform, campaign_id, source_record_id as word, 1 as rule_order
+    select
+        platform,
+        campaign_id,
+        source_record_id as word,
+        1 as rule_order
+
     from campaigns
     union all
-    select platform, campaign_id, utm_campaign as word, 2 as rule_order
+    select
+        platform,
+        campaign_id,
+        utm_campaign as word,
+        2 as rule_order
+
     from campaigns
     where utm_campaign is not null
     union all
-    select platform, campaign_id, lower(campaign_name) as word, 3 as rule_order
+    select
+        platform,
+        campaign_id,
+        lower(campaign_name) as word,
+        3 as rule_order
+
     from campaigns
     where campaign_name is not null
 
@@ -77,15 +92,30 @@ words_unique as (
 
 lead_words as (
 
-    select lead_id, platform, source_campaign_id as word, 1 as word_order
+    select
+        lead_id,
+        platform,
+        source_campaign_id as word,
+        1 as word_order
+
     from leads_tagged
     where source_campaign_id is not null
     union all
-    select lead_id, platform, utm_campaign as word, 2 as word_order
+    select
+        lead_id,
+        platform,
+        utm_campaign as word,
+        2 as word_order
+
     from leads_tagged
     where utm_campaign is not null
     union all
-    select lead_id, platform, detail_name as word, 3 as word_order
+    select
+        lead_id,
+        platform,
+        detail_name as word,
+        3 as word_order
+
     from leads_tagged
     where detail_name is not null and (is_paid_source or has_paid_medium)
 

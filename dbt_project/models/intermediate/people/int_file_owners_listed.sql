@@ -33,20 +33,48 @@ accounts as (
 
 ids_named as (
 
-    select source_name, owner_id from leads
+    select
+        source_name,
+        owner_id
+
+    from leads
     union
-    select source_name, created_by_id as owner_id from leads
+    select
+        source_name,
+        created_by_id as owner_id
+
+    from leads
     union
-    select source_name, owner_id from opportunities
+    select
+        source_name,
+        owner_id
+
+    from opportunities
     union
-    select source_name, created_by_id as owner_id from opportunities
+    select
+        source_name,
+        created_by_id as owner_id
+
+    from opportunities
     union
-    select source_name, new_value as owner_id from opportunity_changes
+    select
+        source_name,
+        new_value as owner_id
+
+    from opportunity_changes
     where field = 'owner_id'
     union
-    select source_name, owner_id from activities
+    select
+        source_name,
+        owner_id
+
+    from activities
     union
-    select source_name, owner_id from accounts
+    select
+        source_name,
+        owner_id
+
+    from accounts
 
 )
 

@@ -62,7 +62,7 @@ owner_rows as (
         'rep' as role,
         cast(null as varchar) as region,
         1 as fte,
-        to_json(map {owners.source_name: owners.owner_id}) as external_ids,
+        json_object(owners.source_name, owners.owner_id) as external_ids,
         not owners.is_deleted as is_active
 
     from owners
@@ -85,7 +85,7 @@ listed_rows as (
         'rep' as role,
         cast(null as varchar) as region,
         1 as fte,
-        to_json(map {file_owner_ids.source_name: file_owner_ids.owner_id}) as external_ids,
+        json_object(file_owner_ids.source_name, file_owner_ids.owner_id) as external_ids,
         true as is_active
 
     from file_owner_ids

@@ -62,6 +62,5 @@ from close_events
 qualify row_number() over (
     partition by opportunity_id
     order by
-        closed_at
-        {{ 'asc' if var('policies').get('reopened_deal_close') == 'first' else 'desc' }}
+        closed_at {{ 'asc' if policy('reopened_deal_close') == 'first' else 'desc' }}
 ) = 1

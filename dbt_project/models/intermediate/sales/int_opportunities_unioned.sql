@@ -38,7 +38,7 @@ sales_pipelines as (
 
 ),
 
-merges as (
+merged_records as (
 
     select * from {{ ref('int_record_merges_resolved') }}
     where object_type = 'opportunity'
@@ -157,10 +157,10 @@ select
     {{ record_key('opportunities.opportunity_id', 'opportunities.source_name') }}
         as opportunity_id,
     {{ record_key(
-        'coalesce(merges.survivor_id, opportunities.opportunity_id)',
+        'coalesce(merged_records.survivor_id, opportunities.opportunity_id)',
         'opportunities.source_name'
     ) }} as surviving_opportunity_id,
-    merges.survivor_id is not null as is_merged_away,
+    merged_records.survivor_id is not null as is_merged_away,
     opportunities.opportunity_id as source_record_id,
     opportunities.source_name,
     opportunities.source_account,
@@ -205,10 +205,10 @@ select
     opportunities.deleted_at
 
 from opportunities
-left join merges
+left join merged_records
     on
-        opportunities.source_name = merges.source_name
-        and opportunities.opportunity_id = merges.loser_id
+        opportunities.source_name = merged_records.source_name
+        and opportunities.opportunity_id = merged_records.loser_id
 left join account_merges
     on
         opportunities.source_name = account_merges.source_name

@@ -44,19 +44,30 @@ logged_fields as (
 ),
 
 -- What stands in the record now, as text, one row per field.
-current_values as (
+current_fields as (
 
     select
         opportunity_id,
         unnest([
-            {'field': 'stage', 'value': stage},
-            {'field': 'status', 'value': status},
-            {'field': 'amount', 'value': cast(amount as varchar)},
-            {'field': 'expected_close_date', 'value': cast(expected_close_date as varchar)},
-            {'field': 'owner_id', 'value': source_owner_id}
-        ], recursive := true)
+            { 'field': 'stage', 'value': stage },
+            { 'field': 'status', 'value': status },
+            { 'field': 'amount', 'value': cast(amount as varchar) },
+            { 'field': 'expected_close_date', 'value': cast(expected_close_date as varchar) },
+            { 'field': 'owner_id', 'value': source_owner_id }
+        ]) as current_field
 
     from opportunities
+
+),
+
+current_values as (
+
+    select
+        current_fields.opportunity_id,
+        current_fields.current_field.field as field,
+        current_fields.current_field.value as value
+
+    from current_fields
 
 ),
 

@@ -66,7 +66,7 @@ hubspot_status_changes as (
 
 -- A file without a change log still tells what changed from one load to the next. A load
 -- shows the end of the day before it, so that is when a new value is first known.
-file_states as (
+file_loads as (
 
     select
         source_name,
@@ -74,11 +74,11 @@ file_states as (
         _load_date,
         {{ end_of_day('_load_date - 2') }} as observed_at,
         unnest([
-            {'field': 'stage', 'value': stage},
-            {'field': 'amount', 'value': cast(amount as varchar)},
-            {'field': 'expected_close_date', 'value': cast(expected_close_date as varchar)},
-            {'field': 'owner_id', 'value': owner_id}
-        ], recursive := true)
+            { 'field': 'stage', 'value': stage },
+            { 'field': 'amount', 'value': cast(amount as varchar) },
+            { 'field': 'expected_close_date', 'value': cast(expected_close_date as varchar) },
+            { 'field': 'owner_id', 'value': owner_id }
+        ]) as loaded_field
 
     from file_versions
     -- One state per load, also where two files of a night name the record.
@@ -86,6 +86,20 @@ file_states as (
         partition by source_name, opportunity_id, _load_date
         order by updated_at desc nulls last, _row_hash desc
     ) = 1
+
+),
+
+file_states as (
+
+    select
+        file_loads.source_name,
+        file_loads.opportunity_id,
+        file_loads._load_date,
+        file_loads.observed_at,
+        file_loads.loaded_field.field as field,
+        file_loads.loaded_field.value as value
+
+    from file_loads
 
 ),
 

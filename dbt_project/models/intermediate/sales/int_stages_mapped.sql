@@ -47,16 +47,24 @@ hubspot_stages as (
     -- Stage ids are unique in a portal; a stage moved to another pipeline counts once.
     qualify row_number() over (
         partition by source_name, stage
-        order by _load_date desc, pipeline
+        order by _load_date desc, pipeline asc
     ) = 1
 
 ),
 
 file_stage_names as (
 
-    select source_name, stage from file_opportunities
+    select
+        source_name,
+        stage
+
+    from file_opportunities
     union
-    select source_name, new_value as stage from file_changes
+    select
+        source_name,
+        new_value as stage
+
+    from file_changes
     where field = 'stage'
 
 ),

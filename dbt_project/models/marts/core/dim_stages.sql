@@ -4,6 +4,18 @@ stages as (
 
     select * from {{ ref('int_stages_mapped') }}
 
+),
+
+-- One stage word used by two sources is one member of the breakdown.
+stages_once as (
+
+    select *
+    from stages
+    qualify row_number() over (
+        partition by stage
+        order by source_name
+    ) = 1
+
 )
 
 select
@@ -17,12 +29,7 @@ select
     coalesce(pipeline_label, pipeline) as pipeline_name,
     is_sales_pipeline
 
-from stages
--- One stage word used by two sources is one member of the breakdown.
-qualify row_number() over (
-    partition by stage
-    order by source_name
-) = 1
+from stages_once
 union all
 select
     '(unknown)' as stage_id,

@@ -34,29 +34,29 @@ lead_events as (
         unnest([
             {
                 'kpi_key': 'leads_created',
-                'report_date': created_date,
+                'report_date': leads.created_date,
                 'numerator': 1,
                 'denominator': null
             },
             {
                 'kpi_key': 'lead_source_completeness',
-                'report_date': created_date,
-                'numerator': (lead_source_group <> '(unknown)')::integer,
+                'report_date': leads.created_date,
+                'numerator': (leads.lead_source_group <> '(unknown)')::integer,
                 'denominator': 1
             },
             {
                 'kpi_key': 'mql_count',
-                'report_date': mql_date,
+                'report_date': leads.mql_date,
                 'numerator': 1,
                 'denominator': null
             },
             {
                 'kpi_key': 'sql_count',
-                'report_date': sql_date,
+                'report_date': leads.sql_date,
                 'numerator': 1,
                 'denominator': null
             }
-        ], recursive := true)
+        ]) as event
 
     from leads
 
@@ -65,28 +65,28 @@ lead_events as (
 lead_counts as (
 
     select
-        kpi_key,
-        report_date,
+        lead_events.event.kpi_key as kpi_key,
+        lead_events.event.report_date as report_date,
         null as currency,
         null as original_currency,
         null as original_amount,
-        numerator,
-        denominator,
-        creator_id as rep_id,
-        creator_team_id as team_id,
-        creator_department_id as department_id,
-        lead_source_group,
-        campaign_id,
-        channel,
-        platform,
+        lead_events.event.numerator as numerator,
+        lead_events.event.denominator as denominator,
+        lead_events.creator_id as rep_id,
+        lead_events.creator_team_id as team_id,
+        lead_events.creator_department_id as department_id,
+        lead_events.lead_source_group,
+        lead_events.campaign_id,
+        lead_events.channel,
+        lead_events.platform,
         null as product_id,
-        segment,
+        lead_events.segment,
         null as stage,
         null as customer_type,
-        legal_entity
+        lead_events.legal_entity
 
     from lead_events
-    where report_date is not null
+    where lead_events.event.report_date is not null
 
 ),
 
@@ -113,10 +113,10 @@ spend_measures as (
 
     select
         unnest([
-            {'kpi_key': 'ad_spend', 'denominator': null},
-            {'kpi_key': 'cpc', 'denominator': click_count},
-            {'kpi_key': 'cpl_media', 'denominator': 0}
-        ], recursive := true),
+            { 'kpi_key': 'ad_spend', 'denominator': null },
+            { 'kpi_key': 'cpc', 'denominator': click_count },
+            { 'kpi_key': 'cpl_media', 'denominator': 0 }
+        ]) as measure,
         report_date,
         presentation_currency as currency,
         currency as original_currency,
@@ -135,29 +135,31 @@ spend_measures as (
 spend_counts as (
 
     select
-        kpi_key,
-        report_date,
-        currency,
-        original_currency,
-        original_amount,
-        numerator,
-        denominator,
+        spend_measures.measure.kpi_key as kpi_key,
+        spend_measures.report_date,
+        spend_measures.currency,
+        spend_measures.original_currency,
+        spend_measures.original_amount,
+        spend_measures.numerator,
+        spend_measures.measure.denominator as denominator,
         null as rep_id,
         null as team_id,
         null as department_id,
         null as lead_source_group,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
+        spend_measures.campaign_id,
+        spend_measures.channel,
+        spend_measures.platform,
+        spend_measures.product_id,
         null as segment,
         null as stage,
         null as customer_type,
-        legal_entity
+        spend_measures.legal_entity
 
     from spend_measures
     -- Clicks the platform did not report leave their spend out of the cost per click.
-    where kpi_key <> 'cpc' or denominator is not null
+    where
+        spend_measures.measure.kpi_key <> 'cpc'
+        or spend_measures.measure.denominator is not null
 
 ),
 
@@ -201,13 +203,13 @@ delivery_measures as (
                 'numerator': impression_count,
                 'denominator': null
             },
-            {'kpi_key': 'clicks', 'numerator': click_count, 'denominator': null},
+            { 'kpi_key': 'clicks', 'numerator': click_count, 'denominator': null },
             {
                 'kpi_key': 'ctr',
                 'numerator': click_count,
                 'denominator': impression_count
             }
-        ], recursive := true),
+        ]) as measure,
         report_date,
         campaign_id,
         channel,
@@ -222,29 +224,34 @@ delivery_measures as (
 delivery_counts as (
 
     select
-        kpi_key,
-        report_date,
+        delivery_measures.measure.kpi_key as kpi_key,
+        delivery_measures.report_date,
         null as currency,
         null as original_currency,
         null as original_amount,
-        numerator,
-        denominator,
+        delivery_measures.measure.numerator as numerator,
+        delivery_measures.measure.denominator as denominator,
         null as rep_id,
         null as team_id,
         null as department_id,
         null as lead_source_group,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
+        delivery_measures.campaign_id,
+        delivery_measures.channel,
+        delivery_measures.platform,
+        delivery_measures.product_id,
         null as segment,
         null as stage,
         null as customer_type,
-        legal_entity
+        delivery_measures.legal_entity
 
     from delivery_measures
     -- Not reported is not 0: such a day says nothing about either part.
-    where numerator is not null and (kpi_key <> 'ctr' or denominator is not null)
+    where
+        delivery_measures.measure.numerator is not null
+        and (
+            delivery_measures.measure.kpi_key <> 'ctr'
+            or delivery_measures.measure.denominator is not null
+        )
 
 ),
 

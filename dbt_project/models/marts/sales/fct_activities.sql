@@ -96,5 +96,6 @@ left join users
         and {{ report_date('activities.occurred_at') }}
         between users.credited_from and users.credited_to
 left join first_wins
-    on coalesce(counterparts.account_id, 'lead:' || counterparts.lead_id)
+    on
+        coalesce(counterparts.account_id, 'lead:' || counterparts.lead_id)
         = first_wins.buyer_id

@@ -38,11 +38,10 @@ credited as (
         closes.closed_at,
         {{ report_date('closes.closed_at') }} as closed_date,
         closes.status = 'won' as is_won,
-        {% if var('policies').get('rep_credit') == 'current_owner' -%}
-        versions.rep_id
-        {%- else -%}
-        closes.rep_id
-        {%- endif %} as rep_id,
+        case '{{ policy("rep_credit") }}'
+            when 'current_owner' then versions.rep_id
+            else closes.rep_id
+        end as rep_id,
         versions.stage,
         versions.amount
 

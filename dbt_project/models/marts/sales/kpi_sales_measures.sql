@@ -165,8 +165,8 @@ closes_counted as (
 
     select
         unnest([
-            {'kpi_key': 'deals_won', 'numerator': is_won::integer, 'denominator': null},
-            {'kpi_key': 'deals_lost', 'numerator': (not is_won)::integer, 'denominator': null},
+            { 'kpi_key': 'deals_won', 'numerator': is_won::integer, 'denominator': null },
+            { 'kpi_key': 'deals_lost', 'numerator': (not is_won)::integer, 'denominator': null },
             {
                 'kpi_key': 'win_rate',
                 'numerator': is_won::integer,
@@ -177,7 +177,7 @@ closes_counted as (
                 'numerator': case when is_won then cycle_days end,
                 'denominator': (is_won and cycle_days is not null)::integer
             }
-        ], recursive := true),
+        ]) as measure,
         closed_date as report_date,
         rep_id,
         team_id,
@@ -198,28 +198,28 @@ closes_counted as (
 closes_measured as (
 
     select
-        kpi_key,
-        report_date,
+        closes_counted.measure.kpi_key as kpi_key,
+        closes_counted.report_date,
         null as currency,
         null as original_currency,
         null as original_amount,
-        numerator,
-        denominator,
-        rep_id,
-        team_id,
-        department_id,
-        lead_source_group,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
-        segment,
+        closes_counted.measure.numerator as numerator,
+        closes_counted.measure.denominator as denominator,
+        closes_counted.rep_id,
+        closes_counted.team_id,
+        closes_counted.department_id,
+        closes_counted.lead_source_group,
+        closes_counted.campaign_id,
+        closes_counted.channel,
+        closes_counted.platform,
+        closes_counted.product_id,
+        closes_counted.segment,
         null as stage,
-        customer_type,
-        legal_entity
+        closes_counted.customer_type,
+        closes_counted.legal_entity
 
     from closes_counted
-    where numerator <> 0 or denominator <> 0
+    where closes_counted.measure.numerator <> 0 or closes_counted.measure.denominator <> 0
 
 ),
 
