@@ -90,7 +90,8 @@ hubspot_rows as (
         deals.created_at,
         deals.is_deleted,
         deals.deleted_at,
-        deals.first_load_date
+        -- Not needed: HubSpot dates every deal and logs every change.
+        deals._load_date as first_load_date
 
     from deals
     left join stages
