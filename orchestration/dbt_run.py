@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
+from ingest import ledger
 from ingest.errors import EXIT_BUSY, IngestError
 from ingest.storage import write_file
 from orchestration.settings import child_environment
@@ -150,7 +151,8 @@ def prepare_build(settings: Settings, as_of: date, *, full_refresh: bool) -> boo
     """Note which day the build file is about to hold; return whether to rebuild it whole.
 
     Incremental models only go forward, and only with the code that made their rows: an older
-    day, other models or other policies than last time rebuild everything from raw.
+    day, other models or other policies than last time rebuild everything from raw. So does
+    a batch that was replaced after a model consumed it: its rows must go again.
     """
     state = settings.home.root / "state" / "build.json"
     project = (settings.home.dbt / "manifest" / "stamp").read_text("utf-8")
@@ -162,7 +164,28 @@ def prepare_build(settings: Settings, as_of: date, *, full_refresh: bool) -> boo
         same_code = goes_forward = False
     content = {"as_of": as_of.isoformat(), "project": project}
     write_file(state, json.dumps(content).encode())
-    return full_refresh or not (same_code and goes_forward)
+    return (
+        full_refresh
+        or not (same_code and goes_forward)
+        or _consumed_replaced_batches(settings)
+    )
+
+
+def _consumed_replaced_batches(settings: Settings) -> bool:
+    """Return whether a model of the build file has consumed a batch that is not live now."""
+    if not settings.home.warehouse.is_file():
+        return False
+    live = {batch.batch_id for batch in ledger.live(ledger.read(settings.home.root))}
+    with duckdb.connect(str(settings.home.warehouse), read_only=True) as connection:
+        known = connection.execute(
+            "select 1 from duckdb_tables() where table_name = '_consumed_batches'"
+        ).fetchall()
+        if not known:
+            return False
+        consumed = connection.execute(
+            "select distinct batch_id from _consumed_batches"
+        ).fetchall()
+    return any(batch_id not in live for (batch_id,) in consumed)
 
 
 def build_arguments(

@@ -33,7 +33,8 @@ def _silent(_text: str) -> None:
 class NightRun:
     """One night of one warehouse, and the report it fills in.
 
-    `now` is the instant of extraction, `say` shows progress to whoever watches. `refetch`
+    `now` is the instant of extraction (the sandbox's own time there), `clock` the wall clock,
+    `say` shows progress to whoever watches. `refetch`
     asks sources again for what was promoted already; `full_refresh` rebuilds every model.
     """
 
@@ -41,7 +42,7 @@ class NightRun:
     as_of: date
     now: datetime
     build_id: str
-    started_at: datetime
+    clock: Callable[[], datetime]
     refetch: bool = False
     full_refresh: bool = False
     only_sources: frozenset[str] = frozenset()
@@ -54,7 +55,7 @@ class NightRun:
         self.report = NightReport(
             as_of=self.as_of.isoformat(),
             build_id=self.build_id,
-            started_at=self.started_at.isoformat(timespec="seconds"),
+            started_at=self.clock().isoformat(timespec="seconds"),
         )
 
     @property

@@ -40,7 +40,7 @@ def publish_night(run: NightRun) -> Manifest:
             as_of=run.as_of,
             code_version=settings.code_version,
             company_name=settings.config.company.name,
-            now=run.now,
+            now=run.clock(),
             red_themes=frozenset(report.red_themes),
             notes=report.info_notes(),
             quality=quality_of(run),

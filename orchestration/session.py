@@ -61,7 +61,7 @@ class Session:
             as_of=as_of,
             now=now,
             build_id=build_id_for(as_of, self.clock(), seed=seed),
-            started_at=self.clock(),
+            clock=self.clock,
             refetch=refetch,
             full_refresh=full_refresh,
             only_sources=only_sources,

@@ -97,7 +97,7 @@ def breaks(tmp_path: Path) -> Callable[[str], tuple[set[str], list[str]]]:
         with duckdb.connect(str(settings.home.warehouse)) as con:
             con.execute(STAGED)
             con.execute(mistake)
-        run = NightRun(settings, AS_OF, now=NOW, build_id="b", started_at=NOW)
+        run = NightRun(settings, AS_OF, now=NOW, build_id="b", clock=lambda: NOW)
         return mart_breaks(run), run.report.control_breaks
 
     return compare

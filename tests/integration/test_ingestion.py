@@ -61,7 +61,7 @@ def drop(settings: Settings, name: str, content: str) -> None:
 
 def land(settings: Settings, *, refetch: bool = False) -> NightRun:
     run = NightRun(
-        settings, AS_OF, now=NOW, build_id="b", started_at=NOW, refetch=refetch
+        settings, AS_OF, now=NOW, build_id="b", clock=lambda: NOW, refetch=refetch
     )
     for source in settings.config.sources:
         list(land_source(run, source))
