@@ -52,8 +52,9 @@ months_off as (
 
 )
 
+-- An unknown part (no rate) is another check's business.
 select * from customers_off
-where difference is distinct from 0
+where difference <> 0
 union all
 select * from months_off
-where difference is distinct from 0
+where difference <> 0

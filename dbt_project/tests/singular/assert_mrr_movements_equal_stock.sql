@@ -34,4 +34,4 @@ inner join kpi_values
         and stocks.period_start_date = kpi_values.period_start_date
 where
     stocks.opening_mrr is not null
-    and stocks.mrr - stocks.opening_mrr is distinct from kpi_values.value
+    and stocks.mrr - stocks.opening_mrr <> kpi_values.value

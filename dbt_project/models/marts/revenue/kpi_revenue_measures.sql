@@ -71,7 +71,8 @@ sales_revenue as (
 
 ),
 
--- An order is one finalised invoice, credited to the rep of its largest line.
+-- An order is one finalised invoice, credited to the rep of its largest line. A credit note
+-- of an invoice no source delivered lowers revenue, but there is no order it belongs to.
 orders as (
 
     select
@@ -89,6 +90,7 @@ orders as (
 
     from lines_converted
     group by 1, 2
+    having count(*) filter (where event_type = 'invoice_line') > 0
 
 ),
 
