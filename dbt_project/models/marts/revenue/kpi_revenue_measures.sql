@@ -137,7 +137,6 @@ order_counts as (
         legal_entity
 
     from orders
-    where ordered_date is not null
 
 ),
 
