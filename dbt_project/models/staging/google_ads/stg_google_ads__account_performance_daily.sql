@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ forget_restated_days('google_ads', 'account_performance_daily') }}",
+    post_hook="{{ remember_batches('google_ads', 'account_performance_daily') }}",
+) }}
+
 with
 
 standing as (

@@ -1,37 +1,49 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['source_name', 'source_account', 'opportunity_id', 'field', 'changed_at'],
+    post_hook="{{ remember_batches('hubspot', 'deal_property_history') }}",
+) }}
+
 with
 
-live as (
+landed as (
 
-    {{ live_rows('hubspot', 'deal_property_history') }}
+    {{ unconsumed_rows('hubspot', 'deal_property_history') }}
+
+),
+
+staged as (
+
+    select
+        -- ids
+        deal_id as opportunity_id,
+        changed_by_id,
+
+        -- strings
+        case property
+            when 'dealstage' then 'stage'
+            when 'closedate' then 'expected_close_date'
+            when 'hubspot_owner_id' then 'owner_id'
+            else property
+        end as field,
+        value as new_value,
+
+        -- timestamps
+        changed_at,
+
+        -- load
+        source_name,
+        source_account,
+        legal_entity,
+        _source_ref,
+        _batch_id,
+        _load_date,
+        _extracted_at,
+        _row_hash
+
+    from landed
 
 )
 
-select
-    -- ids
-    deal_id as opportunity_id,
-    changed_by_id,
-
-    -- strings
-    case property
-        when 'dealstage' then 'stage'
-        when 'closedate' then 'expected_close_date'
-        when 'hubspot_owner_id' then 'owner_id'
-        else property
-    end as field,
-    value as new_value,
-
-    -- timestamps
-    changed_at,
-
-    -- load
-    source_name,
-    source_account,
-    legal_entity,
-    _source_ref,
-    _batch_id,
-    _load_date,
-    _extracted_at,
-    _row_hash
-
-from live
-{{ latest_version(['deal_id', 'property', 'changed_at']) }}
+{{ newest_of('staged', ['opportunity_id', 'field', 'changed_at']) }}

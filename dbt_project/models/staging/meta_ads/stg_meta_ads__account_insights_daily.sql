@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    pre_hook="{{ forget_restated_days('meta_ads', 'account_insights_daily') }}",
+    post_hook="{{ remember_batches('meta_ads', 'account_insights_daily') }}",
+) }}
+
 with
 
 standing as (

@@ -1,46 +1,58 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['source_name', 'source_account', 'line_id'],
+    post_hook="{{ remember_batches('stripe', 'invoice_lines') }}",
+) }}
+
 with
 
-live as (
+landed as (
 
-    {{ live_rows('stripe', 'invoice_lines') }}
+    {{ unconsumed_rows('stripe', 'invoice_lines') }}
+
+),
+
+staged as (
+
+    select
+        -- ids
+        line_id,
+        invoice_id,
+        subscription_id,
+        item_id,
+        product_id,
+        price_id,
+
+        -- strings
+        description,
+        currency,
+
+        -- numerics
+        quantity,
+        amount_minor,
+        discount_minor,
+        tax_minor,
+
+        -- booleans
+        coalesce(is_proration, false) as is_proration,
+
+        -- timestamps
+        service_starts_at,
+        service_ends_at,
+
+        -- load
+        source_name,
+        source_account,
+        legal_entity,
+        _source_ref,
+        _batch_id,
+        _load_date,
+        _extracted_at,
+        _row_hash
+
+    from landed
 
 )
 
-select
-    -- ids
-    line_id,
-    invoice_id,
-    subscription_id,
-    item_id,
-    product_id,
-    price_id,
-
-    -- strings
-    description,
-    currency,
-
-    -- numerics
-    quantity,
-    amount_minor,
-    discount_minor,
-    tax_minor,
-
-    -- booleans
-    coalesce(is_proration, false) as is_proration,
-
-    -- timestamps
-    service_starts_at,
-    service_ends_at,
-
-    -- load
-    source_name,
-    source_account,
-    legal_entity,
-    _source_ref,
-    _batch_id,
-    _load_date,
-    _extracted_at,
-    _row_hash
-
-from live
-{{ latest_version(['line_id']) }}
+{{ newest_of('staged', ['line_id']) }}

@@ -1,37 +1,49 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='delete+insert',
+    unique_key=['source_name', 'source_account', 'refund_id'],
+    post_hook="{{ remember_batches('stripe', 'refunds') }}",
+) }}
+
 with
 
-live as (
+landed as (
 
-    {{ live_rows('stripe', 'refunds') }}
+    {{ unconsumed_rows('stripe', 'refunds') }}
+
+),
+
+staged as (
+
+    select
+        -- ids
+        refund_id,
+        charge_id,
+        balance_transaction_id,
+
+        -- strings
+        status,
+        currency,
+        reason,
+
+        -- numerics
+        amount_minor,
+
+        -- timestamps
+        created_at,
+
+        -- load
+        source_name,
+        source_account,
+        legal_entity,
+        _source_ref,
+        _batch_id,
+        _load_date,
+        _extracted_at,
+        _row_hash
+
+    from landed
 
 )
 
-select
-    -- ids
-    refund_id,
-    charge_id,
-    balance_transaction_id,
-
-    -- strings
-    status,
-    currency,
-    reason,
-
-    -- numerics
-    amount_minor,
-
-    -- timestamps
-    created_at,
-
-    -- load
-    source_name,
-    source_account,
-    legal_entity,
-    _source_ref,
-    _batch_id,
-    _load_date,
-    _extracted_at,
-    _row_hash
-
-from live
-{{ latest_version(['refund_id']) }}
+{{ newest_of('staged', ['refund_id']) }}
