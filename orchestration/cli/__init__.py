@@ -7,12 +7,17 @@ without loading an orchestrator.
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from ingest.errors import IngestError
 from orchestration.cli import look, nights, setup
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,8 +31,14 @@ for module in (nights, look, setup):
 _INTERRUPTED = 130
 
 
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command and leave with its exit code; errors end in one line."""
+    # Asked to end is treated like Ctrl-C, so that locks and child processes end with us.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except IngestError as error:
