@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 if TYPE_CHECKING:
     import datetime as dt
+    from decimal import Decimal
     from pathlib import Path
 
 
@@ -50,7 +50,9 @@ class Figures:
     """Everything a page shows of one build.
 
     `series` maps (kpi_key, currency or None, breakdown, member_id) to monthly points, oldest
-    first. `members` maps (breakdown, member_id) to the shown name.
+    first. `members` maps (breakdown, member_id) to the name of a person, team or campaign;
+    `labels` maps (code type, code) to its words (vi, en). `currencies` begins with the
+    reporting currency.
     """
 
     manifest: dict[str, Any]
@@ -59,6 +61,7 @@ class Figures:
     definitions: dict[str, Definition]
     series: dict[tuple[str, str | None, str, str], tuple[Point, ...]]
     members: dict[tuple[str, str], str]
+    labels: dict[tuple[str, str], tuple[str, str]]
     scorecard: tuple[dict[str, Any], ...] = field(default=())
 
     def total(self, kpi_key: str, currency: str | None) -> tuple[Point, ...]:
@@ -66,12 +69,17 @@ class Figures:
         money = self.series.get((kpi_key, currency, "total", "(total)"), ())
         return money or self.series.get((kpi_key, None, "total", "(total)"), ())
 
+    def words(self, code_type: str, code: str) -> tuple[str, str]:
+        """Return a code's words (vi, en); a name without words is its own word."""
+        name = self.members.get((code_type, code), code)
+        return self.labels.get((code_type, code)) or (name, name)
+
     def by(
         self, kpi_key: str, breakdown: str, currency: str | None
     ) -> dict[str, tuple[Point, ...]]:
-        """Return the monthly series of each member of a breakdown, by shown name."""
+        """Return the monthly series of each member of a breakdown, by member id."""
         return {
-            self.members.get((breakdown, member), member): points
+            member: points
             for (key, unit, by, member), points in self.series.items()
             if key == kpi_key and by == breakdown and unit in (currency, None)
         }
@@ -106,6 +114,13 @@ def read_figures(build_dir: Path) -> Figures:
     )
     with duckdb.connect(str(build_dir / "bi.duckdb"), read_only=True) as connection:
         rows = connection.sql(_SERIES_SQL).fetchall()
+        currencies = connection.sql(
+            "select currency_id from dim_currencies where is_presentation "
+            "order by is_reporting desc, currency_id"
+        ).fetchall()
+        labels = connection.sql(
+            "select code_type, code, label_vi, label_en from labels"
+        ).fetchall()
         columns = ", ".join(Definition.__dataclass_fields__)
         definitions = connection.sql(
             f"select {columns} from kpi_registry order by kpi_key"  # noqa: S608 - own names
@@ -124,12 +139,13 @@ def read_figures(build_dir: Path) -> Figures:
     return Figures(
         manifest=manifest,
         quality=quality,
-        currencies=tuple(dict.fromkeys(unit for _, unit, *_ in rows if unit)),
+        currencies=tuple(currency for (currency,) in currencies),
         definitions={row[0]: Definition(*row) for row in definitions},
         series=series,
         members={
             (breakdown, member): name for _, _, breakdown, member, name, _ in rows
         },
+        labels={(kind, code): (vi, en) for kind, code, vi, en in labels},
         scorecard=scorecard,
     )
 

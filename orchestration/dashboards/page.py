@@ -177,7 +177,7 @@ def _delta(value: Decimal | None, before: Decimal | None, definition: Any) -> st
             words.grouped((value - before) * 100, 1, language="en"),
         )
         suffix = " pp"
-    elif before > 0:
+    elif before > 0 and value >= 0:
         change = value / before - 1
         text, suffix = words.grouped(change * 100, 1, language="en"), " %"
     else:
@@ -185,6 +185,8 @@ def _delta(value: Decimal | None, before: Decimal | None, definition: Any) -> st
     way = "up" if change >= 0 else "down"
     wanted = "down" if definition.direction == "lower_is_better" else "up"
     mood = "good" if way == wanted else "bad"
+    if definition.direction == "neutral":
+        mood = ""
     sign = "+" if change >= 0 else ""
     return f'<b class="{way} {mood}">{sign}{text}{suffix}</b>'
 
@@ -274,11 +276,11 @@ def _breakdown_panel(
         return ""
     largest = sorted(members.items(), key=lambda item: -_sum(item[1]))
     series = []
-    for index, (label, points) in enumerate(largest[:5]):
+    for index, (member, points) in enumerate(largest[:5]):
         values = {point.period_start: point.value for point in points}
         series.append(
             charts.Series(
-                html.escape(label),
+                both(*figures.words(breakdown, member)),
                 tuple(_number(values.get(point.period_start)) for point in total),
                 f"c{index}",
             )
@@ -320,12 +322,14 @@ _SCORECARD_COLUMNS: Final = (
     ("Cùng tháng năm trước", "Same month last year", "n"),
     ("Mục tiêu", "Target", "n"),
     ("Đạt", "Attained", "n"),
+    ("Xu hướng", "Trend", ""),
     ("Ghi chú", "Notes", ""),
 )
+_THEMES: Final = ("sales", "marketing", "finance", "core")
 
 
 def _scorecard(figures: Figures, currency: str | None) -> str:
-    """Return the newest complete month of every KPI, with target where there is one."""
+    """Return the newest complete month of every KPI, by theme."""
     newest: dict[str, dict[str, Any]] = {}
     for row in figures.scorecard:
         if row["currency"] in (currency, None) and not row["is_partial"]:
@@ -333,43 +337,56 @@ def _scorecard(figures: Figures, currency: str | None) -> str:
     head = "".join(
         f'<th class="{css}">{both(vi, en)}</th>' for vi, en, css in _SCORECARD_COLUMNS
     )
-    rows = "".join(
-        _score_row(figures, newest[key], currency)
-        for key in figures.definitions
-        if key in newest
-    )
+    blocks = []
+    for theme in _THEMES:
+        rows = "".join(
+            _score_row(figures, newest[key], currency)
+            for key, definition in figures.definitions.items()
+            if definition.theme == theme and key in newest
+        )
+        if rows:
+            title = both(*figures.words("theme", theme))
+            blocks.append(
+                f'<tr><th class="group" colspan="{len(_SCORECARD_COLUMNS)}">{title}</th></tr>'
+                + rows
+            )
     return (
         f'<div class="panel scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f"<tbody>{''.join(blocks)}</tbody></table></div>"
     )
 
 
 def _score_row(figures: Figures, row: dict[str, Any], currency: str | None) -> str:
     """Return one line of the scorecard."""
     unit = figures.definitions[row["kpi_key"]].unit
-    history = figures.total(row["kpi_key"], currency)
-    at = {point.period_start: point.value for point in history}
-    start = row["period_start_date"]
-    month_before = start.replace(
-        year=start.year - (start.month == 1), month=(start.month - 2) % 12 + 1
-    )
-    year_before = start.replace(year=start.year - 1)
+    month = row["period_start_date"].strftime("%m/%Y")
     flags = "".join(
-        f'<span class="tag">{html.escape(flag)}</span> '
-        for flag in row.get("flag") or ()
+        f'<span class="tag">{both(*figures.words("flag", flag))}</span> '
+        for flag in row["flag"] or ()
     )
     cells = (
         words.shown(row["value"], unit, currency),
-        words.shown(at.get(month_before), unit, currency),
-        words.shown(at.get(year_before), unit, currency),
-        words.shown(row.get("target_value"), unit, currency),
-        words.shown(row.get("attainment"), "rate", None),
+        words.shown(row["previous_value"], unit, currency),
+        words.shown(row["year_ago_value"], unit, currency),
+        words.shown(row["target_value"], unit, currency),
+        words.shown(row["attainment"], "rate", None),
     )
     return (
-        f"<tr><td>{_name(figures, row['kpi_key'])}</td><td>{start.strftime('%m/%Y')}</td>"
+        f"<tr><td>{_name(figures, row['kpi_key'])}</td><td>{month}</td>"
         + "".join(f'<td class="n">{cell}</td>' for cell in cells)
-        + f"<td>{flags}</td></tr>"
+        + f"<td>{_trend(figures, row)}</td><td>{flags}</td></tr>"
     )
+
+
+def _trend(figures: Figures, row: dict[str, Any]) -> str:
+    """Return the trend in words, coloured by whether that way is good."""
+    direction, judgement = row["trend_direction"], row["trend_judgement"]
+    if not direction:
+        return ""
+    arrow = {"up": "↗ ", "down": "↘ ", "flat": "→ "}.get(direction, "")
+    css = f"{direction} {judgement or ''}"
+    text = both(*figures.words("trend_direction", direction))
+    return f'<span class="{html.escape(css)}">{arrow}{text}</span>'
 
 
 def _night(figures: Figures) -> str:
@@ -380,6 +397,7 @@ def _night(figures: Figures) -> str:
         f"<td>{html.escape(str(one.get('state', '')))}</td>"
         f'<td class="n">{one.get("landed_rows") or 0:,}</td>'
         f'<td class="n">{one.get("quarantined_rows") or 0:,}</td>'
+        f'<td class="n">{one.get("absorbed_rows") or 0:,}</td>'
         f"<td>{html.escape(str(one.get('data_through') or '–'))}</td></tr>"
         for one in sources
     )
@@ -392,6 +410,7 @@ def _night(figures: Figures) -> str:
             ("Tình trạng", "State", ""),
             ("Dòng đã nhận", "Rows landed", "n"),
             ("Dòng cách ly", "Quarantined", "n"),
+            ("Dòng gộp", "Absorbed", "n"),
             ("Dữ liệu đến", "Data through", ""),
         )
     )
