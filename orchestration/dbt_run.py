@@ -147,6 +147,15 @@ def manifest_file(settings: Settings) -> Path:
     return settings.home.dbt / "manifest" / "manifest.json"
 
 
+def entities_read(manifest: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+    """Return the (kind, entity) pairs some model reads; rows of others end in raw."""
+    return frozenset(
+        (source["source_name"], source["name"])
+        for unique_id, source in manifest["sources"].items()
+        if any(child.startswith("model.") for child in manifest["child_map"][unique_id])
+    )
+
+
 def prepare_build(settings: Settings, as_of: date, *, full_refresh: bool) -> bool:
     """Note which day the build file is about to hold; return whether to rebuild it whole.
 

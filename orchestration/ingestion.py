@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest import landing, ledger
-from ingest.errors import EXIT_BAD_DATA, ContractViolation, IngestError, StorageError
+from ingest.errors import EXIT_BAD_DATA, IngestError, StorageError
 from ingest.job import extract_entity
 from ingest.paths import StreamPath
 from ingest.sources import streams_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from expectations.results import GateResult
     from ingest.config import SourceConfig
     from ingest.landing import LandedBatch
+    from ingest.manifest import BatchManifest
     from ingest.sources.protocol import Stream
     from orchestration.night_run import NightRun
 
@@ -129,8 +130,7 @@ def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamR
     wanted = not run.only_sources or source.name in run.only_sources
     if promoted is not None and not (run.refetch and wanted):
         report.outcome = Outcome.REPLAYED
-        report.row_count = promoted.row_count
-        report.quarantined_count = promoted.quarantined_count
+        _count_rows(report, promoted)
         return report
     run.say(f"{source.name}: extracting {stream.dataset or stream.entity}")
     try:
@@ -144,10 +144,15 @@ def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamR
     return _judge(run, batch, report)
 
 
-def _judge(run: NightRun, batch: LandedBatch, report: StreamReport) -> StreamReport:
-    manifest = batch.manifest
+def _count_rows(report: StreamReport, manifest: BatchManifest) -> None:
     report.row_count = manifest.row_count
     report.quarantined_count = manifest.quarantined_count
+    report.absorbed_count = manifest.absorbed_count
+
+
+def _judge(run: NightRun, batch: LandedBatch, report: StreamReport) -> StreamReport:
+    manifest = batch.manifest
+    _count_rows(report, manifest)
     report.notes = [f"new field {name}" for name in manifest.unknown_fields]
     if manifest.has_gap:
         report.notes.append("the source no longer remembers part of the missed time")
@@ -166,11 +171,3 @@ def note_verdict(report: StreamReport, verdict: GateResult) -> None:
     report.outcome = Outcome.HELD
     report.exit_code = EXIT_BAD_DATA
     report.red = [verdict.describe()]
-
-
-def worst_exit_code(run: NightRun) -> int:
-    """Return the exit code of the first required stream that stopped the night."""
-    for report in run.report.stale_streams(optional=False):
-        if report.exit_code:
-            return report.exit_code
-    return ContractViolation.exit_code

@@ -33,7 +33,12 @@ STALE = frozenset({Outcome.HELD, Outcome.FAILED})
 
 @dataclass
 class StreamReport:
-    """One stream of one entity: how it was extracted and what the raw gate said."""
+    """One stream of one entity: how it was extracted and what the raw gate said.
+
+    Records received = `row_count` landed + `quarantined_count` + `absorbed_count` (added up
+    into a row, equal duplicates, older versions). `is_read`: a model reads the entity; rows
+    of any other stay in raw.
+    """
 
     source: str
     stream: str
@@ -42,6 +47,8 @@ class StreamReport:
     outcome: Outcome
     row_count: int = 0
     quarantined_count: int = 0
+    absorbed_count: int = 0
+    is_read: bool = True
     rules: int = 0
     red: list[str] = field(default_factory=list)
     problem: str = ""

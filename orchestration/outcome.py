@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ingest.errors import EXIT_BAD_DATA, EXIT_OK
 from orchestration.alerts import Alert
-from orchestration.ingestion import worst_exit_code
 from orchestration.night import describe_stream
 from orchestration.publish.tables import CORE
 
@@ -35,7 +34,7 @@ def close_night(run: NightRun, *, finished_at: datetime, problem: str = "") -> N
     else:
         report.state = FAILED
         report.problem = problem
-        report.exit_code = report.exit_code or _exit_code(run)
+        report.exit_code = report.exit_code or _exit_code(run.report)
     run.save()
 
 
@@ -55,7 +54,7 @@ def last_line(report: NightReport) -> str:
         return f"Night of {report.as_of}: published {report.published}{kept}{stale}."
     if report.state == LANDED:
         return f"Night of {report.as_of}: landed."
-    first, *others = report.findings() or [report.problem or "stopped"]
+    first, *others = report.findings() or [report.problem or "unknown reason"]
     more = f" (and {len(others)} more, see state/nights)" if others else ""
     return (
         f"Night of {report.as_of} failed: {first}{more}. Nothing new is published; "
@@ -91,5 +90,7 @@ def alert_for(report: NightReport, company: str) -> Alert | None:
     return Alert(title, tuple(findings or [report.problem]), step)
 
 
-def _exit_code(run: NightRun) -> int:
-    return worst_exit_code(run) if blocking(run.report) else EXIT_BAD_DATA
+def _exit_code(report: NightReport) -> int:
+    """Return the code of the first required stream that stopped the night, else bad data."""
+    codes = [stream.exit_code for stream in report.stale_streams(optional=False)]
+    return next((code for code in codes if code), EXIT_BAD_DATA)

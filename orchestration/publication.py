@@ -6,15 +6,17 @@ Belongs here: what goes into the request and the page. Stays out: publishing its
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from orchestration.dashboards.page import render_page
-from orchestration.dbt_run import manifest_file
+from orchestration.dbt_run import entities_read, manifest_file
 from orchestration.publish import PublishRequest, publish_build, read_published_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from orchestration.night_run import NightRun
@@ -30,6 +32,7 @@ def publish_night(run: NightRun) -> Manifest:
     """
     settings, report = run.settings, run.report
     run.say(f"publishing {run.build_id}")
+    note_unread(run, json.loads(manifest_file(settings).read_text("utf-8")))
     manifest = publish_build(
         PublishRequest(
             warehouse=settings.home.warehouse,
@@ -55,8 +58,20 @@ def publish_night(run: NightRun) -> Manifest:
     return manifest
 
 
+def note_unread(run: NightRun, manifest: Mapping[str, Any]) -> None:
+    """Mark the streams of entities no model reads: their rows reach raw and no mart."""
+    read = entities_read(manifest)
+    kinds = {source.name: source.kind for source in run.settings.config.sources}
+    for stream in run.report.streams:
+        stream.is_read = (kinds[stream.source], stream.entity) in read
+
+
 def quality_of(run: NightRun) -> dict[str, Any]:
-    """Return the quality report of the night: sources, gates, control totals; no rows."""
+    """Return the quality report of the night: sources, gates, control totals; no rows.
+
+    Every record received is in `landed_rows`, `quarantined_rows` or `absorbed_rows`;
+    `unread_rows` counts by entity what landed and no model reads.
+    """
     by_source: dict[str, dict[str, Any]] = {}
     for stream in run.report.streams:
         entry = by_source.setdefault(
@@ -66,11 +81,17 @@ def quality_of(run: NightRun) -> dict[str, Any]:
                 "state": "fresh",
                 "landed_rows": 0,
                 "quarantined_rows": 0,
+                "absorbed_rows": 0,
+                "unread_rows": {},
                 "data_through": run.as_of.isoformat(),
             },
         )
         entry["landed_rows"] += stream.row_count
         entry["quarantined_rows"] += stream.quarantined_count
+        entry["absorbed_rows"] += stream.absorbed_count
+        if not stream.is_read and stream.row_count:
+            unread = entry["unread_rows"]
+            unread[stream.entity] = unread.get(stream.entity, 0) + stream.row_count
         if stream.is_stale:
             entry["state"], entry["data_through"] = "stale", None
     return {

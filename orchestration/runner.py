@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import dagster as dg
+
+from ingest.errors import IngestError
 from orchestration.alerts import send_alert
 from orchestration.build import build_definitions
 from orchestration.instance import open_instance
@@ -16,8 +19,6 @@ from orchestration.jobs import LANDING, NIGHTLY
 from orchestration.outcome import alert_for, close_night
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from orchestration.night import NightReport
     from orchestration.night_run import NightRun
     from orchestration.session import Session
@@ -38,22 +39,39 @@ class NightRunner:
             LANDING if night.only_landing else NIGHTLY
         )
         problem = ""
-        with open_instance(night.settings.home.dagster) as instance:
-            result = job.execute_in_process(
-                instance=instance,
-                partition_key=night.as_of.isoformat(),
-                resources={"night": night},
-                run_config=_QUIET,
-                raise_on_error=False,
-            )
-            if not result.success:
-                problem = _first_failure(result)
+        try:
+            with open_instance(night.settings.home.dagster) as instance:
+                job.execute_in_process(
+                    instance=instance,
+                    partition_key=night.as_of.isoformat(),
+                    resources={"night": night},
+                    run_config=_QUIET,
+                )
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+            self._close(night, "stopped from outside")
+            raise KeyboardInterrupt from None
+        except IngestError as error:
+            problem = str(error)
+            night.report.exit_code = error.exit_code
+        except dg.DagsterError as error:
+            # A red blocking check ends the run with one; the report holds its findings.
+            problem = str(error).strip()
+            if not night.report.findings():
+                self._close(night, problem)
+                raise
+        except BaseException as error:
+            self._close(night, f"{type(error).__name__}: {error}")
+            raise
+        self._close(night, problem)
+        return night.report
+
+    def _close(self, night: NightRun, problem: str) -> None:
+        """Settle and keep the report, and tell people when there is something to tell."""
         close_night(night, finished_at=self.session.clock(), problem=problem)
         alert = alert_for(night.report, night.settings.config.company.name)
         if alert is not None:
             for failed in send_alert(alert, night.settings.alerts):
                 night.say(f"alert: {failed}")
-        return night.report
 
 
 def make_runner(session: Session) -> NightRunner:
@@ -62,16 +80,3 @@ def make_runner(session: Session) -> NightRunner:
     return NightRunner(
         session, build_definitions(session.settings, resources={"night": None})
     )
-
-
-def _first_failure(result: dg.ExecuteInProcessResult) -> str:
-    """Return the innermost message of the first failed step, and which step it was."""
-    for event in result.all_events:
-        if not event.is_step_failure:
-            continue
-        error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        text = error.message.strip() if error else "failed"
-        return f"{event.step_key}: {text}"
-    return "the run did not finish"

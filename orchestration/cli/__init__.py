@@ -28,8 +28,6 @@ app = typer.Typer(
 for module in (nights, look, setup):
     module.register(app)
 
-_INTERRUPTED = 130
-
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
@@ -44,8 +42,3 @@ def main() -> None:
     except IngestError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "Stopped. What is published is unchanged; run `warehouse nightly` to go on.\n"
-        )
-        sys.exit(_INTERRUPTED)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ingest.errors import ConfigError
+from ingest.errors import ConfigError, IngestError
 from orchestration.cli.options import (
     Config,
     Json,
@@ -107,7 +107,26 @@ def backfill(
     _finish(settings, report, as_json=as_json)
 
 
+class StoppedError(IngestError):
+    """A person or the system asked the run to end."""
+
+    exit_code = 130
+
+
 def _run(
+    settings: Settings, *, missed: list[date], day: date, options: dict[str, Any]
+) -> NightReport:
+    try:
+        return _run_nights(settings, missed=missed, day=day, options=options)
+    except KeyboardInterrupt:
+        message = (
+            f"Night of {day} was stopped. What is published is unchanged; "
+            "run `warehouse nightly` to go on from what has landed."
+        )
+        raise StoppedError(message) from None
+
+
+def _run_nights(
     settings: Settings, *, missed: list[date], day: date, options: dict[str, Any]
 ) -> NightReport:
     from orchestration.runner import make_runner  # noqa: PLC0415 - seconds; only nights pay

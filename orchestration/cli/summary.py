@@ -35,6 +35,7 @@ def describe_night(report: NightReport, settings: Settings) -> str:
             f"{len(report.control_breaks)} off"
         ),
     ]
+    lines += _unread_line(report)
     lines += [f"  ! {finding}" for finding in report.findings()]
     if report.state == PUBLISHED:
         build = settings.home.published / report.published
@@ -60,5 +61,19 @@ def _source_line(name: str, streams: list[StreamReport]) -> str:
     refused = sum(stream.quarantined_count for stream in streams)
     stale = sum(stream.is_stale for stream in streams)
     state = f"{stale} of {len(streams)} entities stale" if stale else "fresh"
+    merged = sum(stream.absorbed_count for stream in streams)
     kept = f", {refused:,} quarantined" if refused else ""
+    kept += f", {merged:,} absorbed" if merged else ""
     return f"  {name:<22} {rows:>9,} rows in {len(streams)} entities{kept} · {state}"
+
+
+def _unread_line(report: NightReport) -> list[str]:
+    """Return the line of entities whose rows no model reads, if there are any."""
+    rows: dict[str, int] = {}
+    for stream in report.streams:
+        if not stream.is_read and stream.row_count:
+            rows[stream.entity] = rows.get(stream.entity, 0) + stream.row_count
+    if not rows:
+        return []
+    listed = ", ".join(f"{entity} {count:,}" for entity, count in sorted(rows.items()))
+    return [f"  raw only  {listed} (no model reads them)"]

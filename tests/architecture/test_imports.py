@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ingest", "expectations", "orchestration")
 COMPOSERS = {
     "assets", "build", "checks", "instance", "jobs", "partitions", "resources",
-    "schedules", "translator",
+    "runner", "schedules", "translator",
 }  # fmt: skip
 """Modules of `orchestration` that may know Dagster; everything else runs without it."""
 
