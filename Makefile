@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly test lint types contracts pytest ui clean
+.PHONY: help setup nightly test lint types contracts pytest nights ui clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ contracts: setup ## Import contracts
 
 pytest: setup ## All tests of the short lane
 	@$(RUN)/pytest
+
+nights: setup ## Long lane: thirty nights, each compared with the truth
+	@$(RUN)/pytest -m long tests/pipeline
 
 ui: setup ## Dagster on loopback: asset graph, lineage, run history
 	@$(RUN)/warehouse ui
