@@ -22,22 +22,44 @@ import duckdb
 from ingest import ledger
 from ingest.errors import EXIT_BUSY, IngestError
 from ingest.storage import write_file
+from orchestration.processes import ended
 from orchestration.settings import child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ingest.config import WarehouseConfig
     from orchestration.night_run import NightRun
     from orchestration.settings import Settings
 
 _FAILED: Final = frozenset({"error", "fail", "runtime error", "partial success"})
+_RUN_RESULTS: Final = "run_results.json"
+_RESULT_EVENTS: Final = frozenset(
+    {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"}
+)
+_QUOTES_DATA: Final = re.compile(r"Conversion Error|Constraint Error|Invalid Input")
 _LAST_LINES: Final = 15
 _POLL_SECONDS: Final = 2.0
 
 
 class DbtError(IngestError):
     """dbt failed; the text names models and tests, or quotes its last lines."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """One model, seed or test dbt has finished."""
+
+    unique_id: str
+    is_success: bool
+    seconds: float
+    number: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """How much of the build is done, 0 to 1."""
+        return self.number / self.total
 
 
 class ForeignHolderError(IngestError):
@@ -218,12 +240,76 @@ def build_arguments(
     ]
 
 
-def failure(outcome: DbtOutcome, log: Path) -> DbtError:
-    """Return the error of a failed build: what failed, or dbt's last lines."""
-    if outcome.failures:
-        return DbtError("; ".join(outcome.failures))
-    last = log.read_text("utf-8", errors="replace").strip().splitlines()[-_LAST_LINES:]
-    return DbtError("dbt did not build:\n" + "\n".join(last))
+class DbtBuild:
+    """One `dbt build` in a child process."""
+
+    def __init__(self, settings: Settings, arguments: list[str]) -> None:
+        """Prepare the call; nothing runs before `results` is read."""
+        self._settings = settings
+        self._arguments = arguments
+        self._target = settings.home.dbt / "target"
+        self._log = settings.home.dbt / "build.log"
+        self._exit_code: int | None = None
+
+    def results(self) -> Iterator[NodeResult]:
+        """Run dbt and yield every model, seed and test as it ends."""
+        self._target.mkdir(parents=True, exist_ok=True)
+        (self._target / _RUN_RESULTS).unlink(missing_ok=True)
+        process = subprocess.Popen(  # noqa: S603 - our own dbt with our own arguments
+            self._arguments,
+            cwd=self._settings.dbt_project_dir,
+            env={**dbt_environment(self._settings), "DBT_LOG_FORMAT": "json"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        # What dbt says goes to a file: the terminal belongs to the night's progress.
+        with ended(process), self._log.open("w", encoding="utf-8") as log:
+            for line in process.stdout or ():
+                text, result = _read_line(line)
+                log.write(f"{text}\n")
+                if result is not None:
+                    yield result
+            self._exit_code = process.wait()
+
+    def outcome(self, manifest: Mapping[str, Any]) -> DbtOutcome:
+        """Return what was done, once `results` is read to its end."""
+        return read_outcome(self._target, manifest)
+
+    def raise_if_failed(self, outcome: DbtOutcome) -> None:
+        """Raise what failed, or dbt's last lines when it did not get that far.
+
+        Raises:
+            DbtError: dbt did not end well.
+        """
+        if self._exit_code == 0:
+            return
+        if outcome.failures:
+            raise DbtError("; ".join(outcome.failures))
+        said = self._log.read_text("utf-8", errors="replace").strip().splitlines()
+        raise DbtError("dbt did not build:\n" + "\n".join(said[-_LAST_LINES:]))
+
+
+def _read_line(line: str) -> tuple[str, NodeResult | None]:
+    """Return the text of one line of dbt's JSON log, and the result it tells, if any."""
+    try:
+        event = json.loads(line)
+        info, data = event["info"], event["data"]
+    except (ValueError, KeyError, TypeError):
+        return line.rstrip(), None
+    if info["name"] not in _RESULT_EVENTS:
+        return info["msg"], None
+    result = NodeResult(
+        unique_id=data["node_info"]["unique_id"],
+        is_success=data["node_info"]["node_status"] == "success",
+        seconds=round(float(data["execution_time"]), 3),
+        number=data["index"],
+        total=data.get("total") or data.get("num_models") or data["index"],
+    )
+    return info["msg"], result
 
 
 def wait_for_build_file(
@@ -260,7 +346,7 @@ def wait_for_build_file(
 def read_outcome(target: Path, manifest: Mapping[str, Any]) -> DbtOutcome:
     """Return what the last invocation did, failures named by model or test."""
     try:
-        results = json.loads((target / "run_results.json").read_text("utf-8"))
+        results = json.loads((target / _RUN_RESULTS).read_text("utf-8"))
     except (OSError, ValueError):
         return DbtOutcome(0, 0, ())
     rows = results["results"]
@@ -277,8 +363,10 @@ def _describe(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
     where = f" on {on.rsplit('.', 1)[-1]}" if on else ""
     if kind == "test" and result.get("failures"):
         return f"test {name}{where}: {result['failures']} rows break it"
-    # The first lines say what is wrong; later ones may quote rows.
+    # The first lines say what is wrong; later ones quote the statement.
     message = " ".join((result.get("message") or "").split("\n")[:3])[:300]
+    if _QUOTES_DATA.search(message):
+        message = re.sub(r"'[^']*'?|\"[^\"]*: [^\"]*\"?", "…", message)
     return f"{kind.replace('_', ' ')} {name}{where}: {message}".strip()
 
 

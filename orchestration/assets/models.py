@@ -1,28 +1,30 @@
 """dbt's models as assets, built by dbt in its own process.
 
-Belongs here: the dbt asset definition and passing its events on. Stays out: variables,
-environment and results of dbt (`orchestration.dbt_run`), the models.
+Belongs here: the dbt asset definition and passing its events on. Stays out: the child process,
+its variables and results (`orchestration.dbt_run`), the models.
+
+dbt is started by us and not by `DbtCliResource`: that one hands our whole environment, with
+every source's secrets, to dbt, starts dbt once more for its version, and loads the adapter.
 """
 
 # No `from __future__ import annotations`: Dagster compares the class of `context` itself.
-import contextlib
 import json
 from collections.abc import (
     Iterator,
     Mapping,
 )
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliInvocation, dbt_assets
-from packaging.version import Version
+from dagster_dbt import dbt_assets
 
 from orchestration import dbt_run
 from orchestration.night_run import NightRun
-from orchestration.processes import ended
 from orchestration.translator import WarehouseTranslator
+
+_ASSET_TYPES = frozenset({"model", "seed"})
+_SHOWN_STEP = 0.25
 
 
 def dbt_models(manifest_path: Path) -> dg.AssetsDefinition:
@@ -34,64 +36,41 @@ def dbt_models(manifest_path: Path) -> dg.AssetsDefinition:
     def build(
         context: dg.AssetExecutionContext, night: dg.ResourceParam[NightRun]
     ) -> Iterator[Any]:
-        selected = _selection(context, manifest, translator)
-        yield from run_dbt(night, manifest, translator, context, selected)
+        for result in run_dbt(
+            night, manifest, _selection(context, manifest, translator)
+        ):
+            node = manifest["nodes"].get(result.unique_id)
+            if node and node["resource_type"] in _ASSET_TYPES and result.is_success:
+                yield dg.MaterializeResult(
+                    asset_key=translator.get_asset_key(node),
+                    metadata={"seconds": result.seconds},
+                )
 
     return build
 
 
 def run_dbt(
-    night: NightRun,
-    manifest: Mapping[str, Any],
-    translator: WarehouseTranslator,
-    context: dg.AssetExecutionContext,
-    selected: list[str],
-) -> Iterator[Any]:
-    """Run `dbt build` as a child process and pass its finished models on.
-
-    `DbtCliInvocation.run` is used without `DbtCliResource`: the resource would hand our whole
-    environment (with every source's secrets) to dbt, and start dbt once more for its version.
+    night: NightRun, manifest: Mapping[str, Any], selected: list[str]
+) -> Iterator[dbt_run.NodeResult]:
+    """Run the night's `dbt build`, noting its outcome; yield what gets done.
 
     Raises:
         dbt_run.DbtError: a model or test failed; they are named.
     """
-    settings = night.settings
-    target = settings.home.dbt / "target"
-    target.mkdir(parents=True, exist_ok=True)
     refresh = dbt_run.prepare_build(
-        settings, night.as_of, full_refresh=night.full_refresh
+        night.settings, night.as_of, full_refresh=night.full_refresh
     )
-    invocation = DbtCliInvocation.run(
-        args=dbt_run.build_arguments(night, full_refresh=refresh, selected=selected),
-        env={**dbt_run.dbt_environment(settings), "DBT_LOG_FORMAT": "json"},
-        manifest=manifest,
-        dagster_dbt_translator=translator,
-        project_dir=settings.dbt_project_dir,
-        target_path=target,
-        raise_on_error=False,
-        context=context,
-        adapter=None,
-        cli_version=Version(installed_version("dbt-core")),
-    )
-    log = settings.home.dbt / "build.log"
     mode = "rebuilding everything from raw" if refresh else "building"
     night.say(f"dbt: {mode}")
-    # dbt's own lines go to a file: the terminal belongs to the night's progress.
-    with (
-        ended(invocation.process),
-        log.open("w", encoding="utf-8") as sink,
-        contextlib.redirect_stdout(sink),
-    ):
-        try:
-            for event in invocation.stream():
-                if isinstance(event, dg.Output | dg.MaterializeResult):
-                    yield event
-        except KeyError as error:
-            message = (
-                f"the dbt project was edited while it was built ({error}); run again"
-            )
-            raise dbt_run.DbtError(message) from error
-    outcome = dbt_run.read_outcome(target, manifest)
+    arguments = dbt_run.build_arguments(night, full_refresh=refresh, selected=selected)
+    build = dbt_run.DbtBuild(night.settings, arguments)
+    shown = 0.0
+    for result in build.results():
+        yield result
+        if result.share - shown >= _SHOWN_STEP:
+            shown = result.share
+            night.say(f"dbt: {result.share:.0%} of {result.total} models and tests")
+    outcome = build.outcome(manifest)
     night.report.dbt_nodes = outcome.nodes
     night.report.dbt_tests = outcome.tests
     night.report.dbt_failures = list(outcome.failures)
@@ -99,8 +78,7 @@ def run_dbt(
         f"dbt: {outcome.nodes} models and seeds, {outcome.tests} tests, "
         f"{len(outcome.failures)} failed"
     )
-    if invocation.process.returncode != 0:
-        raise dbt_run.failure(outcome, log)
+    build.raise_if_failed(outcome)
 
 
 def _selection(
@@ -115,6 +93,6 @@ def _selection(
     return [
         node["name"]
         for node in manifest["nodes"].values()
-        if node["resource_type"] in {"model", "seed"}
+        if node["resource_type"] in _ASSET_TYPES
         and translator.get_asset_key(node) in wanted
     ]

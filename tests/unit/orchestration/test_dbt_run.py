@@ -35,3 +35,15 @@ def test_failures_are_named_with_model_and_count(tmp_path: Path) -> None:
 
 def test_no_results_is_nothing_done(tmp_path: Path) -> None:
     assert read_outcome(tmp_path, {}).nodes == 0
+
+
+def test_cells_quoted_by_the_engine_are_left_out(tmp_path: Path) -> None:
+    message = (
+        "Runtime Error in model fct_b\n"
+        "  Conversion Error: Could not convert string 'Nguyễn Thị Lan' to INT32"
+    )
+    results = [{"unique_id": "model.p.fct_b", "status": "error", "message": message}]
+    (tmp_path / "run_results.json").write_text(json.dumps({"results": results}))
+    (failure,) = read_outcome(tmp_path, {}).failures
+    assert "Could not convert string … to INT32" in failure
+    assert "Lan" not in failure
