@@ -1,0 +1,32 @@
+"""What sqlfluff's templater has in place of dbt: variables as a night passes them.
+
+Belongs here: names the models' Jinja refers to, so that lint sees the SQL a night compiles.
+Stays out: anything dbt or the night reads.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+_VARIABLES: dict[str, Any] = {
+    "as_of_date": "2026-10-31",
+    "load_date": "2026-11-01",
+    "reporting_timezone": "Asia/Ho_Chi_Minh",
+    "reporting_currency": "VND",
+    "presentation_currencies": ["VND", "USD"],
+    "raw_root": "raw",
+    "configured_entities": ["leads"],
+    "policies": {},
+    "build_id": "lint",
+    "fiscal_year_start_month": 1,
+    "company_name": "Acme",
+}
+
+target = SimpleNamespace(schema="main", name="local")
+this = SimpleNamespace(identifier="this_model", schema="main")
+
+
+def var(name: str, default: Any = None) -> Any:  # noqa: ANN401 - variables are of any type
+    """Return a variable as a night passes it."""
+    return _VARIABLES.get(name, default)
