@@ -15,7 +15,7 @@ from orchestration.assets.models import dbt_models
 from orchestration.assets.publication import publication_asset
 from orchestration.assets.raw import ledger_assets, raw_assets
 from orchestration.checks import mart_gate_checks
-from orchestration.dbt_run import dbt_vars, prepare_manifest
+from orchestration.dbt_setup import dbt_vars, prepare_manifest
 from orchestration.jobs import night_jobs
 from orchestration.partitions import daily_partitions
 from orchestration.publish import PublishedTable, read_published_tables

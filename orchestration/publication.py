@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from orchestration.dashboards.page import render_page
-from orchestration.dbt_run import entities_read, manifest_file
+from orchestration.dbt_setup import entities_read, manifest_file
 from orchestration.publish import PublishRequest, publish_build, read_published_tables
 
 if TYPE_CHECKING:

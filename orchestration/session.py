@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest import landing
 from ingest.errors import StorageError
-from orchestration.dbt_run import wait_for_build_file
+from orchestration.dbt_setup import wait_for_build_file
 from orchestration.lock import RunLock, hold_run_lock
 from orchestration.night_run import NightRun, night_instant
 from orchestration.publish import build_id_for, recover

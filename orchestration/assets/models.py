@@ -20,6 +20,7 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from orchestration import dbt_run
+from orchestration.dbt_setup import prepare_build
 from orchestration.night_run import NightRun
 from orchestration.translator import WarehouseTranslator
 
@@ -55,9 +56,9 @@ def run_dbt(
     """Run the night's `dbt build`, noting its outcome; yield what gets done.
 
     Raises:
-        dbt_run.DbtError: a model or test failed; they are named.
+        DbtError: a model or test failed; they are named.
     """
-    refresh = dbt_run.prepare_build(
+    refresh = prepare_build(
         night.settings, night.as_of, full_refresh=night.full_refresh
     )
     mode = "rebuilding everything from raw" if refresh else "building"

@@ -12,7 +12,7 @@ from orchestration.assets.incoming import RAW_GATE, incoming_key
 from orchestration.assets.publication import PUBLISHED
 from orchestration.assets.raw import BATCH_TOTALS, BATCHES, NIGHT_MAY_BUILD, raw_key
 from orchestration.checks import MART_GATE
-from orchestration.dbt_run import manifest_file
+from orchestration.dbt_setup import manifest_file
 from orchestration.publish import PublishedTable, read_published_tables
 from orchestration.settings import SANDBOX_CONFIG, Settings, load_settings
 
@@ -89,7 +89,9 @@ def test_every_published_table_is_judged_before_publication(
     graph: AssetGraph, tables: tuple[PublishedTable, ...]
 ) -> None:
     judged = blocking_checks(graph, MART_GATE)
-    assert {key.path[-1] for key in judged} == {t.unique_id.split(".")[2] for t in tables}
+    assert {key.path[-1] for key in judged} == {
+        t.unique_id.split(".")[2] for t in tables
+    }
     assert judged <= ancestors(graph, PUBLISHED)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from orchestration.cli.summary import describe_night
-from orchestration.dbt_run import entities_read
+from orchestration.dbt_setup import entities_read
 from orchestration.night import Outcome, StreamReport
 from orchestration.night_run import NightRun
 from orchestration.publication import note_unread, quality_of
