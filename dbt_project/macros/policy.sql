@@ -16,5 +16,5 @@
         'sales_revenue_basis': 'invoiced',
         'low_sample_threshold': 5,
     } -%}
-    {{- var('policies').get(name, defaults.get(name, '')) -}}
+    {{- var('policies')[name] | default(defaults[name]) -}}
 {%- endmacro %}

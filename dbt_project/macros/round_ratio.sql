@@ -2,8 +2,8 @@
     which misses a half minor unit now and then; whole numbers do not. Both arguments are
     whole numbers, the denominator positive; NULL on 0. -#}
 {% macro round_ratio(numerator, denominator) -%}
-    (sign({{ numerator }})::hugeint * (
-        (2 * abs(({{ numerator }})::hugeint) + ({{ denominator }})::hugeint)
-        // nullif(2 * ({{ denominator }})::hugeint, 0)
+    (cast(sign({{ numerator }}) as hugeint) * (
+        (2 * abs(cast({{ numerator }} as hugeint)) + cast({{ denominator }} as hugeint))
+        // nullif(2 * cast({{ denominator }} as hugeint), 0)
     ))
 {%- endmacro %}

@@ -34,11 +34,26 @@ currencies as (
 -- Each day lies in exactly one period of each grain.
 days_in_periods as (
 
-    select date_day, 'day' as grain, date_day as period_start_date from dates
+    select
+        date_day,
+        'day' as grain,
+        date_day as period_start_date
+
+    from dates
     union all
-    select date_day, 'week' as grain, week_start_date as period_start_date from dates
+    select
+        date_day,
+        'week' as grain,
+        week_start_date as period_start_date
+
+    from dates
     union all
-    select date_day, 'month' as grain, month_start_date as period_start_date from dates
+    select
+        date_day,
+        'month' as grain,
+        month_start_date as period_start_date
+
+    from dates
     union all
     select
         date_day,

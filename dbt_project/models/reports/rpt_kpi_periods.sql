@@ -114,7 +114,7 @@ kpi_periods as (
     inner join grains as period_grains
         on
             periods.grain = period_grains.grain
-            and period_grains.grain_order >= lowest_grains.grain_order
+            and lowest_grains.grain_order <= period_grains.grain_order
     left join kpi_reach
         on registry.kpi_key = kpi_reach.kpi_key
     where

@@ -174,14 +174,14 @@ series_rolled as (
 
     select
         *,
-        {% for length in [3, 12] -%}
-        sum(numerator) over rolling_{{ length }} as numerator_{{ length }},
-        sum(denominator) over rolling_{{ length }} as denominator_{{ length }},
-        sum(value) over rolling_{{ length }} as value_{{ length }},
-        count(value) over rolling_{{ length }} as count_{{ length }},
-        bool_or(is_partial or numerator is null) over rolling_{{ length }}
-            as is_broken_{{ length }},
-        {% endfor -%}
+        {%- for length in [3, 12] %}
+            sum(numerator) over rolling_{{ length }} as numerator_{{ length }},
+            sum(denominator) over rolling_{{ length }} as denominator_{{ length }},
+            sum(value) over rolling_{{ length }} as value_{{ length }},
+            count(value) over rolling_{{ length }} as count_{{ length }},
+            bool_or(is_partial or numerator is null) over rolling_{{ length }}
+                as is_broken_{{ length }},
+        {%- endfor %}
         list(cast(value as double)) filter (where value is not null and not is_partial)
             over (
                 partition by series_id
@@ -348,17 +348,17 @@ select
     year_ago_value,
     {{ growth_rate('value', 'year_ago_value', 'is_partial') }} as yoy_growth_rate,
     {{ difference('value', 'year_ago_value', 'is_partial') }} as yoy_difference,
-    {% for length in [3, 12] -%}
-    case
-        when is_broken_{{ length }} then null
-        when period_number - {{ length - 1 }} < first_period_number then null
-        when rolling_rule = 'sum' then cast(numerator_{{ length }} as decimal(38, 6))
-        when rolling_rule = 'ratio'
-            then {{ safe_divide('numerator_' ~ length, 'denominator_' ~ length) }}
-        when rolling_rule = 'average' and count_{{ length }} = {{ length }}
-            then {{ safe_divide('value_' ~ length, 'count_' ~ length) }}
-    end as rolling_{{ length }}_value,
-    {% endfor -%}
+    {%- for length in [3, 12] %}
+        case
+            when is_broken_{{ length }} then null
+            when period_number - {{ length - 1 }} < first_period_number then null
+            when rolling_rule = 'sum' then cast(numerator_{{ length }} as decimal(38, 6))
+            when rolling_rule = 'ratio'
+                then {{ safe_divide('numerator_' ~ length, 'denominator_' ~ length) }}
+            when rolling_rule = 'average' and count_{{ length }} = {{ length }}
+                then {{ safe_divide('value_' ~ length, 'count_' ~ length) }}
+        end as rolling_{{ length }}_value,
+    {%- endfor %}
     trend_direction,
     case
         when trend_direction in ('flat', 'not_enough_history') then trend_direction

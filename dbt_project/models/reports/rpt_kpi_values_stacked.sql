@@ -321,7 +321,7 @@ sales_targets as (
         case
             when not has_targets then ['no_source']
             when target_value is null then ['no_target']
-            else cast([] as varchar [])
+            else cast([] as varchar[])
         end as flag
 
     from targets_and_actuals
@@ -351,7 +351,7 @@ attainments as (
             when not has_both then ['no_source']
             when target_value is null then ['no_target']
             when target_value = 0 then ['target_zero']
-            else cast([] as varchar [])
+            else cast([] as varchar[])
         end as flag
 
     from targets_and_actuals

@@ -36,9 +36,19 @@ stages as (
 
 )
 
-select 'rep' as breakdown, user_id as member_id, user_name as member_name from users
+select
+    'rep' as breakdown,
+    user_id as member_id,
+    user_name as member_name
+
+from users
 union all
-select 'team' as breakdown, team_id as member_id, team_name as member_name from teams
+select
+    'team' as breakdown,
+    team_id as member_id,
+    team_name as member_name
+
+from teams
 union all
 select
     'department' as breakdown,
@@ -47,11 +57,23 @@ select
 
 from departments
 union all
-select 'campaign' as breakdown, campaign_id as member_id, campaign_name as member_name
+select
+    'campaign' as breakdown,
+    campaign_id as member_id,
+    campaign_name as member_name
+
 from campaigns
 union all
-select 'product' as breakdown, product_id as member_id, product_name as member_name
+select
+    'product' as breakdown,
+    product_id as member_id,
+    product_name as member_name
+
 from products
 union all
-select 'stage' as breakdown, stage_id as member_id, stage_name as member_name
+select
+    'stage' as breakdown,
+    stage_id as member_id,
+    stage_name as member_name
+
 from stages

@@ -67,15 +67,15 @@ from periods_in_progress
 inner join member_days
     on
         periods_in_progress.kpi_key = member_days.kpi_key
-        and member_days.report_date <= periods_in_progress.previous_elapsed_date
+        and periods_in_progress.previous_elapsed_date >= member_days.report_date
         and (
             (
                 periods_in_progress.aggregation = 'last'
-                and member_days.report_date = periods_in_progress.previous_elapsed_date
+                and periods_in_progress.previous_elapsed_date = member_days.report_date
             )
             or (
                 periods_in_progress.aggregation <> 'last'
-                and member_days.report_date >= periods_in_progress.previous_start_date
+                and periods_in_progress.previous_start_date <= member_days.report_date
             )
         )
 group by 1, 2, 3, 4, 5, 6, 7

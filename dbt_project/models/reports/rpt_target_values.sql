@@ -281,19 +281,20 @@ select
     currency,
     target_currency,
     target_type,
-    baseline_value,
-    {% for column in [
+    {%- for column in [
         'first_approved_value',
         'current_value',
         'day_weighted_value',
         'prorated_current_value',
-    ] -%}
-    cast(
-        case target_type
-            when 'growth_pct'
-                then baseline_value * (1 + cast({{ column }} as decimal(12, 4)) * 0.01)
-            else {{ column }}
-        end as decimal(38, 6)
-    ) as {{ column }}{{ "," if not loop.last }}
-    {% endfor %}
+    ] %}
+        cast(
+            case target_type
+                when 'growth_pct'
+                    then baseline_value * (1 + cast({{ column }} as decimal(12, 4)) * 0.01)
+                else {{ column }}
+            end as decimal(38, 6)
+        ) as {{ column }},
+    {%- endfor %}
+    baseline_value
+
 from growth_baselines

@@ -49,8 +49,8 @@ last_unknown_instants as (
     inner join subscriptions_first_event
         on
             sources_listed.source_name = subscriptions_first_event.source_name
-            and subscriptions_first_event.first_event_at
-            <= sources_listed.first_observed_at
+            and sources_listed.first_observed_at
+            >= subscriptions_first_event.first_event_at
             and subscriptions_first_event.first_event_type
             <> 'customer.subscription.created'
     group by 1

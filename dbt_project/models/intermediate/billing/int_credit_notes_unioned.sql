@@ -24,11 +24,20 @@ credit_notes_stacked as (
         stripe_credit_notes.credit_note_id,
         stripe_credit_notes.invoice_id,
         stripe_credit_notes.created_at as issued_at,
-        {{ to_major_units('stripe_credit_notes.subtotal_minor', 'currency_exponents.stripe_minor_unit_amount') }} as net_amount,
-        {{ to_major_units('stripe_credit_notes.tax_minor', 'currency_exponents.stripe_minor_unit_amount') }} as tax_amount,
+        {{ to_major_units(
+            'stripe_credit_notes.subtotal_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as net_amount,
+        {{ to_major_units(
+            'stripe_credit_notes.tax_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as tax_amount,
         stripe_credit_notes.currency,
         stripe_credit_notes.reason,
-        case when stripe_credit_notes.status = 'void' then coalesce(stripe_credit_notes.voided_at, stripe_credit_notes.created_at) end as voided_at,
+        case
+            when stripe_credit_notes.status = 'void'
+                then coalesce(stripe_credit_notes.voided_at, stripe_credit_notes.created_at)
+        end as voided_at,
         stripe_credit_notes.source_name,
         stripe_credit_notes.source_account,
         stripe_credit_notes.legal_entity,

@@ -48,10 +48,10 @@ mrr_by_product as (
     from priced_items
     inner join dates_asked
         on
-            dates_asked.date_day >= priced_items.paid_from_date
+            priced_items.paid_from_date <= dates_asked.date_day
             and (
                 priced_items.paid_to_date is null
-                or dates_asked.date_day < priced_items.paid_to_date
+                or priced_items.paid_to_date > dates_asked.date_day
             )
     where priced_items.mrr_amount > 0
     group by 1, 2, 3, 4, 5, 6

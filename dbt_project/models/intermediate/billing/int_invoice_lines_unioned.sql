@@ -30,8 +30,14 @@ invoice_lines_stacked as (
             'stripe_invoice_lines.amount_minor - coalesce(stripe_invoice_lines.discount_minor, 0)',
             'currency_exponents.stripe_minor_unit_amount'
         ) }} as net_amount,
-        {{ to_major_units('stripe_invoice_lines.discount_minor', 'currency_exponents.stripe_minor_unit_amount') }} as discount_amount,
-        {{ to_major_units('stripe_invoice_lines.tax_minor', 'currency_exponents.stripe_minor_unit_amount') }} as tax_amount,
+        {{ to_major_units(
+            'stripe_invoice_lines.discount_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as discount_amount,
+        {{ to_major_units(
+            'stripe_invoice_lines.tax_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as tax_amount,
         stripe_invoice_lines.currency,
         stripe_invoice_lines.service_starts_at,
         stripe_invoice_lines.service_ends_at,

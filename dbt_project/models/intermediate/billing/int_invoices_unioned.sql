@@ -27,10 +27,22 @@ invoices_stacked as (
         stripe_invoices.subscription_id,
         stripe_invoices.status,
         stripe_invoices.currency,
-        {{ to_major_units('stripe_invoices.subtotal_minor', 'currency_exponents.stripe_minor_unit_amount') }} as subtotal_amount,
-        {{ to_major_units('stripe_invoices.discount_minor', 'currency_exponents.stripe_minor_unit_amount') }} as discount_amount,
-        {{ to_major_units('stripe_invoices.tax_minor', 'currency_exponents.stripe_minor_unit_amount') }} as tax_amount,
-        {{ to_major_units('stripe_invoices.total_minor', 'currency_exponents.stripe_minor_unit_amount') }} as total_amount,
+        {{ to_major_units(
+            'stripe_invoices.subtotal_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as subtotal_amount,
+        {{ to_major_units(
+            'stripe_invoices.discount_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as discount_amount,
+        {{ to_major_units(
+            'stripe_invoices.tax_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as tax_amount,
+        {{ to_major_units(
+            'stripe_invoices.total_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as total_amount,
         stripe_invoices.finalized_at,
         stripe_invoices.due_at,
         stripe_invoices.paid_at,

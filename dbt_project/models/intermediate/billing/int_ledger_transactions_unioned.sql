@@ -26,9 +26,18 @@ ledger_transactions_stacked as (
         stripe_balance_transactions.available_on,
         stripe_balance_transactions.type,
         stripe_balance_transactions.reporting_category,
-        {{ to_major_units('stripe_balance_transactions.amount_minor', 'currency_exponents.stripe_minor_unit_amount') }} as amount,
-        {{ to_major_units('stripe_balance_transactions.fee_minor', 'currency_exponents.stripe_minor_unit_amount') }} as fee_amount,
-        {{ to_major_units('stripe_balance_transactions.net_minor', 'currency_exponents.stripe_minor_unit_amount') }} as net_amount,
+        {{ to_major_units(
+            'stripe_balance_transactions.amount_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as amount,
+        {{ to_major_units(
+            'stripe_balance_transactions.fee_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as fee_amount,
+        {{ to_major_units(
+            'stripe_balance_transactions.net_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as net_amount,
         stripe_balance_transactions.currency,
         stripe_balance_transactions.exchange_rate,
         stripe_balance_transactions.source_id,

@@ -26,7 +26,10 @@ payments_stacked as (
         stripe_charges.invoice_id,
         stripe_charges.status,
         stripe_charges.created_at as paid_at,
-        {{ to_major_units('stripe_charges.amount_minor', 'currency_exponents.stripe_minor_unit_amount') }} as amount,
+        {{ to_major_units(
+            'stripe_charges.amount_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as amount,
         cast(null as decimal(38, 4)) as fee_amount,
         stripe_charges.currency,
         stripe_charges.source_name,

@@ -26,7 +26,10 @@ refunds_stacked as (
         cast(null as varchar) as invoice_id,
         stripe_refunds.status,
         stripe_refunds.created_at as refunded_at,
-        {{ to_major_units('stripe_refunds.amount_minor', 'currency_exponents.stripe_minor_unit_amount') }} as amount,
+        {{ to_major_units(
+            'stripe_refunds.amount_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as amount,
         stripe_refunds.currency,
         stripe_refunds.reason,
         stripe_refunds.source_name,

@@ -114,7 +114,7 @@ segments as (
             and versions_served.paid_from <= boundaries.boundary_at
             and (
                 versions_served.service_to is null
-                or boundaries.boundary_at < versions_served.service_to
+                or versions_served.service_to > boundaries.boundary_at
             )
 
 ),
@@ -201,7 +201,7 @@ segments_normalised as (
         *,
         greatest(
             gross_units * kept_share_units * minor_units_per_unit
-            - item_discount_minor * 1000000000000::hugeint,
+            - item_discount_minor * cast(1000000000000 as hugeint),
             0
         ) as net_units,
         case billing_interval
@@ -233,13 +233,13 @@ priced as (
         {{ to_major_units(
             round_ratio(
                 'net_units * interval_numerator',
-                '1000000000000::hugeint * interval_denominator'
+                'cast(1000000000000 as hugeint) * interval_denominator'
             )
         ) }} as mrr_amount,
         {{ to_major_units(
             round_ratio(
                 'gross_units * minor_units_per_unit * interval_numerator',
-                '10000::hugeint * interval_denominator'
+                'cast(10000 as hugeint) * interval_denominator'
             )
         ) }} as list_mrr_amount,
         quantity,

@@ -101,7 +101,8 @@ observed_items as (
 
     select
         * exclude (observed),
-        unnest(observed)
+        -- The parts of the state become columns of their own names.
+        unnest(observed)  -- noqa: AL03
 
     from states_observed
 

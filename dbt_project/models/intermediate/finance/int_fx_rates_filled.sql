@@ -264,12 +264,12 @@ rates_carried as (
     from rates_until_next
     inner join dates
         on
-            dates.date_day >= rates_until_next.rate_date
-            and dates.date_day
-            <= rates_until_next.rate_date + rates_until_next.max_carried_days
+            rates_until_next.rate_date <= dates.date_day
+            and rates_until_next.rate_date + rates_until_next.max_carried_days
+            >= dates.date_day
             and (
                 rates_until_next.next_rate_date is null
-                or dates.date_day < rates_until_next.next_rate_date
+                or rates_until_next.next_rate_date > dates.date_day
             )
 
 ),

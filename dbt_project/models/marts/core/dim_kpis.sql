@@ -6,19 +6,29 @@ registry as (
 
 ),
 
+policies_passed as (
+
+    select '{{ var("policies") | tojson }}' as policies
+
+),
+
+policy_names as (
+
+    select
+        policies,
+        unnest(json_keys(policies)) as policy_name
+
+    from policies_passed
+
+),
+
 policies_in_force as (
 
     select
-        policy.policy_name,
-        policy.policy_value
+        policy_name,
+        json_extract_string(policies, '$.' || policy_name) as policy_value
 
-    from (
-        values
-        ('', '')
-        {%- for name, value in var('policies') | dictsort %}
-        , ('{{ name }}', '{{ value | string | replace("'", "''") }}')
-        {%- endfor %}
-    ) as policy (policy_name, policy_value)
+    from policy_names
 
 ),
 
@@ -71,7 +81,7 @@ sources_checked as (
         kpi_key,
         bool_and(
             list_contains(
-                cast({{ var('configured_entities') }} as varchar []), entity
+                cast({{ var('configured_entities') }} as varchar[]), entity
             )
         ) as has_source
 

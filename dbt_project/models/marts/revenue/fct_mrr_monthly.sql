@@ -91,10 +91,10 @@ customers_of_months as (
     from months
     inner join priced_items
         on
-            priced_items.paid_from_date <= months.closing_date
+            months.closing_date >= priced_items.paid_from_date
             and (
                 priced_items.paid_to_date is null
-                or priced_items.paid_to_date > months.opening_date
+                or months.opening_date < priced_items.paid_to_date
             )
     where priced_items.mrr_amount > 0
 
@@ -195,12 +195,11 @@ movements_explained as (
         *,
         case
             when movement_type not in ('expansion', 'contraction') then null
-            when
-                opening_subscription_count is distinct from closing_subscription_count
+            when coalesce(opening_subscription_count <> closing_subscription_count, true)
                 then 'subscription'
-            when opening_product_ids is distinct from closing_product_ids then 'plan'
-            when opening_quantity is distinct from closing_quantity then 'quantity'
-            when opening_list_amount is distinct from closing_list_amount then 'price'
+            when coalesce(opening_product_ids <> closing_product_ids, true) then 'plan'
+            when coalesce(opening_quantity <> closing_quantity, true) then 'quantity'
+            when coalesce(opening_list_amount <> closing_list_amount, true) then 'price'
             else 'discount'
         end as movement_cause
 

@@ -78,19 +78,19 @@ orders as (
     select
         invoice_id,
         presentation_currency,
-        min(report_date) filter (where event_type = 'invoice_line') as ordered_date,
-        arg_max(
-            struct_pack(
-                rep_id := rep_id, team_id := team_id, department_id := department_id
-            ),
-            net_amount
-        ) filter (where event_type = 'invoice_line') as credit,
-        min(segment) as segment,
-        min(legal_entity) as legal_entity
+        report_date as ordered_date,
+        rep_id,
+        team_id,
+        department_id,
+        segment,
+        legal_entity
 
     from lines_converted
-    group by 1, 2
-    having count(*) filter (where event_type = 'invoice_line') > 0
+    where event_type = 'invoice_line'
+    qualify row_number() over (
+        partition by invoice_id, presentation_currency
+        order by net_amount desc, revenue_event_id asc
+    ) = 1
 
 ),
 
@@ -104,9 +104,9 @@ order_values as (
         lines_converted.net_amount as original_amount,
         lines_converted.converted_amount as numerator,
         0 as denominator,
-        coalesce(orders.credit.rep_id, '(unknown)') as rep_id,
-        coalesce(orders.credit.team_id, '(unknown)') as team_id,
-        coalesce(orders.credit.department_id, '(unknown)') as department_id,
+        orders.rep_id,
+        orders.team_id,
+        orders.department_id,
         cast(null as varchar) as product_id,
         orders.segment,
         orders.legal_entity
@@ -129,9 +129,9 @@ order_counts as (
         cast(null as decimal(38, 4)) as original_amount,
         0 as numerator,
         1 as denominator,
-        credit.rep_id,
-        credit.team_id,
-        credit.department_id,
+        rep_id,
+        team_id,
+        department_id,
         cast(null as varchar) as product_id,
         segment,
         legal_entity
@@ -193,6 +193,21 @@ mrr as (
 
 ),
 
+customers_paying as (
+
+    select
+        customer_id,
+        report_date,
+        min(rep_id) as rep_id,
+        min(team_id) as team_id,
+        min(segment) as segment,
+        min(legal_entity) as legal_entity
+
+    from customer_mrr
+    group by 1, 2
+
+),
+
 paying_customers as (
 
     select
@@ -203,76 +218,87 @@ paying_customers as (
         cast(null as decimal(38, 4)) as original_amount,
         1 as numerator,
         cast(null as integer) as denominator,
-        min(rep_id) as rep_id,
-        min(team_id) as team_id,
+        rep_id,
+        team_id,
         cast(null as varchar) as department_id,
         cast(null as varchar) as product_id,
-        min(segment) as segment,
-        min(legal_entity) as legal_entity
+        segment,
+        legal_entity
 
-    from customer_mrr
-    group by customer_id, report_date
+    from customers_paying
+
+),
+
+months_signed as (
+
+    select
+        *,
+        closing_original_amount - opening_original_amount as change_original_amount
+
+    from mrr_months
 
 ),
 
 movement_amounts as (
 
     select
-        mrr_months.*,
-        unnest([
+        months_signed.*,
+        -- One row per KPI; its parts become columns of their own names.
+        unnest([  -- noqa: AL03
             {
                 'kpi_key': 'new_mrr',
-                'numerator': new_mrr_amount,
-                'original_amount': case
-                    when movement_type = 'new' then closing_original_amount else 0
+                'numerator': months_signed.new_mrr_amount,
+                'original_amount': case months_signed.movement_type
+                    when 'new' then months_signed.change_original_amount
+                    else 0
                 end
             },
             {
                 'kpi_key': 'expansion_mrr',
-                'numerator': expansion_mrr_amount,
-                'original_amount': case
-                    when movement_type = 'expansion'
-                        then closing_original_amount - opening_original_amount
+                'numerator': months_signed.expansion_mrr_amount,
+                'original_amount': case months_signed.movement_type
+                    when 'expansion' then months_signed.change_original_amount
                     else 0
                 end
             },
             {
                 'kpi_key': 'contraction_mrr',
-                'numerator': contraction_mrr_amount,
-                'original_amount': case
-                    when movement_type = 'contraction'
-                        then opening_original_amount - closing_original_amount
+                'numerator': months_signed.contraction_mrr_amount,
+                'original_amount': case months_signed.movement_type
+                    when 'contraction' then -months_signed.change_original_amount
                     else 0
                 end
             },
             {
                 'kpi_key': 'churned_mrr',
-                'numerator': churned_mrr_amount,
-                'original_amount': case
-                    when movement_type = 'churned' then opening_original_amount else 0
+                'numerator': months_signed.churned_mrr_amount,
+                'original_amount': case months_signed.movement_type
+                    when 'churned' then -months_signed.change_original_amount
+                    else 0
                 end
             },
             {
                 'kpi_key': 'reactivation_mrr',
-                'numerator': reactivation_mrr_amount,
-                'original_amount': case
-                    when movement_type = 'reactivation' then closing_original_amount
+                'numerator': months_signed.reactivation_mrr_amount,
+                'original_amount': case months_signed.movement_type
+                    when 'reactivation' then months_signed.change_original_amount
                     else 0
                 end
             },
             {
                 'kpi_key': 'fx_mrr',
-                'numerator': fx_mrr_amount,
+                'numerator': months_signed.fx_mrr_amount,
                 'original_amount': 0
             },
             {
                 'kpi_key': 'net_new_mrr',
-                'numerator': closing_mrr_amount - opening_mrr_amount,
-                'original_amount': closing_original_amount - opening_original_amount
+                'numerator': months_signed.closing_mrr_amount
+                - months_signed.opening_mrr_amount,
+                'original_amount': months_signed.change_original_amount
             }
         ], recursive := true)
 
-    from mrr_months
+    from months_signed
 
 ),
 

@@ -10,9 +10,12 @@ changes_marked as (
 
     select
         *,
-        _row_hash is distinct from lag(_row_hash) over (
-            partition by source_name, source_account, item_id
-            order by _load_date, _extracted_at, _row_hash
+        coalesce(
+            _row_hash <> lag(_row_hash) over (
+                partition by source_name, source_account, item_id
+                order by _load_date, _extracted_at, _row_hash
+            ),
+            true
         ) as is_changed
 
     from live
