@@ -12,7 +12,7 @@ import pytest
 from tests.realdata.conftest import RealNight, run_night, share
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 Deal = dict[str, str]
 AS_OF = date(2017, 12, 31)
@@ -158,9 +158,8 @@ def test_the_year_is_the_files(night: RealNight, deals: list[Deal]) -> None:
     ],
 )
 def test_closes_by_rep_and_by_product_are_the_files(
-    night: RealNight, deals: list[Deal], breakdown: str, member: object
+    night: RealNight, deals: list[Deal], breakdown: str, member: Callable[[Deal], str]
 ) -> None:
-    assert callable(member)
     won: Counter = Counter()
     lost: Counter = Counter()
     booked: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
