@@ -1,0 +1,149 @@
+-- Codes people see, in any published table, without words for them in both languages.
+-- Members that a source names (campaigns, platforms, legal entities) speak for themselves.
+with
+
+kpi_values as (
+
+    select * from {{ ref('rpt_kpi_values') }}
+
+),
+
+scorecard as (
+
+    select * from {{ ref('rpt_kpi_scorecard') }}
+
+),
+
+mrr_months as (
+
+    select * from {{ ref('fct_mrr_monthly') }}
+
+),
+
+registry as (
+
+    select * from {{ ref('dim_kpis') }}
+
+),
+
+labels as (
+
+    select * from {{ ref('dim_labels') }}
+
+),
+
+codes_used as (
+
+    select
+        'flag' as code_type,
+        unnest(flag) as code
+
+    from kpi_values
+    union
+    select
+        'breakdown' as code_type,
+        breakdown as code
+
+    from kpi_values
+    union
+    select
+        'lead_source_group' as code_type,
+        member_id as code
+
+    from kpi_values
+    where breakdown = 'lead_source_group' and member_id <> '(unknown)'
+    union
+    select
+        'customer_type' as code_type,
+        member_id as code
+
+    from kpi_values
+    where breakdown = 'customer_type' and member_id <> '(unknown)'
+    union
+    select
+        'grain' as code_type,
+        grain as code
+
+    from kpi_values
+    union
+    select
+        'history_basis' as code_type,
+        history_basis as code
+
+    from kpi_values
+    union
+    select
+        'variant' as code_type,
+        variant as code
+
+    from kpi_values
+    union
+    select
+        'trend_direction' as code_type,
+        trend_direction as code
+
+    from scorecard
+    union
+    select
+        'trend_judgement' as code_type,
+        trend_judgement as code
+
+    from scorecard
+    union
+    select
+        'anomaly_reason' as code_type,
+        anomaly_reason as code
+
+    from scorecard
+    union
+    select
+        'movement_type' as code_type,
+        movement_type as code
+
+    from mrr_months
+    union
+    select
+        'movement_cause' as code_type,
+        movement_cause as code
+
+    from mrr_months
+    union
+    select
+        'unit' as code_type,
+        unit as code
+
+    from registry
+    union
+    select
+        'direction' as code_type,
+        direction as code
+
+    from registry
+    union
+    select
+        'additivity' as code_type,
+        additivity as code
+
+    from registry
+    union
+    select
+        'indicator_class' as code_type,
+        indicator_class as code
+
+    from registry
+    union
+    select
+        'theme' as code_type,
+        theme as code
+
+    from registry
+
+)
+
+select codes_used.*
+from codes_used
+anti join labels
+    on
+        codes_used.code_type = labels.code_type
+        and codes_used.code = labels.code
+where codes_used.code is not null
