@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 
     from orchestration.publish.copying import SourceColumn
 
-RUN_COLUMNS: Final = frozenset({"build_id", "theme_build_id", "code_version"})
-"""Columns that say which run wrote a row, not what the row says."""
+RUN_COLUMNS: Final = frozenset(
+    {"build_id", "theme_build_id", "code_version", "source_ref"}
+)
+"""Columns that say which run or load brought a row, not what the row says; so do all whose
+name ends in `batch_id`. A month of nights and one backfill differ in these and nothing else."""
+
+ABOUT_THE_BUILD: Final = frozenset({"build_info", "build_themes"})
+"""Tables that tell of the night itself: rows landed, versions, gates."""
 
 _CHUNK: Final = 1 << 20
 
@@ -50,7 +56,9 @@ def hash_table(
         (
             column
             for column in columns
-            if column.name not in RUN_COLUMNS and not column.name.startswith("_")
+            if column.name not in RUN_COLUMNS
+            and not column.name.startswith("_")
+            and not column.name.endswith("batch_id")
         ),
         key=lambda column: column.name,
     )
@@ -99,5 +107,9 @@ def hash_file(path: Path) -> str:
 
 def hash_build(table_hashes: Mapping[str, str]) -> str:
     """Return the content hash of a build: a function of its tables' hashes alone."""
-    listed = sorted(table_hashes.items())
+    listed = sorted(
+        (name, found)
+        for name, found in table_hashes.items()
+        if name not in ABOUT_THE_BUILD
+    )
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
