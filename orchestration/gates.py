@@ -5,9 +5,11 @@ Stays out: the rules (`expectations`), promoting and publishing. Great Expectati
 on the first verdict: it costs seconds and 200 MB, which only a gate pays.
 """
 
+# ruff: noqa: S608 - names go through quote(), literals through text()
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 import pyarrow.parquet as pq
@@ -20,16 +22,19 @@ from ingest import ledger
 from ingest.contracts import contract_of
 from ingest.entities import EntityContract, Truth, Type
 from ingest.landing import LandedBatch, record_gate
-from orchestration.publish.copying import quote, read_columns, text
+from orchestration.publish.copying import SourceTable, read_catalog, text
 from orchestration.publish.tables import CORE, PublishedTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
     from pathlib import Path
+    from typing import TypeAlias
 
     from expectations.results import GateResult
     from ingest.manifest import BatchManifest
+
+    _Known: TypeAlias = dict[tuple[str, str], SourceTable]
 
 USUAL_LOADS: Final = 14
 _NOT_JUDGED: Final = frozenset({"_payload", "_source_ref", "_row_hash"})
@@ -82,27 +87,42 @@ def judge_tables(
 ) -> Iterator[tuple[PublishedTable, str, GateResult]]:
     """Run the mart gate on every published table: (table, theme judged, verdict).
 
-    A table with a `theme` column is judged theme by theme, so that one theme's bad figures
-    hold back that theme and no other.
+    A core table with a `theme` column is judged theme by theme, so that one theme's bad
+    figures hold back that theme and no other; its rows of no known theme count as core's.
     """
     with duckdb.connect(str(warehouse), read_only=True) as con:
         con.execute("set TimeZone = 'UTC'")
-        database = warehouse.stem
-        themes = _reported_themes(con, database, tables)
-        landed = _landed_entities(con, database)
+        catalog = read_catalog(con, (warehouse.stem,))
+        known = {(schema, name): found for (_, schema, name), found in catalog.items()}
+        themes = _reported_themes(con, known, tables)
+        landed = _landed_entities(con, known)
         for table in tables:
-            columns = {
-                c.name for c in read_columns(con, database, table.schema, table.name)
-            }
-            relation = f"{quote(table.schema)}.{quote(table.name)}"
-            if "theme" not in columns or table.theme != CORE:
-                verdict = _judge(con, table, (table.theme, relation), landed, as_of)
-                yield table, table.theme, verdict
-                continue
-            for theme in themes:
-                part = f"(select * from {relation} where theme = {text(theme)})"  # noqa: S608 - quoted above
-                verdict = _judge(con, table, (theme, part), landed, as_of)
-                yield table, theme, verdict
+            source = known[table.schema, table.name]
+            for theme, part in _parts(con, table, source, themes):
+                yield table, theme, _judge(con, table, (theme, part), landed, as_of)
+
+
+def _parts(
+    con: duckdb.DuckDBPyConnection,
+    table: PublishedTable,
+    source: SourceTable,
+    themes: list[str],
+) -> list[tuple[str, str]]:
+    """Return what is judged of a table: (theme, relation)."""
+    is_mixed = any(column.name == "theme" for column in source.columns)
+    if table.theme != CORE or not is_mixed:
+        return [(table.theme, source.relation)]
+    parts = [
+        (theme, f"(select * from {source.relation} where theme = {text(theme)})")
+        for theme in themes
+    ]
+    listed = ", ".join(text(theme) for theme in themes)
+    others = (
+        f"(select * from {source.relation} where coalesce(theme, '') not in ({listed}))"
+    )
+    if con.execute(f"select 1 from {others} limit 1").fetchone():
+        parts.append((CORE, others))
+    return parts
 
 
 def _judge(
@@ -124,9 +144,9 @@ def _judge(
     return run_gate(gate.suite, con.sql(gate.query(relation)).df())
 
 
-def _landed_entities(con: duckdb.DuckDBPyConnection, database: str) -> frozenset[str]:
+def _landed_entities(con: duckdb.DuckDBPyConnection, known: _Known) -> frozenset[str]:
     """Return the canonical entities of which any row ever landed, as the ledger says."""
-    if not read_columns(con, database, "main", "entity_map"):
+    if ("main", "entity_map") not in known:
         return frozenset()
     rows = con.execute(
         "select distinct coalesce(mapped.canonical_entity, batches.entity)"
@@ -139,16 +159,12 @@ def _landed_entities(con: duckdb.DuckDBPyConnection, database: str) -> frozenset
 
 
 def _reported_themes(
-    con: duckdb.DuckDBPyConnection, database: str, tables: tuple[PublishedTable, ...]
+    con: duckdb.DuckDBPyConnection, known: _Known, tables: tuple[PublishedTable, ...]
 ) -> list[str]:
     """Return the themes that have KPIs at all, as the registry says."""
     registry = next((t for t in tables if t.name == "kpi_registry"), None)
-    if registry is None or not read_columns(
-        con, database, registry.schema, registry.name
-    ):
+    source = known.get((registry.schema, registry.name)) if registry else None
+    if source is None:
         return sorted({table.theme for table in tables})
-    rows: list[Any] = con.execute(
-        "select distinct theme from "  # noqa: S608 - quoted below
-        f"{quote(registry.schema)}.{quote(registry.name)} order by 1"
-    ).fetchall()
-    return [row[0] for row in rows]
+    query = f"select distinct theme from {source.relation} order by 1"
+    return [row[0] for row in con.execute(query).fetchall()]

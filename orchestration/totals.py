@@ -20,7 +20,7 @@ import duckdb
 from ingest import ledger
 from ingest.contracts import CONTRACTS
 from ingest.entities import EntityContract, Truth
-from orchestration.publish.copying import attach, read_columns, text
+from orchestration.publish.copying import attach, read_catalog, text
 from orchestration.publish.tables import CORE
 
 if TYPE_CHECKING:
@@ -173,12 +173,14 @@ def _plain(value: Decimal) -> str:
 def _staged(con: duckdb.DuckDBPyConnection, run: NightRun) -> Iterator[ControlRow]:
     """Compare every vendor entity's rows and money in raw with its staging model."""
     kinds = {source.kind for source in run.settings.config.sources} - {_FILES}
+    catalog = read_catalog(con, ("build",))
     for kind in sorted(kinds):
         for contract in CONTRACTS[kind].values():
             model = f"stg_{kind}__{contract.name}"
-            columns = {c.name for c in read_columns(con, "build", "main", model)}
-            if not columns:
+            staged = catalog.get(("build", "main", model))
+            if staged is None:
                 continue
+            columns = {column.name for column in staged.columns}
             for name, before, after in _raw_and_staged(run, contract, model, columns):
                 yield from _compare(
                     con, RAW_TO_STAGING, CORE, (contract.name, name), (before, after)

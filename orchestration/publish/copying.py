@@ -9,11 +9,12 @@ which tables and themes (`tables`), what is written about them (`manifest`), the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ingest.errors import IngestError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -64,6 +65,30 @@ class SourceColumn:
         return f"{self.comment} (UTC)".strip()
 
 
+@dataclass(frozen=True)
+class SourceTable:
+    """One table or view of an attached database."""
+
+    database: str
+    schema: str
+    name: str
+    columns: tuple[SourceColumn, ...]
+    comment: str
+
+    @property
+    def relation(self) -> str:
+        """The table as an SQL relation."""
+        return f"{quote(self.database)}.{quote(self.schema)}.{quote(self.name)}"
+
+    @property
+    def served_columns(self) -> str:
+        """The select list that serves it."""
+        return ", ".join(f"{c.expression} as {c.quoted}" for c in self.columns)
+
+
+Catalog: TypeAlias = "Mapping[tuple[str, str, str], SourceTable]"
+
+
 def quote(name: str) -> str:
     """Return `name` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -82,29 +107,31 @@ def attach(
     con.execute(f"attach {text(str(path))} as {quote(alias)} ({options})")
 
 
-def read_columns(
-    con: duckdb.DuckDBPyConnection, database: str, schema: str, table: str
-) -> tuple[SourceColumn, ...]:
-    """Return the columns of a table or view in order; empty when it is not there."""
-    rows = con.execute(
-        "select column_name, data_type, coalesce(comment, '') from duckdb_columns()"
-        " where database_name = ? and schema_name = ? and table_name = ?"
-        " order by column_index",
-        [database, schema, table],
-    ).fetchall()
-    return tuple(SourceColumn(*row) for row in rows)
-
-
-def read_table_comment(
-    con: duckdb.DuckDBPyConnection, database: str, table: str
-) -> str:
-    """Return the comment of a table, '' when it has none."""
-    row = con.execute(
-        "select comment from duckdb_tables()"
-        " where database_name = ? and table_name = ?",
-        [database, table],
-    ).fetchone()
-    return row[0] or "" if row else ""
+def read_catalog(con: duckdb.DuckDBPyConnection, databases: Sequence[str]) -> Catalog:
+    """Return every table and view of attached databases, by (database, schema, name)."""
+    marks = ", ".join("?" for _ in databases)
+    comments: dict[tuple[str, str, str], str] = {}
+    for kind in ("table", "view"):
+        rows = con.execute(
+            f"select database_name, schema_name, {kind}_name, coalesce(comment, '')"
+            f" from duckdb_{kind}s() where database_name in ({marks})",
+            list(databases),
+        ).fetchall()
+        comments |= {(row[0], row[1], row[2]): row[3] for row in rows}
+    columns: dict[tuple[str, str, str], list[SourceColumn]] = {}
+    for *key, name, data_type, comment in con.execute(
+        "select database_name, schema_name, table_name, column_name, data_type,"
+        " coalesce(comment, '') from duckdb_columns()"
+        f" where database_name in ({marks}) order by column_index",
+        list(databases),
+    ).fetchall():
+        columns.setdefault((key[0], key[1], key[2]), []).append(
+            SourceColumn(name, data_type, comment)
+        )
+    return {
+        key: SourceTable(*key, columns=tuple(listed), comment=comments.get(key, ""))
+        for key, listed in columns.items()
+    }
 
 
 def refuse_inexact(table: str, columns: tuple[SourceColumn, ...]) -> None:
@@ -123,12 +150,7 @@ def refuse_inexact(table: str, columns: tuple[SourceColumn, ...]) -> None:
 
 
 def compose_rows(
-    *,
-    new: tuple[SourceColumn, ...],
-    new_from: str,
-    old: tuple[SourceColumn, ...],
-    old_from: str,
-    held: frozenset[str],
+    new: SourceTable, old: SourceTable | None, *, held: frozenset[str]
 ) -> str:
     """Return the query that takes each held theme's rows from the previous build.
 
@@ -136,46 +158,49 @@ def compose_rows(
     column the old table lacks is NULL in its rows.
     """
     themes = ", ".join(text(theme) for theme in sorted(held))
-    served = ", ".join(f"{c.expression} as {c.quoted}" for c in new)
     fresh = (
-        f"select {served} from {new_from} where coalesce(theme, '') not in ({themes})"
+        f"select {new.served_columns} from {new.relation}"
+        f" where coalesce(theme, '') not in ({themes})"
     )
-    if not old:
+    if old is None:
         return fresh
-    known = {column.name: column for column in old}
+    known = {column.name: column for column in old.columns}
     kept = ", ".join(
         f"{known[c.name].expression if c.name in known else 'null'} as {c.quoted}"
-        for c in new
+        for c in new.columns
     )
-    return f"{fresh} union all select {kept} from {old_from} where theme in ({themes})"
+    return (
+        f"{fresh} union all select {kept} from {old.relation} where theme in ({themes})"
+    )
 
 
 def comment_on(
     con: duckdb.DuckDBPyConnection,
     target: str,
     table: PublishedTable,
-    *,
-    comment: str,
-    columns: tuple[SourceColumn, ...],
+    source: SourceTable,
 ) -> None:
-    """Write table and column comments into the served file."""
-    described = comment or table.description
+    """Write table and column comments into the served file, in one go."""
+    statements: list[str] = []
+    described = source.comment or table.description
     if described:
-        con.execute(f"comment on table {target} is {text(described)}")
-    for column in columns:
+        statements.append(f"comment on table {target} is {text(described)}")
+    for column in source.columns:
         own = column.served_comment
         if own in {"", "(UTC)"}:
             own = f"{table.column_docs.get(column.name, '')} {own}".strip()
         if own:
-            con.execute(f"comment on column {target}.{column.quoted} is {text(own)}")
+            statements.append(
+                f"comment on column {target}.{column.quoted} is {text(own)}"
+            )
+    con.execute("; ".join(statements))
 
 
 def export_parquet(
-    con: duckdb.DuckDBPyConnection, source: str, path: Path, *, description: str
+    con: duckdb.DuckDBPyConnection, source: SourceTable, path: Path
 ) -> None:
     """Write a served table as one Parquet file with its description in the footer."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     con.execute(
-        f"copy (select * from {source}) to {text(str(path))} (format parquet,"
-        f" compression zstd, kv_metadata {{description: {text(description)}}})"
+        f"copy (select * from {source.relation}) to {text(str(path))} (format parquet,"
+        f" compression zstd, kv_metadata {{description: {text(source.comment)}}})"
     )

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 from orchestration.publish.copying import quote, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     import duckdb
 
-    from orchestration.publish.copying import SourceColumn
+    from orchestration.publish.copying import SourceTable
 
 RUN_COLUMNS: Final = frozenset(
     {"build_id", "theme_build_id", "code_version", "source_ref"}
@@ -44,9 +44,7 @@ class MoneyTotal:
     total: str
 
 
-def hash_table(
-    con: duckdb.DuckDBPyConnection, source: str, columns: Iterable[SourceColumn]
-) -> tuple[int, str]:
+def hash_table(con: duckdb.DuckDBPyConnection, source: SourceTable) -> tuple[int, str]:
     """Return row count and content hash of a table.
 
     Each row becomes text with its columns in name order, NULL apart from ''; the two halves
@@ -55,7 +53,7 @@ def hash_table(
     kept = sorted(
         (
             column
-            for column in columns
+            for column in source.columns
             if column.name not in RUN_COLUMNS
             and not column.name.startswith("_")
             and not column.name.endswith("batch_id")
@@ -66,7 +64,7 @@ def hash_table(
     digest = f"concat_ws(chr(31), {parts})" if kept else "''"
     row = con.execute(
         f"select count(*), coalesce(sum(md5_number_lower({digest})), 0)::varchar,"
-        f" coalesce(sum(md5_number_upper({digest})), 0)::varchar from {source}"
+        f" coalesce(sum(md5_number_upper({digest})), 0)::varchar from {source.relation}"
     ).fetchone()
     assert row is not None  # noqa: S101 - an aggregate without group by gives one row
     shape = [[c.name, c.data_type] for c in kept]
@@ -75,13 +73,12 @@ def hash_table(
 
 
 def sum_money(
-    con: duckdb.DuckDBPyConnection, source: str, columns: Iterable[SourceColumn]
+    con: duckdb.DuckDBPyConnection, source: SourceTable
 ) -> tuple[MoneyTotal, ...]:
     """Return the control totals of every `*_amount` column, per currency."""
-    listed = tuple(columns)
-    names = {column.name for column in listed}
+    names = {column.name for column in source.columns}
     totals: list[MoneyTotal] = []
-    for column in listed:
+    for column in source.columns:
         is_money = column.name.endswith("_amount") or column.name == "amount"
         if not is_money or not column.data_type.startswith("DECIMAL"):
             continue
@@ -90,7 +87,7 @@ def sum_money(
         currency = f"coalesce({quote(named)}::varchar, '')" if named else text("")
         rows = con.execute(
             f"select {currency}, coalesce(sum({column.quoted}), 0)::varchar"
-            f" from {source} group by 1 order by 1"
+            f" from {source.relation} group by 1 order by 1"
         ).fetchall()
         totals += [MoneyTotal(column.name, row[0], row[1]) for row in rows]
     return tuple(totals)

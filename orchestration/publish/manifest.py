@@ -102,13 +102,16 @@ def _read_table(raw: Mapping[str, Any]) -> TableEntry:
     return TableEntry(**{**raw, "audiences": tuple(raw["audiences"]), "totals": totals})
 
 
+def describe_file(path: Path) -> FileEntry:
+    """Return hash and size of one file."""
+    return FileEntry(hash_file(path), path.stat().st_size)
+
+
 def describe_files(build_dir: Path) -> dict[str, FileEntry]:
     """Return every file of the build but the manifest, by path inside the build."""
     found = sorted(path for path in build_dir.rglob("*") if path.is_file())
     return {
-        path.relative_to(build_dir).as_posix(): FileEntry(
-            hash_file(path), path.stat().st_size
-        )
+        path.relative_to(build_dir).as_posix(): describe_file(path)
         for path in found
         if path.name != MANIFEST
     }
