@@ -28,11 +28,17 @@ if TYPE_CHECKING:
 @functools.cache
 def _great_expectations() -> tuple[Any, Any]:
     """Return the module and one ephemeral context for this process."""
-    import great_expectations as gx  # noqa: PLC0415 - costs seconds; only gates pay for it
+    # Both cost seconds; only gates pay for them.
+    import great_expectations as gx  # noqa: PLC0415
+    from great_expectations.data_context.types.base import (  # noqa: PLC0415
+        ProgressBarsConfig,
+    )
 
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context.variables.progress_bars = ProgressBarsConfig(
+        globally=False, metric_calculations=False
+    )
     return gx, context
 
 

@@ -62,8 +62,10 @@ def test_a_good_table_is_green(connection: duckdb.DuckDBPyConnection) -> None:
             "negative_counts",
         ),
         (
-            "alter table rpt_kpi_values alter value type double; "
-            "update rpt_kpi_values set value = 'inf'::double where grain = 'day'",
+            (
+                "alter table rpt_kpi_values alter value type double; "
+                "update rpt_kpi_values set value = 'inf'::double where grain = 'day'"
+            ),
             "not_finite",
         ),
         (

@@ -58,7 +58,7 @@ def fetch(
     entity: str,
     *,
     window: Window | None = None,
-    **config: Any,  # noqa: ANN401
+    **config: Any,
 ) -> tuple[Extract, list[Record]]:
     source = source_of("google_ads")
     configured = CONFIG.model_copy(update=config)

@@ -99,7 +99,7 @@ def fetch(
     entity: str,
     *,
     window: Window | None = None,
-    **config: Any,  # noqa: ANN401
+    **config: Any,
 ) -> tuple[Extract, list[Record]]:
     source = source_of("meta_ads")
     configured = CONFIG.model_copy(update=config)

@@ -99,7 +99,7 @@ def fetch(
     return extract, list(extract.rows)
 
 
-def only(api: Api, entity: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def only(api: Api, entity: str, **more: Any) -> dict[str, Any]:
     _, (record,) = fetch(api, entity, **more)
     return dict(record.values)
 
