@@ -16,6 +16,9 @@ _YAML: Final = """\
 # Written by the warehouse at every start; changes are lost.
 telemetry:
   enabled: false
+nux:
+  # No dialog that asks for an address in front of the night.
+  enabled: false
 concurrency:
   runs:
     # Two runs would collide on the build file; the run lock is the second line of defence.

@@ -104,10 +104,14 @@ def ui(
         )
         stack.enter_context(ended(daemon))
         say(f"Dagster: http://127.0.0.1:{port} (Ctrl-C ends it)")
-        web = _dagster("dagster-webserver", "-h", "127.0.0.1", "-p", str(port))
-        subprocess.run(  # noqa: S603 - our own Dagster
-            web, env=environment, cwd=settings.home.dagster, check=False
+        web = subprocess.Popen(  # noqa: S603 - our own Dagster
+            _dagster("dagster-webserver", "-h", "127.0.0.1", "-p", str(port)),
+            env=environment,
+            cwd=settings.home.dagster,
         )
+        # Asked to end rather than killed: it ends its own code server.
+        stack.enter_context(ended(web))
+        web.wait()
 
 
 @sandbox_app.command(epilog="Example: warehouse sandbox serve --port 8080")
