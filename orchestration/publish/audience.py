@@ -24,6 +24,7 @@ from orchestration.publish.copying import (
     quote,
     read_catalog,
     refuse_inexact,
+    with_build_id,
 )
 from orchestration.publish.facts import BUILD_INFO
 from orchestration.publish.hashing import hash_table, sum_money
@@ -51,6 +52,7 @@ class AudienceWriter:
     con: duckdb.DuckDBPyConnection
     sources: Catalog
     held: frozenset[str]
+    build_id: str
     facts: str
     folder: Path
     audience: str
@@ -95,6 +97,7 @@ class AudienceWriter:
             source, query = old, f"select * from {old.relation}"
         else:
             refuse_inexact(table.name, new.columns)
+            new = with_build_id(new, self.build_id)
             source, query = new, self._fresh_query(table, new, old)
         target = f"{_SERVED}.main.{quote(table.name)}"
         self.con.execute(f"create table {target} as {query}")

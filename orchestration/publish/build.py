@@ -138,6 +138,7 @@ def _write_build(
                 con=con,
                 sources=sources,
                 held=request.red_themes,
+                build_id=request.build_id,
                 facts=facts,
                 folder=folder,
                 audience=audience,

@@ -8,7 +8,7 @@ which tables and themes (`tables`), what is written about them (`manifest`), the
 # ruff: noqa: S608 - names go through quote(), literals through text()
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ingest.errors import IngestError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SERVED_STORAGE: Final = "v1.0.0"
 """Storage version of served files: every client since DuckDB 1.0 opens it."""
+
+BUILD_ID: Final = "build_id"
 
 _RETYPED: Final = {
     "TIMESTAMP WITH TIME ZONE": "cast(timezone('UTC', {0}) as timestamp)",
@@ -74,16 +76,28 @@ class SourceTable:
     name: str
     columns: tuple[SourceColumn, ...]
     comment: str
+    query: str = ""
 
     @property
     def relation(self) -> str:
         """The table as an SQL relation."""
+        if self.query:
+            return f"({self.query})"
         return f"{quote(self.database)}.{quote(self.schema)}.{quote(self.name)}"
 
     @property
     def served_columns(self) -> str:
         """The select list that serves it."""
         return ", ".join(f"{c.expression} as {c.quoted}" for c in self.columns)
+
+
+def with_build_id(table: SourceTable, build_id: str) -> SourceTable:
+    """Return a table that says in every row which build it is of, as all served ones do."""
+    if any(column.name == BUILD_ID for column in table.columns):
+        return table
+    column = SourceColumn(BUILD_ID, "VARCHAR", "Build that published this row.")
+    query = f"select *, {text(build_id)} as {BUILD_ID} from {table.relation}"
+    return replace(table, columns=(*table.columns, column), query=query)
 
 
 Catalog: TypeAlias = "Mapping[tuple[str, str, str], SourceTable]"

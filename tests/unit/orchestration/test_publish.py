@@ -147,6 +147,17 @@ def test_served_types_and_comments_suit_every_reader(tmp_path: Path) -> None:
     assert str(schema.field("total").type) == "decimal128(38, 0)"
 
 
+def test_every_table_says_its_build(tmp_path: Path) -> None:
+    write_warehouse(tmp_path)
+    first = publish(tmp_path)
+    publish(tmp_path, night=1, red=frozenset({"sales"}))
+    values = "select theme, build_id = ? from rpt_kpi_values order by 1 nulls first"
+    path = tmp_path / "published" / "current" / "bi.duckdb"
+    with duckdb.connect(str(path), read_only=True) as con:
+        found = con.execute(values, [first.build_id]).fetchall()
+    assert found == [(None, False), ("marketing", False), ("sales", True)]
+
+
 def test_floating_point_is_refused_and_old_build_stays(tmp_path: Path) -> None:
     path = write_warehouse(tmp_path)
     first = publish(tmp_path)

@@ -1,0 +1,134 @@
+"""A red mart gate: core stops the publication, another theme is carried from the last build.
+
+The night's build file is spoiled by hand, one row in one table; then the two steps that follow
+dbt run through the same job as every night.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from ingest.errors import EXIT_OK
+from orchestration.night_run import NightRun, night_instant
+from orchestration.outcome import close_night
+from orchestration.publish import build_id_for
+from orchestration.settings import SANDBOX_CONFIG, load_settings
+from tests.pipeline.conftest import FIRST_NIGHT
+
+if TYPE_CHECKING:
+    from tests.pipeline.conftest import Warehouse
+
+pytestmark = pytest.mark.filterwarnings(
+    # A dependency of dagster-dbt announces its own retirement when it is imported.
+    "ignore:sqlglotrs is deprecated:DeprecationWarning"
+)
+
+SPOILED = {
+    "core": "dim_dates",
+    "sales": "fct_opportunities",
+    "marketing": "fct_ad_performance_daily",
+    "finance": "fct_invoice_lines",
+}
+NOW = datetime(2026, 10, 31, 20, tzinfo=UTC)
+
+
+def spoil(warehouse: Warehouse, sql: str) -> None:
+    with duckdb.connect(str(warehouse.root / "warehouse.duckdb")) as con:
+        con.execute(sql)
+
+
+def judge_and_publish(warehouse: Warehouse) -> tuple[bool, NightRun]:
+    """Run what follows dbt; return whether the run succeeded, and the night."""
+    # Imported here, where the mark above covers it.
+    from orchestration.build import build_definitions  # noqa: PLC0415
+
+    settings = load_settings(
+        root=warehouse.root,
+        config_path=SANDBOX_CONFIG,
+        environ={},
+        sandbox_url="http://x",
+    )
+    night = NightRun(
+        settings,
+        FIRST_NIGHT,
+        now=night_instant(FIRST_NIGHT, "Asia/Ho_Chi_Minh"),
+        build_id=build_id_for(FIRST_NIGHT, NOW, seed="red"),
+        clock=lambda: NOW + timedelta(days=400),
+    )
+    job = build_definitions(settings, resources={"night": None}).resolve_job_def(
+        "nightly"
+    )
+    result = job.execute_in_process(
+        partition_key=FIRST_NIGHT.isoformat(),
+        op_selection=["judge_marts", "published__bi"],
+        resources={"night": night},
+        raise_on_error=False,
+    )
+    close_night(night, finished_at=NOW)
+    return result.success, night
+
+
+def themes(warehouse: Warehouse) -> dict[str, Any]:
+    return {name: s["state"] for name, s in warehouse.manifest()["themes"].items()}
+
+
+@pytest.mark.parametrize("theme", ["sales", "marketing", "finance"])
+def test_a_red_theme_is_held_and_the_others_are_new(
+    warehouse: Warehouse, theme: str
+) -> None:
+    before = warehouse.manifest()
+    table = SPOILED[theme]
+    spoil(warehouse, f"insert into {table} select * from {table} limit 1")
+
+    success, night = judge_and_publish(warehouse)
+
+    assert success
+    assert night.report.exit_code == EXIT_OK
+    assert night.report.red_themes == [theme]
+    assert f"mart gate {table} ({theme})" in night.report.findings()[0]
+    after = warehouse.manifest()
+    assert after["build_id"] != before["build_id"]
+    assert themes(warehouse) == {
+        name: "held" if name == theme else "fresh" for name in before["themes"]
+    }
+    assert after["themes"][theme]["as_of_date"] == FIRST_NIGHT.isoformat()
+    assert after["tables"][table] == before["tables"][table]
+    for name, build in ((table, before), ("dim_dates", after)):
+        found = warehouse.query(
+            f"select distinct build_id from {name}", audience="finance"
+        )
+        assert found == [(build["build_id"],)]
+    assert warehouse.query("select distinct held_themes from build_info") == [(theme,)]
+
+
+def test_a_red_figure_holds_its_theme_row_by_row(warehouse: Warehouse) -> None:
+    count = (
+        "select theme, count(*), sum(value) from rpt_kpi_values group by 1 order by 1"
+    )
+    before = warehouse.query(count)
+    spoil(
+        warehouse,
+        "update rpt_kpi_values set value = -5 where kpi_key = 'deals_won'"
+        " and grain = 'month' and breakdown = 'total'",
+    )
+    success, night = judge_and_publish(warehouse)
+    assert success
+    assert night.report.red_themes == ["sales"]
+    assert warehouse.query(count) == before
+
+
+def test_red_core_publishes_nothing_and_names_the_rule(warehouse: Warehouse) -> None:
+    before = warehouse.manifest()
+    spoil(warehouse, "insert into dim_dates select * from dim_dates limit 1")
+
+    success, night = judge_and_publish(warehouse)
+
+    assert not success
+    assert night.report.state == "failed"
+    assert night.report.red_themes == ["core"]
+    assert "dim_dates.rows_repeating_a_key" in night.report.findings()[0]
+    assert warehouse.manifest() == before
