@@ -7,8 +7,11 @@
         cast(report_date as date) as report_date,
         cast(currency as varchar) as currency,
         cast(original_currency as varchar) as original_currency,
-        cast(sum(original_amount) as decimal(38, 6)) as original_amount,
         -- One part nobody can value makes the sum unknown, not smaller.
+        cast(
+            case when count(original_amount) = count(*) then sum(original_amount) end
+            as decimal(38, 6)
+        ) as original_amount,
         cast(
             case when count(numerator) = count(*) then sum(numerator) end as decimal(38, 6)
         ) as numerator,

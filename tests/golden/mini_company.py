@@ -292,11 +292,12 @@ FLOWS: Figures = {
     ("deals_lost", "2026-05", None): ("1", None),
     ("win_rate", "2026-04", None): ("1", "1"),
     ("win_rate", "2026-05", None): ("1", "2"),
-    # D1: 1,000 USD × 25,000. D2: 90 USD × 25,000, the amount of its second win.
-    ("sales_bookings", "2026-04", "VND"): ("25000000", None),
-    ("sales_bookings", "2026-04", "USD"): ("1000", None),
-    ("sales_bookings", "2026-05", "VND"): ("2250000", None),
-    ("sales_bookings", "2026-05", "USD"): ("90", None),
+    # D1: 1,000 USD × 25,000. D2: 90 USD × 25,000, the amount of its second win. The second
+    # figure counts the wins with an amount.
+    ("sales_bookings", "2026-04", "VND"): ("25000000", "1"),
+    ("sales_bookings", "2026-04", "USD"): ("1000", "1"),
+    ("sales_bookings", "2026-05", "VND"): ("2250000", "1"),
+    ("sales_bookings", "2026-05", "USD"): ("90", "1"),
     ("avg_deal_size", "2026-04", "VND"): ("25000000", "1"),
     ("avg_deal_size", "2026-04", "USD"): ("1000", "1"),
     ("avg_deal_size", "2026-05", "VND"): ("2250000", "1"),
@@ -315,15 +316,16 @@ STOCKS: Figures = {
     ("active_deals", "2026-03-31", None): ("1", None),
     ("active_deals", "2026-04-30", None): ("3", None),
     ("active_deals", "2026-05-31", None): ("2", None),
-    # 2,000,000 VND ÷ 26,000 = 76.923 -> 76.92 USD.
-    ("open_pipeline_value", "2026-03-31", "VND"): ("2000000", None),
-    ("open_pipeline_value", "2026-03-31", "USD"): ("76.92", None),
+    # 2,000,000 VND ÷ 26,000 = 76.923 -> 76.92 USD. The second figure counts the deals with
+    # an amount.
+    ("open_pipeline_value", "2026-03-31", "VND"): ("2000000", "1"),
+    ("open_pipeline_value", "2026-03-31", "USD"): ("76.92", "1"),
     # 100 USD × 26,000 + 5,000,000 + 2,000,000; 100 + 192.31 + 76.92 USD.
-    ("open_pipeline_value", "2026-04-30", "VND"): ("9600000", None),
-    ("open_pipeline_value", "2026-04-30", "USD"): ("369.23", None),
+    ("open_pipeline_value", "2026-04-30", "VND"): ("9600000", "3"),
+    ("open_pipeline_value", "2026-04-30", "USD"): ("369.23", "3"),
     # D4 has no amount: open, without a value.
-    ("open_pipeline_value", "2026-05-31", "VND"): ("2000000", None),
-    ("open_pipeline_value", "2026-05-31", "USD"): ("76.92", None),
+    ("open_pipeline_value", "2026-05-31", "VND"): ("2000000", "1"),
+    ("open_pipeline_value", "2026-05-31", "USD"): ("76.92", "1"),
 }
 """(KPI, day, currency) -> (numerator, denominator) at the end of the day."""
 

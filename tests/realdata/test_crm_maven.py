@@ -232,6 +232,22 @@ def test_open_deals_without_dates_amount_or_account_are_open_deals(
     ]
 
 
+def test_a_pipeline_of_deals_without_amounts_is_unknown_and_not_zero(
+    night: RealNight,
+) -> None:
+    flags = dict(
+        night.published(
+            "select strftime(period_start_date, '%Y-%m'), flag from rpt_kpi_values"
+            " where kpi_key = 'open_pipeline_value' and grain = 'month'"
+            " and breakdown = 'total'"
+        )
+    )
+    assert set(night.monthly("open_pipeline_value").values()) == {None}
+    assert flags.pop("2017-12") == ["no_amount"]
+    # The file has no change log: what a deal was worth before it was seen, nobody knows.
+    assert set(map(tuple, flags.values())) == {("no_history",)}
+
+
 def test_a_deal_is_active_from_the_day_it_was_engaged_until_it_closed(
     night: RealNight, deals: list[Deal]
 ) -> None:

@@ -84,7 +84,9 @@ values_summed as (
         sum(member_days.original_amount) as original_amount,
         sum(member_days.numerator) as numerator,
         sum(member_days.denominator) as denominator,
-        sum(member_days.unknown_count) > 0 as has_unknown
+        sum(member_days.unknown_count) > 0 as has_unknown,
+        sum(member_days.unrated_count) > 0 as has_unrated,
+        sum(member_days.unknown_count - member_days.unrated_count) > 0 as has_unrecorded
 
     from member_days
     inner join days_in_periods
@@ -157,8 +159,10 @@ values_filled as (
         -- The source is read and holds nothing for the period: a measured zero. Where
         -- there is no source the value is blanked below.
         cast(0 as decimal(38, 6)) as numerator,
-        cast(0 as decimal(38, 6)) as denominator,
-        false as has_unknown
+        cast(null as decimal(38, 6)) as denominator,
+        false as has_unknown,
+        false as has_unrated,
+        false as has_unrecorded
 
     from totals_missing
 
@@ -169,15 +173,24 @@ values_judged as (
     select
         values_filled.*,
         registry.aggregation,
+        -- A sum's denominator, where it has one, counts the parts that have an amount.
+        registry.aggregation <> 'ratio' and coalesce(values_filled.denominator = 0, false)
+            as is_without_amounts,
         kpi_periods.period_end_date,
         kpi_periods.is_partial,
         kpi_periods.data_through_date,
         kpi_periods.is_before_history,
         registry.has_source,
-        registry.has_source and not kpi_periods.is_before_history as is_recorded,
         registry.has_source
         and not kpi_periods.is_before_history
-        and not values_filled.has_unknown as is_known
+        and not values_filled.has_unrecorded as is_recorded,
+        registry.has_source
+        and not kpi_periods.is_before_history
+        and not values_filled.has_unknown
+        and (
+            registry.aggregation = 'ratio'
+            or coalesce(values_filled.denominator <> 0, true)
+        ) as is_known
 
     from values_filled
     inner join registry
@@ -217,8 +230,21 @@ select
     is_before_history,
     list_filter(
         [
-            case when has_source and not is_before_history and has_unknown then 'no_rate' end,
-            case when has_source and is_before_history then 'no_history' end,
+            case when has_source and not is_before_history and has_unrated then 'no_rate' end,
+            case
+                when
+                    has_source
+                    and not is_before_history
+                    and (is_without_amounts or (has_unrecorded and aggregation <> 'last'))
+                    then 'no_amount'
+            end,
+            -- A stock's amount on a past day that no log tells.
+            case
+                when
+                    has_source
+                    and (is_before_history or (has_unrecorded and aggregation = 'last'))
+                    then 'no_history'
+            end,
             case when not has_source then 'no_source' end
         ],
         lambda flag: flag is not null

@@ -90,8 +90,10 @@ select
     cast(sum(original_amount) as decimal(38, 6)) as original_amount,
     cast(sum(numerator) as decimal(38, 6)) as numerator,
     cast(sum(denominator) as decimal(38, 6)) as denominator,
-    -- Money without a rate is unknown, and so is every sum it belongs to.
-    count(*) filter (where numerator is null) as unknown_count
+    -- Money without an amount or without a rate is unknown, and so is every sum it is in.
+    count(*) filter (where numerator is null) as unknown_count,
+    count(*) filter (where numerator is null and original_amount is not null)
+        as unrated_count
 
 from measures_by_member
 group by 1, 2, 3, 4, 5, 6

@@ -54,7 +54,14 @@ select
     member_days.member_id,
     member_days.currency,
     case
-        when sum(member_days.unknown_count) > 0 then null
+        when
+            sum(member_days.unknown_count) > 0
+            -- A sum of parts none of which has an amount.
+            or (
+                min(periods_in_progress.aggregation) <> 'ratio'
+                and sum(member_days.denominator) = 0
+            )
+            then null
         when min(periods_in_progress.aggregation) = 'ratio'
             then
                 {{ safe_divide(

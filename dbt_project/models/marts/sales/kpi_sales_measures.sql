@@ -124,8 +124,9 @@ active_deals as (
 
 ),
 
--- Deals without an amount are open deals without a value: in active_deals, not here. An
--- amount that nobody knows any more (no history) is NULL and makes the day's sum unknown.
+-- Deals without an amount add nothing; the denominator counts those with one, because a
+-- sum of no amounts at all is unknown and not 0. An amount that nobody knows any more (no
+-- history) is NULL and makes the day's sum unknown.
 open_pipeline_value as (
 
     select
@@ -133,10 +134,17 @@ open_pipeline_value as (
         open_days.report_date,
         currencies.currency_id as currency,
         open_days.currency as original_currency,
-        open_days.amount as original_amount,
-        {{ convert_money('open_days.amount', 'stock_rates.rate', 'currencies.exponent') }}
-            as numerator,
-        null as denominator,
+        case when open_days.is_amount_known then coalesce(open_days.amount, 0) end
+            as original_amount,
+        case
+            when open_days.amount is null and open_days.is_amount_known then 0
+            else
+                {{ convert_money(
+                    'open_days.amount', 'stock_rates.rate', 'currencies.exponent'
+                ) }}
+        end as numerator,
+        case when open_days.is_amount_known then (open_days.amount is not null)::integer end
+            as denominator,
         open_days.rep_id,
         open_days.team_id,
         open_days.department_id,
@@ -157,7 +165,6 @@ open_pipeline_value as (
             open_days.report_date = stock_rates.rate_date
             and open_days.currency = stock_rates.from_currency
             and currencies.currency_id = stock_rates.to_currency
-    where open_days.amount is not null or not open_days.is_amount_known
 
 ),
 
@@ -228,8 +235,13 @@ wins_converted as (
     select
         closes.*,
         currencies.currency_id as presentation_currency,
-        {{ convert_money('closes.amount', 'flow_rates.rate', 'currencies.exponent') }}
-            as converted_amount
+        case
+            when closes.amount is null then 0
+            else
+                {{ convert_money(
+                    'closes.amount', 'flow_rates.rate', 'currencies.exponent'
+                ) }}
+        end as converted_amount
 
     from closes
     cross join currencies
@@ -238,10 +250,11 @@ wins_converted as (
             closes.closed_date = flow_rates.rate_date
             and closes.currency = flow_rates.from_currency
             and currencies.currency_id = flow_rates.to_currency
-    where closes.is_won and closes.amount is not null
+    where closes.is_won
 
 ),
 
+-- As with the open pipeline, the denominator counts the wins that have an amount.
 sales_bookings as (
 
     select
@@ -249,9 +262,9 @@ sales_bookings as (
         closed_date as report_date,
         presentation_currency as currency,
         currency as original_currency,
-        amount as original_amount,
+        coalesce(amount, 0) as original_amount,
         converted_amount as numerator,
-        null as denominator,
+        (amount is not null)::integer as denominator,
         rep_id,
         team_id,
         department_id,
