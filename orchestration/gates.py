@@ -9,6 +9,7 @@ on the first verdict: it costs seconds and 200 MB, which only a gate pays.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -22,6 +23,7 @@ from ingest import ledger
 from ingest.contracts import contract_of
 from ingest.entities import EntityContract, Truth, Type
 from ingest.landing import LandedBatch, record_gate
+from orchestration.acknowledgements import drop_id
 from orchestration.publish.copying import SourceTable, read_catalog, text
 from orchestration.publish.tables import CORE, PublishedTable
 
@@ -40,11 +42,20 @@ USUAL_LOADS: Final = 14
 _NOT_JUDGED: Final = frozenset({"_payload", "_source_ref", "_row_hash"})
 
 
-def judge_batch(batch: LandedBatch, *, root: Path, as_of: date) -> GateResult:
+def judge_batch(
+    batch: LandedBatch,
+    *,
+    root: Path,
+    as_of: date,
+    acknowledged: frozenset[str] = frozenset(),
+) -> GateResult:
     """Run the raw gate on a landed batch and write its verdict beside it."""
     manifest = batch.manifest
     contract = contract_of(manifest.kind, manifest.entity)
-    suite = raw_suite(_facts(manifest, contract, root=root, as_of=as_of))
+    facts = _facts(manifest, contract, root=root, as_of=as_of)
+    if drop_id(manifest.batch_id) in acknowledged:
+        facts = replace(facts, allowed_drop=True)
+    suite = raw_suite(facts)
     columns = [c for c in contract.arrow_schema().names if c not in _NOT_JUDGED]
     frame = pq.read_table(batch.parquet, columns=columns).to_pandas()
     result = run_gate(suite, frame)

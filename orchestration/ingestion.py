@@ -14,6 +14,7 @@ from ingest.errors import EXIT_BAD_DATA, IngestError, StorageError
 from ingest.job import extract_entity
 from ingest.paths import StreamPath
 from ingest.sources import streams_of
+from orchestration.acknowledgements import drop_id
 from orchestration.gates import judge_batch
 from orchestration.night import Outcome, StreamReport, describe_stream
 
@@ -134,7 +135,14 @@ def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamR
         return report
     run.say(f"{source.name}: extracting {stream.dataset or stream.entity}")
     try:
-        batch = extract_entity(source, stream, root=root, as_of=run.as_of, now=run.now)
+        batch = extract_entity(
+            source,
+            stream,
+            root=root,
+            as_of=run.as_of,
+            now=run.now,
+            acknowledged=run.acknowledged,
+        )
     except StorageError:
         raise
     except IngestError as error:
@@ -156,9 +164,19 @@ def _judge(run: NightRun, batch: LandedBatch, report: StreamReport) -> StreamRep
     report.notes = [f"new field {name}" for name in manifest.unknown_fields]
     if manifest.has_gap:
         report.notes.append("the source no longer remembers part of the missed time")
-    verdict = judge_batch(batch, root=run.settings.home.root, as_of=run.as_of)
+    verdict = judge_batch(
+        batch,
+        root=run.settings.home.root,
+        as_of=run.as_of,
+        acknowledged=run.acknowledged,
+    )
     run.report.gates.append(verdict.as_dict())
     note_verdict(report, verdict)
+    if any(rule.rule_id.endswith("row_count") for rule in verdict.failed):
+        mark = drop_id(manifest.batch_id)
+        report.red.append(
+            f"if the drop is true: warehouse acknowledge {mark} --reason …"
+        )
     return report
 
 

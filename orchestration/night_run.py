@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 DAY: Final = timedelta(days=1)
+MOST_MISSED_NIGHTS: Final = 40
+"""Nights caught up one by one. Of a longer gap only the last ones are: the first of them
+reads from the cursor, which covers whatever came before."""
 NIGHT_HOUR: Final = time(2, 0)
 """When the night extracts, in the company zone: the business day is over everywhere in the
 company, and platforms have closed their day."""
@@ -47,6 +50,7 @@ class NightRun:
     full_refresh: bool = False
     only_sources: frozenset[str] = frozenset()
     only_landing: bool = False
+    acknowledged: frozenset[str] = frozenset()
     say: Callable[[str], None] = _silent
     report: NightReport = field(init=False)
 
@@ -90,4 +94,5 @@ def missed_nights(settings: Settings, as_of: date) -> list[date]:
         return []
     newest = max(batch.load_date for batch in promoted) - DAY
     days = (as_of - newest).days
-    return [newest + offset * DAY for offset in range(1, days)]
+    missed = [newest + offset * DAY for offset in range(1, days)]
+    return missed[-MOST_MISSED_NIGHTS:]

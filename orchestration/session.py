@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest import landing
 from ingest.errors import StorageError
+from orchestration.acknowledgements import read_acknowledged
 from orchestration.dbt_setup import wait_for_build_file
 from orchestration.lock import RunLock, hold_run_lock
 from orchestration.night_run import NightRun, night_instant
@@ -65,6 +66,7 @@ class Session:
             refetch=refetch,
             full_refresh=full_refresh,
             only_sources=only_sources,
+            acknowledged=read_acknowledged(self.settings.home.root),
             say=self.say,
         )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ingest.errors import IngestError
-from orchestration.cli import look, nights, setup
+from orchestration.cli import decisions, look, nights, setup
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -25,7 +25,7 @@ app = typer.Typer(
     help="KPI warehouse: from CRM, ads and billing to published KPI marts.",
     epilog="First time: `warehouse nightly`, then `warehouse kpi mrr`.",
 )
-for module in (nights, look, setup):
+for module in (nights, look, decisions, setup):
     module.register(app)
 
 

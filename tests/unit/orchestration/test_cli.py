@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ingest.errors import EXIT_BUSY, EXIT_CONFIG, ConfigError
+from orchestration.acknowledgements import read_acknowledged
 from orchestration.cli import app
 from orchestration.cli.look import read_kpi
 from orchestration.lock import hold_run_lock
@@ -148,3 +149,33 @@ def test_doctor_lists_sources_and_entities(tmp_path: Path) -> None:
     assert shown.exit_code == 0
     assert "hubspot_main · hubspot" in shown.output
     assert "meta_main · meta_ads (optional)" in shown.output
+
+
+def test_rollback_shows_an_earlier_build_again(root: Path) -> None:
+    second = PublishRequest(
+        warehouse=root / "warehouse.duckdb",
+        published=root / "published",
+        tables=(PublishedTable("rpt_kpi_values", "main", "core", ()),),
+        build_id="2026-11-01T1-b",
+        as_of=date(2026, 11, 1),
+        code_version="c",
+        company_name="Acme",
+        now=NOW,
+    )
+    publish_build(second)
+    assert run("rollback", "2026-10-31T1-a", "--root", str(root)).exit_code == 0
+    told = json.loads(run("status", "--json", "--root", str(root)).stdout)
+    assert told["current"] == "2026-10-31T1-a"
+    wrong = run("rollback", "2026-10-31T1-x", "--root", str(root))
+    assert isinstance(wrong.exception, ConfigError)
+    assert "2026-10-31T1-a" in str(wrong.exception)
+
+
+def test_acknowledgement_is_kept_with_its_reason(tmp_path: Path) -> None:
+    done = run("acknowledge", "drop-b", "--reason", "moved", "--root", str(tmp_path))
+    assert done.exit_code == 0
+    with (tmp_path / "state" / "acknowledged.jsonl").open("a") as handle:
+        handle.write('{"finding": "torn')
+    assert read_acknowledged(tmp_path) == {"drop-b"}
+    kept = (tmp_path / "state" / "acknowledged.jsonl").read_text()
+    assert '"reason": "moved"' in kept

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestration.night_run import night_instant, yesterday
+from orchestration.night_run import missed_nights, night_instant, yesterday
+from orchestration.settings import SANDBOX_CONFIG, load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -30,3 +36,20 @@ def test_night_runs_at_two_in_the_company_zone() -> None:
     assert night_instant(date(2026, 10, 31), "America/New_York") == datetime(
         2026, 11, 1, 7, 0, tzinfo=UTC
     )
+
+
+def test_a_long_gap_is_caught_up_by_its_last_nights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed = SimpleNamespace(load_date=date(2026, 1, 2))
+    monkeypatch.setattr("orchestration.night_run.ledger.read", lambda _root: [landed])
+    settings = load_settings(root=tmp_path, config_path=SANDBOX_CONFIG, environ={})
+    assert missed_nights(settings, date(2026, 1, 4)) == [
+        date(2026, 1, 2),
+        date(2026, 1, 3),
+    ]
+    assert missed_nights(settings, date(2026, 1, 1)) == []
+    assert missed_nights(settings, date(2025, 12, 1)) == []
+    long = missed_nights(settings, date(2026, 12, 31))
+    assert len(long) == 40
+    assert long[-1] == date(2026, 12, 30)
