@@ -26,7 +26,7 @@ from orchestration.publish.copying import (
     refuse_inexact,
     with_build_id,
 )
-from orchestration.publish.facts import BUILD_INFO
+from orchestration.publish.facts import BUILD_INFO, comment_facts
 from orchestration.publish.hashing import hash_table, sum_money
 from orchestration.publish.manifest import TableEntry
 from orchestration.publish.tables import BUILD_FILE, PublishedTable
@@ -102,6 +102,8 @@ class AudienceWriter:
         target = f"{_SERVED}.main.{quote(table.name)}"
         self.con.execute(f"create table {target} as {query}")
         comment_on(self.con, target, table, source)
+        if table.name == BUILD_INFO:
+            comment_facts(self.con, target)
         return True
 
     def _fresh_query(

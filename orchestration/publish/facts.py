@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from orchestration.publish.manifest import ThemeState
 
 BUILD_INFO: Final = "build_info"
+_FACT_DOCS: Final = {
+    "held_themes": "Themes that are not of this night, comma separated; '' = none.",
+    "code_version": "Version or commit of the code that built this.",
+    "mart_rule_count": "Rules the mart gate judged for this build.",
+}
 _THEMES: Final = PublishedTable(
     name="build_themes",
     schema="main",
@@ -69,3 +74,9 @@ def build_facts(
         f", {text(code_version)} as code_version"
         f", {mart_rules} as mart_rule_count"
     )
+
+
+def comment_facts(con: duckdb.DuckDBPyConnection, target: str) -> None:
+    """Document the added columns in the served file."""
+    for column, described in _FACT_DOCS.items():
+        con.execute(f"comment on column {target}.{column} is {text(described)}")
