@@ -40,7 +40,7 @@ contracts: setup ## Import contracts
 	@$(RUN)/lint-imports
 
 pytest: setup ## All tests of the short lane
-	@$(RUN)/pytest
+	@$(RUN)/pytest -n 2 --dist loadfile
 
 nights: setup ## Long lane: thirty nights, each compared with the truth
 	@$(RUN)/pytest -m long tests/pipeline
