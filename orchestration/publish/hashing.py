@@ -72,6 +72,12 @@ def hash_table(con: duckdb.DuckDBPyConnection, source: SourceTable) -> tuple[int
     return row[0], hashlib.sha256(content.encode()).hexdigest()
 
 
+def _is_content(name: str) -> bool:
+    return not (
+        name in RUN_COLUMNS or name.startswith("_") or name.endswith("batch_id")
+    )
+
+
 def sum_money(
     con: duckdb.DuckDBPyConnection, source: SourceTable
 ) -> tuple[MoneyTotal, ...]:

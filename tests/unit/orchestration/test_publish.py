@@ -203,6 +203,11 @@ def test_content_hash_ignores_run_and_order_but_no_value(tmp_path: Path) -> None
             " select * from fct_deals order by deal_id desc"
         )
     assert publish(tmp_path, hour=1).content_hash == first.content_hash
+    with duckdb.connect(str(path)) as con:
+        con.execute("alter table fct_ledger add column fx_batch_id varchar")
+        con.execute("alter table fct_ledger add column source_ref varchar")
+        con.execute("update fct_ledger set fx_batch_id = 'b2', source_ref = 'r'")
+    assert publish(tmp_path, hour=3).content_hash == first.content_hash
     write_warehouse(tmp_path, deal="10.01")
     changed = publish(tmp_path, hour=2)
     assert changed.content_hash != first.content_hash
