@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from orchestration.publish.copying import SourceTable
 
 RUN_COLUMNS: Final = frozenset(
-    {"build_id", "theme_build_id", "code_version", "source_ref"}
+    {
+        "build_id",
+        "theme_build_id",
+        "code_version",
+        "source_ref",
+        "loaded_tonight_count",
+        "quarantined_tonight_count",
+    }
 )
-"""Columns that say which run or load brought a row, not what the row says; so do all whose
-name ends in `batch_id`. A month of nights and one backfill differ in these and nothing else."""
-
-ABOUT_THE_BUILD: Final = frozenset({"build_info", "build_themes"})
-"""Tables that tell of the night itself: rows landed, versions, gates."""
+"""Columns that say which run or load brought a row, not what the row says. So do all that end
+in `batch_id` or begin with `_`: the same record landed a night later is the same content."""
 
 _CHUNK: Final = 1 << 20
 
@@ -51,13 +55,7 @@ def hash_table(con: duckdb.DuckDBPyConnection, source: SourceTable) -> tuple[int
     of the rows' MD5 are summed, which does not depend on order and counts repeated rows.
     """
     kept = sorted(
-        (
-            column
-            for column in source.columns
-            if column.name not in RUN_COLUMNS
-            and not column.name.startswith("_")
-            and not column.name.endswith("batch_id")
-        ),
+        (column for column in source.columns if _is_content(column.name)),
         key=lambda column: column.name,
     )
     parts = ", ".join(f"coalesce({c.quoted}::varchar, chr(30))" for c in kept)
