@@ -24,17 +24,13 @@ if TYPE_CHECKING:
     from orchestration.publish.copying import SourceTable
 
 RUN_COLUMNS: Final = frozenset(
-    {
-        "build_id",
-        "theme_build_id",
-        "code_version",
-        "source_ref",
-        "loaded_tonight_count",
-        "quarantined_tonight_count",
-    }
+    {"build_id", "theme_build_id", "code_version", "source_ref"}
 )
-"""Columns that say which run or load brought a row, not what the row says. So do all that end
-in `batch_id` or begin with `_`: the same record landed a night later is the same content."""
+"""Columns that say which run or load brought a row, not what the row says; so do all whose
+name ends in `batch_id`. A month of nights and one backfill differ in these and nothing else."""
+
+ABOUT_THE_BUILD: Final = frozenset({"build_info", "build_themes"})
+"""Tables that tell of the night itself: rows landed, versions, gates."""
 
 _CHUNK: Final = 1 << 20
 
