@@ -103,6 +103,43 @@ MART_SUMS: Final = (
             from build.main.fct_ad_performance_daily group by all
         """,
     ),
+    # Every line and credit note ends in the mart or among those left out for a stated reason.
+    MartSum(
+        theme="finance",
+        entity="invoice_lines+credit_notes",
+        column="net_amount",
+        table="fct_invoice_lines",
+        before="""
+            select source_name, source_account, currency, sum(amount) from (
+                select source_name, source_account, currency,
+                    (amount_minor - coalesce(discount_minor, 0)) * stripe_minor_unit_amount
+                        as amount
+                from build.main.stg_stripe__invoice_lines
+                inner join build.main.currency_exponents using (currency)
+                union all
+                select source_name, source_account, currency,
+                    -subtotal_minor * stripe_minor_unit_amount
+                from build.main.stg_stripe__credit_notes
+                inner join build.main.currency_exponents using (currency)
+                union all
+                select source_name, source_account, currency, amount
+                from build.main.stg_files__invoice_lines
+                union all
+                select source_name, source_account, currency, -amount
+                from build.main.stg_files__credit_notes
+            ) group by all
+        """,
+        after="""
+            select source_name, source_account, currency, sum(net_amount) from (
+                select source_name, source_account, currency, net_amount
+                from build.main.fct_invoice_lines
+                union all
+                select source_name, source_account, currency, net_amount
+                from build.main.int_revenue_events_classified
+                where exclusion_reason is not null
+            ) group by all
+        """,
+    ),
 )
 
 

@@ -85,6 +85,24 @@ STAGED = """
         ad_account_id, currency, sum(cost_micros)::decimal(38,6) * 0.000001 as spend_amount
         from stg_google_ads__campaign_performance_daily group by all;
     insert into fct_ad_performance_daily values ('drop', 'a1', '(unknown)', 9);
+    create table currency_exponents as select 'USD' as currency,
+        0.01 as stripe_minor_unit_amount;
+    create table stg_stripe__invoice_lines as select '' as source_name,
+        '' as source_account, '' as currency, 0 as amount_minor, 0 as discount_minor
+        where false;
+    create table stg_stripe__credit_notes as select '' as source_name,
+        '' as source_account, '' as currency, 0 as subtotal_minor where false;
+    create table stg_files__invoice_lines as select * from (values
+        ('drop', '', 'USD', 9.00), ('drop', '', 'USD', 5.00))
+        v(source_name, source_account, currency, amount);
+    create table stg_files__credit_notes as select 'drop' as source_name,
+        '' as source_account, 'USD' as currency, 2.00 as amount;
+    create table fct_invoice_lines as select * from (values
+        ('drop', '', 'USD', 9.00), ('drop', '', 'USD', -2.00))
+        v(source_name, source_account, currency, net_amount);
+    create table int_revenue_events_classified as select 'drop' as source_name,
+        '' as source_account, 'USD' as currency, 5.00 as net_amount,
+        'draft' as exclusion_reason;
 """
 
 
@@ -138,6 +156,15 @@ def test_right_staging_and_marts_agree_with_raw(
             (
                 "staging to mart: google_main ad_performance_daily spend_amount VND: "
                 "36 before, 35 after"
+            ),
+        ),
+        (
+            # A line left the mart without a reason.
+            "delete from int_revenue_events_classified",
+            "finance",
+            (
+                "staging to mart: drop invoice_lines+credit_notes net_amount USD: "
+                "12 before, 7 after"
             ),
         ),
     ],
