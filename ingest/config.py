@@ -430,7 +430,7 @@ class _Reader:
                         "source_account": dataset.source_account or vendor.account,
                         "legal_entity": vendor.legal_entity,
                     }
-                    dataset = dataset.model_copy(update=known)  # noqa: PLW2901
+                    dataset = dataset.model_copy(update=known)  # noqa: PLW2901 - the completed dataset replaces it
                 datasets.append(dataset)
             resolved.append(source.model_copy(update={"datasets": tuple(datasets)}))
         return resolved

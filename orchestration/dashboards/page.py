@@ -14,7 +14,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestration.dashboards import charts, words
-from orchestration.dashboards.figures import Figures, Point, read_figures
+from orchestration.dashboards.figures import (
+    Definition,
+    Figures,
+    Point,
+    read_figures,
+)
 from orchestration.dashboards.words import both
 
 if TYPE_CHECKING:
@@ -167,7 +172,9 @@ def _card(figures: Figures, kpi_key: str, currency: str | None) -> str:
     )
 
 
-def _delta(value: Decimal | None, before: Decimal | None, definition: Any) -> str:  # noqa: ANN401
+def _delta(
+    value: Decimal | None, before: Decimal | None, definition: Definition
+) -> str:
     """Return the change against the month before; rates in percentage points."""
     if value is None or before is None:
         return ""

@@ -226,7 +226,7 @@ class _Reading:
         source: FilesSource,
         dataset: Dataset,
         archive_dir: Path,
-        has_earlier: bool,  # noqa: FBT001
+        has_earlier: bool,  # noqa: FBT001 - named by its callers
     ) -> None:
         self.source = source
         self.dataset = dataset
