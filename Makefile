@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup nightly test lint types contracts pytest nights ui clean
+.PHONY: help setup nightly test lint types contracts pytest nights faults bench ui clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,12 @@ pytest: setup ## All tests of the short lane
 
 nights: setup ## Long lane: thirty nights, each compared with the truth
 	@$(RUN)/pytest -m long tests/pipeline
+
+faults: setup ## Long lane: kills at random instants, full disks, readers across a hundred publishes
+	@$(RUN)/pytest -m faults tests/faults
+
+bench: setup ## Long lane: ratios against plain DuckDB SQL, in one run
+	@$(RUN)/pytest -m bench -s tests/benchmarks
 
 ui: setup ## Dagster on loopback: asset graph, lineage, run history
 	@$(RUN)/warehouse ui
