@@ -1,6 +1,7 @@
 """The Dagster instance of a warehouse: run history below its root, nothing reported home.
 
-Belongs here: writing `dagster.yaml` and opening the instance. Stays out: definitions.
+Belongs here: writing `dagster.yaml`, opening the instance, ending runs a kill left open.
+Stays out: definitions.
 """
 
 from __future__ import annotations
@@ -11,6 +12,12 @@ import dagster as dg
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_OPEN: Final = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 _YAML: Final = """\
 # Written by the warehouse at every start; changes are lost.
@@ -45,3 +52,22 @@ def open_instance(folder: Path) -> dg.DagsterInstance:
     """Return the instance, to be used as a context manager."""
     prepare_instance(folder)
     return dg.DagsterInstance.from_config(str(folder))
+
+
+def end_dead_runs(instance: dg.DagsterInstance, *, but: str = "") -> list[str]:
+    """Mark runs failed whose process is gone, and return their ids; `but` is our own run.
+
+    Call it under the run lock: whoever does not hold the lock cannot be at work, and a run
+    that is only about to ask for it is refused (exit 75). Without this a killed run would
+    stay STARTED for ever, because a run inside a process has nobody who watches it.
+    """
+    dead = [
+        run
+        for run in instance.get_runs(filters=dg.RunsFilter(statuses=_OPEN))
+        if run.run_id != but
+    ]
+    for run in dead:
+        instance.report_run_failed(
+            run, "Its process ended without a word (killed or power cut)."
+        )
+    return [run.run_id for run in dead]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from orchestration.instance import end_dead_runs
 from orchestration.outcome import close_night
 from orchestration.partitions import as_of_of
 from orchestration.session import open_session
@@ -40,6 +41,8 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
             clock=lambda: datetime.now(UTC),
             say=lambda text: print(text, file=sys.stderr),  # noqa: T201 - the run's log
         ) as session:
+            if context.instance is not None:
+                end_dead_runs(context.instance, but=run.run_id)
             night = session.open_night(as_of_of(run.tags))
             try:
                 yield night

@@ -14,7 +14,7 @@ import dagster as dg
 from ingest.errors import IngestError
 from orchestration.alerts import send_alert
 from orchestration.build import build_definitions
-from orchestration.instance import open_instance
+from orchestration.instance import end_dead_runs, open_instance
 from orchestration.jobs import LANDING, NIGHTLY
 from orchestration.outcome import alert_for, close_night
 
@@ -41,6 +41,7 @@ class NightRunner:
         problem = ""
         try:
             with open_instance(night.settings.home.dagster) as instance:
+                end_dead_runs(instance)
                 job.execute_in_process(
                     instance=instance,
                     partition_key=night.as_of.isoformat(),
