@@ -11,6 +11,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from ingest.errors import StorageError
+from ingest.faults import fault
 from ingest.paths import TEMPORARY
 from ingest.storage import disk_errors, sha256_of, sync_directory
 
@@ -32,6 +33,7 @@ def archive_file(source: Path, archive: Path) -> str:
         temporary = archive / f"{os.getpid()}-{source.name}{TEMPORARY}"
         shutil.copyfile(source, temporary)
         digest = sha256_of(temporary)
+        fault("archive.copied")
         target = archive / digest
         if target.exists() and sha256_of(target) == digest:
             temporary.unlink()
@@ -40,6 +42,7 @@ def archive_file(source: Path, archive: Path) -> str:
             os.fsync(handle.fileno())
         temporary.replace(target)
         sync_directory(archive)
+        fault("archive.kept")
     return digest
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.conform import Tally, conform_rows, conformed_schema
+from ingest.faults import fault
 from ingest.paths import TEMPORARY
 from ingest.storage import sync_file
 
@@ -49,6 +50,7 @@ def spool_rows(
             for account, row_hash in zip(accounts, hashes, strict=True):
                 digest.update(f"{account}|{row_hash}\n".encode())
             writer.write_batch(batch)
+            fault("land.rows_spooled")
     return digest
 
 
@@ -71,7 +73,9 @@ def write_parquet(
                 pending = []
         if pending:
             writer.write_table(pa.Table.from_batches(pending, schema))
+        fault("land.rows_written")
     sync_file(path)
+    fault("land.parquet_synced")
 
 
 def _complete(

@@ -22,6 +22,7 @@ from ingest.conform import Tally
 from ingest.contracts import CONTRACTS
 from ingest.control import check_not_shrunk, coverage_of, totals_of
 from ingest.errors import ContractViolation, StorageError
+from ingest.faults import fault
 from ingest.manifest import (
     GATE_FILE,
     MANIFEST_FILE,
@@ -118,7 +119,9 @@ def land_batch(
                 baseline=baseline,
                 acknowledged=acknowledged,
             )
+            fault("land.batch_written")
             swap_directory(working, target)
+            fault("land.landed")
         finally:
             shutil.rmtree(working, ignore_errors=True)
     return LandedBatch(manifest=manifest, directory=target)
@@ -172,7 +175,9 @@ def promote_batch(root: Path, batch: LandedBatch) -> None:
     target = raw_dir(root, manifest.stream_path, manifest.load_date)
     with disk_errors(f"promote {manifest.stream_path}"):
         _move_data(batch, target / manifest.parquet_name)
+        fault("promote.moved")
         ledger.append(root, manifest)
+        fault("promote.recorded")
         finish_promotion(root, manifest)
 
 
@@ -181,7 +186,9 @@ def finish_promotion(root: Path, manifest: BatchManifest) -> None:
     stream, load_date = manifest.stream_path, manifest.load_date
     _keep_only(raw_dir(root, stream, load_date), manifest.parquet_name)
     _keep_only(quarantine_dir(root, stream, load_date), f"{manifest.batch_id}.jsonl")
+    fault("promote.superseded")
     cursors.write_cursor(root, manifest)
+    fault("promote.cursor_moved")
     # An older date still waiting is superseded: this window began at the same cursor.
     folder = incoming_dir(root, stream, load_date).parent
     for waiting in folder.glob("load_date=*"):

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.errors import StorageError
+from ingest.faults import fault
 from ingest.manifest import BatchManifest, decode_manifest, encode_manifest, line_prefix
 from ingest.paths import TEMPORARY, StreamPath, batches_dir, ledger_file
 from ingest.storage import disk_errors, sync_directory, sync_file
@@ -82,6 +83,7 @@ def append(root: Path, manifest: BatchManifest) -> None:
             if os.write(descriptor, line) != len(line):
                 message = "the disk took only a part of the line"
                 raise OSError(message)
+            fault("ledger.line_written")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -204,7 +206,9 @@ def export(root: Path) -> None:
     with disk_errors("write raw/_batches"):
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / "data.parquet", pa.Table.from_pylist(rows, BATCHES_SCHEMA))
+        fault("export.batches_written")
         _write(folder / "totals.parquet", pa.Table.from_pylist(totals, TOTALS_SCHEMA))
+        fault("export.written")
 
 
 def _is_manifest(line: bytes) -> bool:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ingest.errors import EXIT_STORAGE_WRITE, StorageError
+from ingest.faults import fault
 from ingest.paths import TEMPORARY
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def write_file(path: Path, content: bytes) -> None:
         handle.write(content)
         handle.flush()
         os.fsync(handle.fileno())
+    fault("file.written")
     temporary.replace(path)
     sync_directory(path.parent)
 
@@ -90,6 +92,7 @@ def swap_directory(written: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.replace(old)
+        fault("land.swapped_out")
     written.replace(target)
     sync_directory(target.parent)
     shutil.rmtree(old, ignore_errors=True)

@@ -14,6 +14,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ingest.faults import fault
 from orchestration.dbt_setup import (
     DbtError,
     dbt_environment,
@@ -111,13 +112,16 @@ class DbtBuild:
             errors="replace",
         )
         # What dbt says goes to a file: the terminal belongs to the night's progress.
+        fault("dbt.started")
         with ended(process), self._log.open("w", encoding="utf-8") as log:
             for line in process.stdout or ():
                 text, result = _read_line(line)
                 log.write(f"{text}\n")
                 if result is not None:
+                    fault("dbt.node_done")
                     yield result
             self._exit_code = process.wait()
+        fault("dbt.ended")
 
     def outcome(self, manifest: Mapping[str, Any]) -> DbtOutcome:
         """Return what was done, once `results` is read to its end."""

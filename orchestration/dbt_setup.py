@@ -19,6 +19,7 @@ import duckdb
 
 from ingest import ledger
 from ingest.errors import EXIT_BUSY, IngestError
+from ingest.faults import fault
 from ingest.storage import write_file
 from orchestration.settings import child_environment
 
@@ -160,6 +161,7 @@ def prepare_build(settings: Settings, as_of: date, *, full_refresh: bool) -> boo
         same_code = goes_forward = False
     content = {"as_of": as_of.isoformat(), "project": project}
     write_file(state, json.dumps(content).encode())
+    fault("dbt.noted")
     return (
         full_refresh
         or not (same_code and goes_forward)

@@ -22,6 +22,7 @@ from expectations.gate import run_gate
 from ingest import ledger
 from ingest.contracts import contract_of
 from ingest.entities import EntityContract, Truth, Type
+from ingest.faults import fault
 from ingest.landing import LandedBatch, record_gate
 from orchestration.acknowledgements import drop_id
 from orchestration.publish.copying import SourceTable, read_catalog, text
@@ -59,11 +60,13 @@ def judge_batch(
     columns = [c for c in contract.arrow_schema().names if c not in _NOT_JUDGED]
     frame = pq.read_table(batch.parquet, columns=columns).to_pandas()
     result = run_gate(suite, frame)
+    fault("gate.raw_judged")
     record_gate(
         batch,
         passed=result.passed,
         findings=[rule.__dict__ for rule in result.failed],
     )
+    fault("gate.raw_recorded")
     return result
 
 
@@ -152,7 +155,9 @@ def _judge(
         may_be_empty=table.may_be_empty or not is_fed,
     )
     gate = mart_suite(facts, as_of_date=as_of)
-    return run_gate(gate.suite, con.sql(gate.query(relation)).df())
+    verdict = run_gate(gate.suite, con.sql(gate.query(relation)).df())
+    fault("gate.table_judged")
+    return verdict
 
 
 def _landed_entities(con: duckdb.DuckDBPyConnection, known: _Known) -> frozenset[str]:

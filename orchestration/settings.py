@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
+from ingest import faults
 from ingest.config import WarehouseConfig, load_config
 from ingest.errors import ConfigError
 
@@ -31,6 +32,8 @@ DEFAULT_ROOT: Final = Path(".warehouse")
 ENV_ROOT: Final = "WAREHOUSE_ROOT"
 ENV_CONFIG: Final = "WAREHOUSE_CONFIG"
 ENV_SANDBOX_URL: Final = "WAREHOUSE_SANDBOX_URL"
+ENV_FAULTS: Final = "WAREHOUSE_FAULTS"
+ENV_FAULTS_REACHED: Final = "WAREHOUSE_FAULTS_REACHED"
 
 TELEMETRY_OFF: Final[Mapping[str, str]] = {
     "DO_NOT_TRACK": "1",
@@ -219,6 +222,17 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 def ui_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of Dagster's own processes, which extract and so need secrets."""
     return {**os.environ, **TELEMETRY_OFF, **extra}  # noqa: TID251 - read here only
+
+
+def arm_faults(environ: Mapping[str, str] | None = None) -> None:
+    """Arm the fault points the environment names, for a test of bad nights (`ingest.faults`).
+
+    Raises:
+        ConfigError: what it names is no order.
+    """
+    env = os.environ if environ is None else environ  # noqa: TID251 - read here only
+    record = env.get(ENV_FAULTS_REACHED)
+    faults.arm(env.get(ENV_FAULTS, ""), record=Path(record) if record else None)
 
 
 def disable_telemetry() -> None:

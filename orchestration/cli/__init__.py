@@ -15,6 +15,7 @@ import typer
 
 from ingest.errors import IngestError
 from orchestration.cli import decisions, look, nights, setup
+from orchestration.settings import arm_faults
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -38,6 +39,7 @@ def main() -> None:
     # Asked to end is treated like Ctrl-C, so that locks and child processes end with us.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        arm_faults()
         app()
     except IngestError as error:
         sys.stderr.write(f"{error}\n")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ingest.errors import IngestError
+from ingest.faults import fault
 from orchestration.publish.copying import (
     SourceTable,
     attach,
@@ -80,7 +81,9 @@ class AudienceWriter:
             self._export(table, shape)
             if table.name not in known:
                 entries[table.name] = self._describe(table, shape)
+        fault("publish.tables_exported")
         self.con.execute(f"checkpoint {_SERVED}")
+        fault("publish.checkpointed")
         self.con.execute(f"detach {_SERVED}")
         return entries
 
@@ -104,6 +107,7 @@ class AudienceWriter:
         comment_on(self.con, target, table, source)
         if table.name == BUILD_INFO:
             comment_facts(self.con, target)
+        fault("publish.table_copied")
         return True
 
     def _fresh_query(

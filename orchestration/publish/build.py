@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from ingest.errors import EXIT_STORAGE_IO, IngestError, StorageError
+from ingest.faults import fault
 from orchestration.publish.audience import OLD_PREFIX, AudienceWriter
 from orchestration.publish.copying import attach, read_catalog
 from orchestration.publish.facts import build_facts, write_build_themes
@@ -103,6 +104,7 @@ def publish_build(
         manifest = _write_build(request, unfinished, render_page)
         commit_build(request.published, unfinished, request.build_id)
         prune_builds(request.published, keep=request.keep)
+        fault("publish.pruned")
     except (OSError, duckdb.IOException) as error:
         message = (
             f"Publishing {request.build_id} failed: {error}. The previous build is "
@@ -159,11 +161,14 @@ def _write_build(
         tables=entries,
         notes=request.notes,
     )
+    fault("publish.hashed")
     write_manifest(folder, manifest)
+    fault("publish.manifest_written")
     if render_page is not None:
         (folder / "index.html").write_text(render_page(folder), encoding="utf-8")
         page = {"index.html": describe_file(folder / "index.html")}
         manifest = replace(manifest, files={**manifest.files, **page})
+        fault("publish.page_written")
         write_manifest(folder, manifest)
     return manifest
 

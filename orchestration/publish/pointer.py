@@ -15,6 +15,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
+from ingest.faults import fault
 from orchestration.publish.manifest import (
     Manifest,
     find_damage,
@@ -57,13 +58,17 @@ def commit_build(published: Path, unfinished: Path, build_id: str) -> Path:
         if path.is_file():
             _sync(path)
             path.chmod(0o444)
+            fault("publish.file_synced")
     for folder in (*(p for p in unfinished.rglob("*") if p.is_dir()), unfinished):
         _sync(folder)
+    fault("publish.folders_synced")
     final = published / build_id
     unfinished.rename(final)
+    fault("publish.renamed")
     for folder in (*(p for p in final.rglob("*") if p.is_dir()), final):
         folder.chmod(0o555)
     _sync(published)
+    fault("publish.rename_synced")
     switch_current(published, build_id)
     return final
 
@@ -73,8 +78,11 @@ def switch_current(published: Path, build_id: str) -> None:
     aside = published / f".{CURRENT}.new"
     aside.unlink(missing_ok=True)
     aside.symlink_to(build_id, target_is_directory=True)
+    fault("publish.link_made")
     aside.replace(published / CURRENT)
+    fault("publish.switched")
     _sync(published)
+    fault("publish.switch_synced")
     _write_current_json(published, build_id)
 
 
@@ -145,7 +153,9 @@ def _write_current_json(published: Path, build_id: str) -> None:
     aside = published / f".{CURRENT_JSON}.new"
     aside.write_text(content, encoding="utf-8")
     _sync(aside)
+    fault("publish.told_aside")
     aside.replace(path)
+    fault("publish.told")
     _sync(published)
 
 
