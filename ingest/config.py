@@ -300,14 +300,14 @@ class _Reader:
         if source is None:
             return None
         source._environ = self.environ  # noqa: SLF001 - the one place that binds it
-        for field in source.secret_fields if not source.is_sandbox else ():
+        for field in source.needed_secrets() if not source.is_sandbox else ():
             if getattr(source, field) is None:
                 text = (
                     f"source {source.name} needs {field}: the name of the environment "
                 )
                 self._note(location, text + "variable that holds the secret")
         if self.require_secrets and not any(
-            getattr(source, field) is None for field in source.secret_fields
+            getattr(source, field) is None for field in source.needed_secrets()
         ):
             for field, variable in source.missing_secrets():
                 text = (

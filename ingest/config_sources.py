@@ -7,13 +7,15 @@ sources (`ingest.config_files`), talking to a vendor (`ingest.sources`).
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - a private field is typed with it
+from decimal import Decimal  # noqa: TC003 - pydantic reads it at run time
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
 from ingest.config_model import ConfigModel, Currency, Name, Text, Timezone
 from ingest.errors import CredentialsError
+from ingest.sources.protocol import QUARANTINE_SHARE
 
 SANDBOX_PREFIX: Final = "sandbox:"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -50,16 +52,31 @@ class VendorSource(SourceConfig):
     """None = the version the connector is written for."""
     account: str = ""
     """Account the rows belong to; '' where the vendor names it in each record."""
+    lookback_days: int | None = Field(default=None, ge=0, le=400)
+    """Days before its cursor a stream is read again every night; None = the default of the
+    kind (`ingest.windows.LOOK_BACKS`, with where each comes from)."""
+    deep_reread_days: int | None = Field(default=None, ge=0, le=400)
+    """The same for the night of a Sunday, for what changes after the look-back; 0 = never."""
+    freshness_warn_hours: int = Field(default=26, ge=1)
+    freshness_fail_hours: int = Field(default=50, ge=1)
+    """Age of the newest business day of daily facts at extraction: the night runs 2 hours
+    after the day has ended, so one missing day is 26 hours and two are 50."""
+    max_quarantine_share: Decimal = Field(default=QUARANTINE_SHARE, ge=0, le=1)
+    """Share of a stream's rows that may be refused before the whole stream is."""
     is_sandbox: bool = Field(default=False, exclude=True)
     """Set by `load_config` when `base_url` was a sandbox address: no secret is needed."""
 
     _environ: Mapping[str, str] = PrivateAttr(default=_NO_ENVIRONMENT)
 
+    def needed_secrets(self) -> tuple[str, ...]:
+        """Return the fields that name the secrets this source needs."""
+        return self.secret_fields
+
     def missing_secrets(self) -> list[tuple[str, str]]:
         """Return (field, environment variable) of every secret that is not there."""
         if self.is_sandbox:
             return []
-        names = [(field, str(getattr(self, field))) for field in self.secret_fields]
+        names = [(field, str(getattr(self, field))) for field in self.needed_secrets()]
         return [
             (f, name) for f, name in names if not self._environ.get(name, "").strip()
         ]
@@ -131,26 +148,74 @@ class StripeSource(VendorSource):
 
 
 class GoogleAdsSource(VendorSource):
-    """Google Ads client accounts under one manager."""
+    """Google Ads client accounts under one manager.
+
+    Opened by a refresh token of an OAuth client, which lasts until it is revoked; or, to try
+    things out, by an access token, which lasts an hour.
+    """
 
     delivers = ("campaigns", "ad_performance_daily")
-    secret_fields = ("developer_token_env", "token_env")
+    secret_fields = (
+        "developer_token_env",
+        "client_id_env",
+        "client_secret_env",
+        "refresh_token_env",
+    )
 
     base_url: str = "https://googleads.googleapis.com"
+    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
     developer_token_env: Text | None = None
+    client_id_env: Text | None = None
+    client_secret_env: Text | None = None
+    refresh_token_env: Text | None = None
     token_env: Text | None = None
     customer_ids: tuple[Text, ...] = ()
     login_customer_id: str = ""
 
+    @field_validator("token_url")
+    @classmethod
+    def _check_token_url(cls, url: str) -> str:
+        """Refuse an address the client secret must not be sent to."""
+        wrong = check_base_url(url)
+        if wrong:
+            raise ValueError(wrong.replace("base_url", "token_url"))
+        return url
+
+    def needed_secrets(self) -> tuple[str, ...]:
+        """Return the fields of the refresh-token flow, or of a plain access token."""
+        if self.token_env is None:
+            return self.secret_fields
+        return "developer_token_env", "token_env"
+
     @property
-    def token(self) -> SecretStr:
-        """OAuth access token."""
-        return self._read_secret("token_env")
+    def token_address(self) -> str:
+        """Where tokens are exchanged; the sandbox does that under the vendor's own path."""
+        return f"{self.base_url}/token" if self.is_sandbox else self.token_url
+
+    @property
+    def token(self) -> SecretStr | None:
+        """OAuth access token; None = it is exchanged for the refresh token."""
+        return None if self.token_env is None else self._read_secret("token_env")
 
     @property
     def developer_token(self) -> SecretStr:
         """Developer token."""
         return self._read_secret("developer_token_env")
+
+    @property
+    def client_id(self) -> SecretStr:
+        """Id of the OAuth client."""
+        return self._read_secret("client_id_env")
+
+    @property
+    def client_secret(self) -> SecretStr:
+        """Secret of the OAuth client."""
+        return self._read_secret("client_secret_env")
+
+    @property
+    def refresh_token(self) -> SecretStr:
+        """Refresh token a person of the account has granted."""
+        return self._read_secret("refresh_token_env")
 
 
 class MetaAdsSource(VendorSource):

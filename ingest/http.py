@@ -27,12 +27,14 @@ from ingest.errors import (
     TruncatedExtract,
 )
 from ingest.exact_json import NOT_JSON, JsonValue, decode_json, dump_json
+from ingest.faults import fault
 from ingest.vendor_errors import (
     FORBIDDEN,
     HTTP_OK,
     class_of,
     clean_text,
     describe_body,
+    forms_of,
     message_of,
     scopes_of,
 )
@@ -55,13 +57,15 @@ _log = logging.getLogger(__name__)
 class Authorization:
     """Secret headers of every request.
 
-    `renew` exchanges an expired token: it is called at most once per client, after the first
-    401, and before the first request when `headers` hold no `Authorization`. Its result is
-    laid over `headers`.
+    `renew` exchanges a token: before the first request when `headers` hold no
+    `Authorization`, and at most once more per client, after the first 401. Its result is laid
+    over `headers`. `secrets` travel elsewhere than in a header (a token request's body) and
+    are kept out of every text as well.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     renew: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 ErrorClassifier = Callable[[int, object], "type[IngestError] | None"]
@@ -198,7 +202,7 @@ class ApiClient:
     ) -> JsonValue:
         target = self._target(url)
         if not any(name.lower() == "authorization" for name in self._headers):
-            self._renew()
+            self._obtain()
 
         def send() -> JsonValue:
             sent = {**self._headers, **(headers or {}), "Accept": "application/json"}
@@ -209,7 +213,9 @@ class ApiClient:
             request = self._http.build_request(
                 method, full, headers=sent, content=body, data=form
             )
-            return self._read(self._send(request), required)
+            answer = self._read(self._send(request), required)
+            fault("fetch.page")
+            return answer
 
         retrying = Retrying(
             retry=retry_if_exception_type(_Retry),
@@ -253,12 +259,16 @@ class ApiClient:
         return target
 
     def _renew(self) -> bool:
-        renew = self._authorization.renew
-        if renew is None or self._renewals_left == 0:
+        if self._renewals_left == 0:
             return False
         self._renewals_left -= 1
-        self._headers.update(renew())
+        self._obtain()
         return True
+
+    def _obtain(self) -> None:
+        """Exchange a token, where the vendor has such a thing."""
+        if self._authorization.renew is not None:
+            self._headers.update(self._authorization.renew())
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         self.request_count += 1
@@ -373,10 +383,11 @@ class ApiClient:
         return f"{self._source}: {url.host}{self._clean(url.path)}"
 
     def _clean(self, text: str) -> str:
-        for value in self._headers.values():
-            for secret in (value, value.removeprefix("Bearer ")):
-                if len(secret) >= _SECRET_LENGTH:
-                    text = text.replace(secret, "<secret>")
+        bare = [value.removeprefix("Bearer ") for value in self._headers.values()]
+        for secret in (*self._headers.values(), *bare, *self._authorization.secrets):
+            if len(secret) >= _SECRET_LENGTH:
+                for form in forms_of(secret):
+                    text = text.replace(form, "<secret>")
         return clean_text(text)
 
 

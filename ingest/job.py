@@ -19,7 +19,7 @@ from ingest.http import RETRY_BUDGET_SECONDS, ApiClient
 from ingest.landing import BatchOrigin, LandedBatch, land_batch
 from ingest.paths import StreamPath, archive_dir
 from ingest.sources import file_source, source_of
-from ingest.windows import window_for
+from ingest.windows import look_back_of, window_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,16 @@ def extract_entity(
     zone = ZoneInfo(config.reporting_timezone)
     load_date = window_for(contract, None, as_of=as_of, tz=zone, now=now).load_date
     cursor = None if full_refresh else read_cursor(root, where, before=load_date)
-    window = window_for(contract, cursor, as_of=as_of, tz=zone, now=now)
+    look_back = None
+    if isinstance(config, VendorSource):
+        look_back = look_back_of(
+            contract,
+            lookback_days=config.lookback_days,
+            deep_reread_days=config.deep_reread_days,
+        )
+    window = window_for(
+        contract, cursor, as_of=as_of, tz=zone, now=now, look_back=look_back
+    )
     if window.has_gap:
         _log.warning("source_memory_exceeded", extra={"stream": str(where)})
 
@@ -90,6 +99,7 @@ def extract_entity(
             extract = vendor.fetch(
                 contract, window, config=config, client=client, cursor=cursor
             )
+            extract.quarantine_share = config.max_quarantine_share
             landed = land(extract)
     else:
         drop = cast("FileSource", source or file_source())

@@ -6,9 +6,11 @@ codes of one vendor (its connector's `classify_error`), sending requests (`inges
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from ingest.errors import (
     CredentialsError,
@@ -24,6 +26,7 @@ _REQUEST_TIMEOUT: Final = 408
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _MESSAGE_LENGTH: Final = 300
+_REASONS_SHOWN: Final = 3
 
 
 def describe_body(body: bytes) -> str:
@@ -67,7 +70,32 @@ def message_of(body: object) -> str:
     parts = [
         str(error.get(name, "")) for name in ("message", "code", "param", "category")
     ]
-    return " | ".join(part for part in parts if part)
+    return " | ".join(part for part in (*_reasons_of(error), *parts) if part)
+
+
+def _reasons_of(error: Mapping[object, object]) -> list[str]:
+    """Return the sentences inside `details`, where Google keeps the actual reason.
+
+    The outer message of every 400 is "Request contains an invalid argument."; which argument
+    and why stands in `details[].errors[].message` (GoogleAdsFailure, API v26). The reasons
+    come first, because a long text is cut at its end.
+    """
+    details = error.get("details")
+    found: list[str] = []
+    for detail in details if isinstance(details, list) else ():
+        inner = detail.get("errors") if isinstance(detail, Mapping) else None
+        for one in inner if isinstance(inner, list) else ():
+            if isinstance(one, Mapping) and one.get("message"):
+                codes = one.get("errorCode")
+                code = (
+                    ", ".join(str(value) for value in codes.values())
+                    if isinstance(codes, Mapping)
+                    else ""
+                )
+                found.append(
+                    f"{one['message']} ({code})" if code else str(one["message"])
+                )
+    return found[:_REASONS_SHOWN]
 
 
 def scopes_of(body: object) -> list[str]:
@@ -106,6 +134,12 @@ _CLEANERS: Final = (
     # Phone numbers and record ids look alike; the path and page find the record again.
     (re.compile(r"\+?\d(?:[\s().-]?\d){7,}"), "<number>"),
 )
+
+
+def forms_of(secret: str) -> tuple[str, ...]:
+    """Return a secret as it may stand in a text: plain, URL-encoded, base64."""
+    encoded = base64.b64encode(secret.encode()).decode()
+    return secret, quote(secret, safe=""), encoded, encoded.rstrip("=")
 
 
 def clean_text(text: str) -> str:

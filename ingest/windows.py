@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 DAY: Final = timedelta(days=1)
 
+DEEP_WEEKDAY: Final = 6
+"""The night of a Sunday reads deeper: vendors and people are least busy then."""
+
 EARLIEST_DAY: Final = date(2000, 1, 1)
 """First day a batch of restated facts without a start covers: before any ad platform."""
 
@@ -50,10 +53,19 @@ class Window:
 
 @dataclass(frozen=True)
 class LookBack:
-    """How far before its cursor an entity is read again, and how far its source remembers."""
+    """How far before its cursor an entity is read again, and how far its source remembers.
+
+    `deep` is the overlap of the night of a Sunday, for what changes after the usual one.
+    """
 
     overlap: timedelta
     memory: timedelta | None = None
+    deep: timedelta = timedelta(0)
+
+    def on(self, as_of: date) -> timedelta:
+        """Return the overlap of one night; by the calendar, so that a replay asks the same."""
+        is_deep = as_of.weekday() == DEEP_WEEKDAY
+        return max(self.overlap, self.deep) if is_deep else self.overlap
 
 
 _NONE: Final = LookBack(timedelta(0))
@@ -67,13 +79,29 @@ LOOK_BACKS: Final[Mapping[str, LookBack]] = MappingProxyType(
         "stripe": LookBack(timedelta(hours=1)),
         # Stripe keeps events for 30 days (design/sources.md §3, read 2026-08).
         "stripe.subscription_events": LookBack(timedelta(hours=1), memory=30 * DAY),
-        # Conversions are dated at the click and arrive for 30 days by default.
-        "google_ads": LookBack(30 * DAY),
-        # Meta restates the last 28 days.
-        "meta_ads": LookBack(28 * DAY),
+        # Conversions are dated at the click and arrive for 30 days by default, for 90 where
+        # a conversion action says so (design/sources.md §4).
+        "google_ads": LookBack(30 * DAY, deep=90 * DAY),
+        # Meta restates the last 28 days (§5); invalid clicks are taken back for longer.
+        "meta_ads": LookBack(28 * DAY, deep=90 * DAY),
     }
 )
-"""Look-back by `<kind>.<entity>`, else by `<kind>`. Configuration may give others."""
+"""Look-back by `<kind>.<entity>`, else by `<kind>`; a source may configure others."""
+
+
+def look_back_of(
+    contract: EntityContract,
+    *,
+    lookback_days: int | None = None,
+    deep_reread_days: int | None = None,
+) -> LookBack:
+    """Return the look-back of an entity: what its source configures, else the default."""
+    usual = LOOK_BACKS.get(
+        f"{contract.kind}.{contract.name}", LOOK_BACKS.get(contract.kind, _NONE)
+    )
+    overlap = usual.overlap if lookback_days is None else lookback_days * DAY
+    deep = usual.deep if deep_reread_days is None else deep_reread_days * DAY
+    return LookBack(overlap, usual.memory, deep)
 
 
 def window_for(
@@ -83,7 +111,7 @@ def window_for(
     as_of: date,
     tz: ZoneInfo,
     now: datetime,
-    look_backs: Mapping[str, LookBack] = LOOK_BACKS,
+    look_back: LookBack | None = None,
 ) -> Window:
     """Return the window of one entity for the night of `as_of`.
 
@@ -106,16 +134,15 @@ def window_for(
     start_date: date | None = None
     has_gap = False
     if cursor is not None:
-        look_back = look_backs.get(
-            f"{contract.kind}.{contract.name}", look_backs.get(contract.kind, _NONE)
-        )
+        look_back = look_back or look_back_of(contract)
+        overlap = look_back.on(as_of)
         if contract.truth is Truth.RESTATED_DAILY:
             last_day = min(_cursor_date(contract, cursor), as_of)
-            start_date = last_day - look_back.overlap + DAY
+            start_date = last_day - overlap + DAY
             start = datetime.combine(start_date, time.min, tzinfo=tz).astimezone(UTC)
         elif contract.truth is Truth.LEDGER or contract.version_column:
             seen = _cursor_instant(contract, cursor)
-            start = min(seen, now) - look_back.overlap
+            start = min(seen, now) - overlap
             if look_back.memory is not None and start < now - look_back.memory:
                 has_gap = seen < now - look_back.memory
                 start = now - look_back.memory

@@ -35,6 +35,16 @@ def required(record: object, key: str, where: str) -> Any:  # noqa: ANN401  # JS
     return record[key]
 
 
+def key_of(record: object, key: str, where: str) -> str | None:
+    """Return an id as text. A null one stays None, so that landing quarantines the row.
+
+    Raises:
+        ContractViolation: not an object, or the key is absent.
+    """
+    value = required(record, key, where)
+    return None if value is None else str(value)
+
+
 def list_of(record: object, key: str, where: str) -> list[Json]:
     """Return the list of objects under `key`.
 

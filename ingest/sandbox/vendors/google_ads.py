@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from ingest.sandbox.model import AdPlatform, Fields
@@ -65,7 +66,7 @@ class GoogleAdsApi:
     def answer(self, request: ApiRequest, now: datetime) -> ApiAnswer:
         """Answer the request as Google would at that instant."""
         if request.method == "POST" and request.path in _TOKEN_PATHS:
-            return _token()
+            return _token(request)
         match = _PATH.fullmatch(request.path)
         if match is None or request.method != "POST":
             return _status(404, "NOT_FOUND", "Requested entity was not found.")
@@ -300,8 +301,18 @@ def _camel(name: str) -> str:
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
 
 
-def _token() -> ApiAnswer:
-    """Answer the OAuth token endpoint."""
+def _token(request: ApiRequest) -> ApiAnswer:
+    """Answer the OAuth token endpoint; a refresh token that says so is revoked."""
+    form = parse_qs(request.body.decode("utf-8", "replace"))
+    wrong = ""
+    if form.get("grant_type") != ["refresh_token"]:
+        wrong, said = "unsupported_grant_type", "Invalid grant_type."
+    elif not (form.get("client_id") and form.get("client_secret")):
+        wrong, said = "invalid_client", "The OAuth client was not found."
+    elif "revoked" in form.get("refresh_token", ["revoked"])[0]:
+        wrong, said = "invalid_grant", "Token has been expired or revoked."
+    if wrong:
+        return ApiAnswer(400, {"error": wrong, "error_description": said})
     return ApiAnswer(
         200,
         {

@@ -17,6 +17,7 @@ from ingest.entities import EntityContract, Truth
 from ingest.errors import ConfigError, IngestError
 from ingest.http import ApiClient, Authorization, dump_json
 from ingest.sources.google_ads.gaql import first_day, query_of, rows_of
+from ingest.sources.google_ads.oauth import exchange_token
 from ingest.sources.google_ads.rows import values_of
 from ingest.sources.protocol import AccountWindow, Extract, Record
 
@@ -37,14 +38,17 @@ class GoogleAds:
     entities: tuple[EntityContract, ...] = CONTRACTS
 
     def authorize(self, config: SourceConfig) -> Authorization:
-        """Return access token and developer token as headers."""
+        """Return access token and developer token as headers.
+
+        The access token is exchanged for the refresh token before the first request, and
+        once more when it expires on the way (it lasts an hour).
+        """
         google = cast("GoogleAdsSource", config)
-        return Authorization(
-            {
-                "Authorization": f"Bearer {google.token.get_secret_value()}",
-                "developer-token": google.developer_token.get_secret_value(),
-            }
-        )
+        headers = {"developer-token": google.developer_token.get_secret_value()}
+        if google.token is None:
+            return Authorization(headers, renew=lambda: exchange_token(google))
+        headers["Authorization"] = f"Bearer {google.token.get_secret_value()}"
+        return Authorization(headers)
 
     def classify_error(self, status: int, body: object) -> type[IngestError] | None:
         """Return None: Google's statuses say what to do."""

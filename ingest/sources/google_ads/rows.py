@@ -14,7 +14,7 @@ from ingest.contracts.google_ads import (
     CAMPAIGN_PERFORMANCE_DAILY,
     CAMPAIGNS,
 )
-from ingest.sources.wire import Json, dig, required
+from ingest.sources.wire import Json, dig, key_of, required
 
 if TYPE_CHECKING:
     from ingest.entities import EntityContract
@@ -29,7 +29,7 @@ def values_of(entity: EntityContract, row: Json) -> dict[str, object]:
     customer = required(row, "customer", where)
     if entity.name == ACCOUNTS.name:
         return {
-            "account_id": str(required(customer, "id", where)),
+            "account_id": key_of(customer, "id", where),
             "account_name": customer.get("descriptiveName"),
             "currency": required(customer, "currencyCode", where),
             "timezone": required(customer, "timeZone", where),
@@ -38,14 +38,14 @@ def values_of(entity: EntityContract, row: Json) -> dict[str, object]:
         return _campaign_values(row, where)
     values = _day_values(row, where)
     if entity.name == CAMPAIGN_PERFORMANCE_DAILY.name:
-        campaign_id = required(required(row, "campaign", where), "id", where)
-        return {"campaign_id": str(campaign_id), **values}
-    return {"account_id": str(required(customer, "id", where)), **values}
+        campaign_id = key_of(required(row, "campaign", where), "id", where)
+        return {"campaign_id": campaign_id, **values}
+    return {"account_id": key_of(customer, "id", where), **values}
 
 
 def _campaign_values(row: Json, where: str) -> dict[str, object]:
     campaign = required(row, "campaign", where)
-    campaign_id = str(required(campaign, "id", where))
+    campaign_id = key_of(campaign, "id", where)
     ended = str(campaign.get("endDateTime") or campaign.get("endDate") or "")[:10]
     started = str(campaign.get("startDateTime") or campaign.get("startDate") or "")[:10]
     suffix = campaign.get("finalUrlSuffix") or dig(row, "customer", "finalUrlSuffix")
@@ -80,7 +80,7 @@ def _day_values(row: Json, where: str) -> dict[str, object]:
     }
 
 
-def _utm_campaign(suffix: str | None, campaign_id: str) -> str | None:
+def _utm_campaign(suffix: str | None, campaign_id: str | None) -> str | None:
     """Return utm_campaign as it reaches the landing page; `{campaignid}` is the id."""
     found = parse_qs((suffix or "").lstrip("?&")).get("utm_campaign")
-    return found[0].replace("{campaignid}", campaign_id) if found else None
+    return found[0].replace("{campaignid}", campaign_id or "") if found else None

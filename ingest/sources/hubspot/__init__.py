@@ -119,7 +119,7 @@ def _read_objects(
     crm = CRM_OBJECTS[entity]
     home_currency = _home_currency(client) if entity == "companies" else None
     for chunk in in_chunks(_changed(client, paths, crm, window), SEARCH_SIZE):
-        ids = [record_id(row, crm.object_type) for row, _ in chunk]
+        ids = [i for i in (record_id(row, crm.object_type) for row, _ in chunk) if i]
         links = {
             link.column: read_links(client, paths, crm.object_type, link, ids)
             for link in crm.links
@@ -145,7 +145,7 @@ def _read_history(
     ):
         for archived in (False, True):
             part = [row for row, _ in chunk if bool(row.get("archived")) is archived]
-            ids = [record_id(row, deals.object_type) for row in part]
+            ids = [i for i in (record_id(row, deals.object_type) for row in part) if i]
             if not ids:
                 continue
             for values, payload in read_history(client, paths, ids, archived=archived):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from ingest.sources.wire import Json, parse_instant, required
+from ingest.sources.wire import Json, key_of, parse_instant, required
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -208,7 +208,7 @@ def row_values(crm: CrmObject, row: Json) -> dict[str, object]:
     currency = values.get("currency")
     if isinstance(currency, str):
         values["currency"] = currency.upper()
-    values[crm.id_column] = str(required(row, "id", where))
+    values[crm.id_column] = key_of(row, "id", where)
     values["updated_at"] = updated_at
     values["is_deleted"] = deleted_at is not None
     values["deleted_at"] = deleted_at

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingest.errors import ContractViolation
 from ingest.sources.hubspot.search import PAGE_SIZE, page_list
-from ingest.sources.wire import Json, list_of, required, unknown_names
+from ingest.sources.wire import Json, key_of, list_of, required, unknown_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,8 @@ def read_owners(client: ApiClient, paths: Paths, drift: set[str]) -> Iterator[Ro
         params = {"limit": str(PAGE_SIZE), "archived": archived}
         for row, origin in page_list(client, paths.owners(), params):
             drift |= unknown_names(row, _OWNER_NAMES)
-            owner_id = str(required(row, "id", "hubspot owners"))
+            # Rows without an id are kept apart, so that each of them is quarantined.
+            owner_id = key_of(row, "id", "hubspot owners") or f"{origin}:{len(owners)}"
             owners[owner_id] = (_owner_values(row, archived == "true"), row, origin)
     yield from owners.values()
 
@@ -71,7 +72,7 @@ def _owner_values(row: Json, is_deleted: bool) -> dict[str, object]:  # noqa: FB
     user_id = row.get("userId") or row.get("userIdIncludingInactive")
     primary = (team for team in row.get("teams") or () if team.get("primary"))
     return {
-        "owner_id": str(required(row, "id", "hubspot owners")),
+        "owner_id": key_of(row, "id", "hubspot owners"),
         "user_id": None if user_id is None else str(user_id),
         "email": row.get("email") or None,
         "first_name": row.get("firstName") or None,
@@ -95,7 +96,7 @@ def read_dispositions(
     for row in answer:
         drift |= unknown_names(row, frozenset({"id", "label", "deleted"}))
         values: dict[str, object] = {
-            "disposition_id": str(required(row, "id", f"hubspot {path}")),
+            "disposition_id": key_of(row, "id", f"hubspot {path}"),
             "label": required(row, "label", f"hubspot {path}"),
             "is_deleted": row.get("deleted", False),
         }
@@ -110,8 +111,8 @@ def read_deal_stages(client: ApiClient, paths: Paths, drift: set[str]) -> Iterat
             drift |= unknown_names(stage, _STAGE_NAMES)
             metadata = stage.get("metadata") or {}
             values: dict[str, object] = {
-                "pipeline_id": str(required(pipeline, "id", f"hubspot {path}")),
-                "stage_id": str(required(stage, "id", f"hubspot {path}")),
+                "pipeline_id": key_of(pipeline, "id", f"hubspot {path}"),
+                "stage_id": key_of(stage, "id", f"hubspot {path}"),
                 "pipeline_label": pipeline.get("label"),
                 "stage_label": required(stage, "label", f"hubspot {path}"),
                 "display_order": stage.get("displayOrder"),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.errors import ContractViolation, TruncatedExtract
 from ingest.http import ApiClient, PageGuard
-from ingest.sources.wire import list_of, parse_instant, required
+from ingest.sources.wire import key_of, list_of, parse_instant, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +94,7 @@ def search_records(
             record_id(row, kind)
             for row, stamp in zip(rows, stamps, strict=True)
             if stamp == last
-        }
+        } - {""}
         if last > low:
             low, seen = last, at_last
         else:
@@ -146,8 +146,8 @@ def next_token(answer: Row) -> str | None:
 
 
 def record_id(row: Row, object_type: str) -> str:
-    """Return the id of a record."""
-    return str(required(row, "id", f"hubspot {object_type}"))
+    """Return the id of a record; '' where it is null, which landing will quarantine."""
+    return key_of(row, "id", f"hubspot {object_type}") or ""
 
 
 class _Walk:
@@ -196,7 +196,7 @@ class _Walk:
                 _filter("hs_object_id", "GT", last_id),
             ]
             rows, more = self.page(filters, "hs_object_id")
-            ids = [int(record_id(row, kind)) for row in rows]
+            ids = [int(record_id(row, kind) or 0) for row in rows]
             if any(later <= earlier for earlier, later in zip([last_id, *ids], ids)):  # noqa: B905  # one longer by design
                 message = (
                     f"hubspot {kind}: search by id does not advance past {last_id} at "

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from ingest.contracts.meta_ads import ACCOUNT_INSIGHTS_DAILY
-from ingest.sources.wire import Json, dig, parse_instant, required
+from ingest.sources.wire import Json, dig, key_of, parse_instant, required
 
 if TYPE_CHECKING:
     from datetime import date
@@ -50,7 +50,7 @@ def account_values(account: AdAccount) -> dict[str, object]:
 def campaign_values(row: Json, account: AdAccount) -> dict[str, object]:
     """Return one campaign, its dates in the account's zone."""
     where = "meta_ads campaign"
-    campaign_id = str(required(row, "id", where))
+    campaign_id = key_of(row, "id", where)
     ads = dig(row, "ads", "data") or [{}]
     return {
         "campaign_id": campaign_id,
@@ -70,7 +70,7 @@ def insight_values(
     where = f"meta_ads {entity.name}"
     key = "account_id" if entity.name == ACCOUNT_INSIGHTS_DAILY.name else "campaign_id"
     return {
-        key: str(required(row, key, where)),
+        key: key_of(row, key, where),
         "date": required(row, "date_start", where),
         "spend": required(row, "spend", where),
         "currency": required(row, "account_currency", where),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.instants import from_epoch_seconds
 from ingest.sources.stripe.lists import Account, Row, id_of, upper, utc_date
 from ingest.sources.stripe.names import BALANCE_TRANSACTION, CHARGE, REFUND
-from ingest.sources.wire import dig, required
+from ingest.sources.wire import dig, key_of, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,9 +28,9 @@ def read_charges(account: Account) -> Iterator[Row]:
     if account.version >= INVOICE_PAYMENTS_SINCE:
         links = _invoices_by_payment(account)
     for charge, origin in account.list_all("/v1/charges", CHARGE):
-        charge_id = str(required(charge, "id", where))
+        charge_id = key_of(charge, "id", where)
         intent = id_of(charge.get("payment_intent"))
-        linked = links.get(charge_id) or links.get(intent or "")
+        linked = links.get(charge_id or "") or links.get(intent or "")
         values: dict[str, object] = {
             "charge_id": charge_id,
             "customer_id": id_of(charge.get("customer")),

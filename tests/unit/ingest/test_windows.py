@@ -10,7 +10,7 @@ import pytest
 
 from ingest.contracts import CONTRACTS
 from ingest.errors import ConfigError
-from ingest.windows import LookBack, Window, window_for
+from ingest.windows import Window, look_back_of, window_for
 
 if TYPE_CHECKING:
     from ingest.entities import EntityContract
@@ -96,16 +96,45 @@ def test_a_cursor_older_than_the_memory_is_a_gap() -> None:
     assert (found.start, found.has_gap) == (NIGHT - timedelta(days=30), True)
 
 
-def test_look_backs_can_be_configured_per_entity() -> None:
+def test_a_source_may_configure_its_look_back() -> None:
     found = window_for(
         DEALS,
         "2026-10-31T00:00:00+00:00",
         as_of=AS_OF,
         tz=HO_CHI_MINH,
         now=NIGHT,
-        look_backs={"hubspot.deals": LookBack(timedelta(hours=2))},
+        look_back=look_back_of(DEALS, lookback_days=3),
     )
-    assert found.start == datetime(2026, 10, 30, 22, tzinfo=UTC)
+    assert found.start == datetime(2026, 10, 28, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "configured", "first_day"),
+    [
+        # 2026-10-31 is a Saturday: the last 28 days up to the cursor, then tonight's.
+        (date(2026, 10, 31), {}, date(2026, 10, 3)),
+        # The night of Sunday the 1st reads 90 days.
+        (date(2026, 11, 1), {}, date(2026, 8, 3)),
+        (date(2026, 11, 1), {"deep_reread_days": 0}, date(2026, 10, 4)),
+        (date(2026, 11, 1), {"lookback_days": 7, "deep_reread_days": 60},
+         date(2026, 9, 2)),
+        (date(2026, 11, 2), {"lookback_days": 7, "deep_reread_days": 60},
+         date(2026, 10, 26)),
+    ],
+)  # fmt: skip
+def test_once_a_week_restated_facts_are_read_deeper(
+    as_of: date, configured: dict[str, int], first_day: date
+) -> None:
+    """D1: outside the look-back a figure is right again after the next Sunday night."""
+    found = window_for(
+        INSIGHTS,
+        (as_of - timedelta(days=1)).isoformat(),
+        as_of=as_of,
+        tz=HO_CHI_MINH,
+        now=datetime(2026, 11, 3, 19, tzinfo=UTC),
+        look_back=look_back_of(INSIGHTS, **configured),
+    )
+    assert found.start_date == first_day
 
 
 def test_the_as_of_day_must_be_over_in_the_company_zone() -> None:
