@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from ingest import faults
 from ingest.config import WarehouseConfig, load_config
+from ingest.config_yaml import nearest
 from ingest.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ ENV_CONFIG: Final = "WAREHOUSE_CONFIG"
 ENV_SANDBOX_URL: Final = "WAREHOUSE_SANDBOX_URL"
 ENV_FAULTS: Final = "WAREHOUSE_FAULTS"
 ENV_FAULTS_REACHED: Final = "WAREHOUSE_FAULTS_REACHED"
+
+_TLS: Final = ("auto", "starttls", "tls", "none")
 
 TELEMETRY_OFF: Final[Mapping[str, str]] = {
     "DO_NOT_TRACK": "1",
@@ -106,6 +109,10 @@ class AlertSettings:
     webhook_url: SecretStr | None = None
     smtp_host: str = ""
     smtp_port: int = 25
+    smtp_tls: str = "auto"
+    """`auto` (STARTTLS where offered), `starttls`, `tls` from the first byte, or `none`."""
+    smtp_ca_file: str = ""
+    """Certificates of the company's own authority; '' = those this machine trusts."""
     smtp_user: str = ""
     smtp_password: SecretStr | None = None
     mail_from: str = ""
@@ -187,17 +194,24 @@ def read_alert_settings(env: Mapping[str, str]) -> AlertSettings:
     """Read the alert channels (`WAREHOUSE_ALERT_*`).
 
     Raises:
-        ConfigError: the port is not a number, or mail has a host but no addresses.
+        ConfigError: the port is no number, the encryption no known word, or mail has a host
+            but no addresses.
     """
     port = env.get("WAREHOUSE_ALERT_SMTP_PORT", "25")
     if not port.isdigit():
         message = f"WAREHOUSE_ALERT_SMTP_PORT must be a number, is {port!r}"
+        raise ConfigError(message)
+    tls = env.get("WAREHOUSE_ALERT_SMTP_TLS") or "auto"
+    if tls not in _TLS:
+        message = f"WAREHOUSE_ALERT_SMTP_TLS cannot be {tls!r}{nearest(tls, _TLS)}"
         raise ConfigError(message)
     receivers = env.get("WAREHOUSE_ALERT_MAIL_TO", "").split(",")
     settings = AlertSettings(
         webhook_url=_secret(env.get("WAREHOUSE_ALERT_WEBHOOK")),
         smtp_host=env.get("WAREHOUSE_ALERT_SMTP_HOST", ""),
         smtp_port=int(port),
+        smtp_tls=tls,
+        smtp_ca_file=env.get("WAREHOUSE_ALERT_SMTP_CA_FILE", ""),
         smtp_user=env.get("WAREHOUSE_ALERT_SMTP_USER", ""),
         smtp_password=_secret(env.get("WAREHOUSE_ALERT_SMTP_PASSWORD")),
         mail_from=env.get("WAREHOUSE_ALERT_MAIL_FROM", ""),
