@@ -43,6 +43,7 @@ def extract_entity(
     now: datetime,
     acknowledged: frozenset[str] = frozenset(),
     full_refresh: bool = False,
+    until: datetime | None = None,
     source: Source | FileSource | None = None,
     transport: httpx.BaseTransport | None = None,
     sleep: Callable[[float], None] = time.sleep,
@@ -52,7 +53,8 @@ def extract_entity(
 
     `now` is the instant of extraction; nothing below asks the clock. `acknowledged` holds
     the ids of shrunken lists a person has accepted. `full_refresh` reads from the beginning
-    instead of from the cursor. `source` None = the registered one of the kind.
+    instead of from the cursor, `until` is where the window of a missed night ends at the
+    latest. `source` None = the registered one of the kind.
 
     Raises:
         IngestError: classified by what has to happen next; nothing is landed.
@@ -70,7 +72,13 @@ def extract_entity(
             deep_reread_days=config.deep_reread_days,
         )
     window = window_for(
-        contract, cursor, as_of=as_of, tz=zone, now=now, look_back=look_back
+        contract,
+        cursor,
+        as_of=as_of,
+        tz=zone,
+        now=now,
+        look_back=look_back,
+        until=until,
     )
     if window.has_gap:
         _log.warning("source_memory_exceeded", extra={"stream": str(where)})

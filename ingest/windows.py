@@ -36,10 +36,11 @@ class Window:
     """What one extraction asks of a source.
 
     `start` is inclusive, None = everything the source has. `end` is exclusive and equals the
-    instant of extraction; sources use it wherever they would otherwise ask the clock.
+    instant of extraction, or lies before it when missed nights are caught up one by one;
+    sources use it wherever they would otherwise ask the clock.
     `start_date` and `end_date` are the inclusive days of restated daily facts (`end_date` is
     the as-of day; `start_date` None = from the beginning). `has_gap` = the source forgot part
-    of what lies between the cursor and `start`.
+    of what came after the cursor, so the stream is read from the beginning again.
     """
 
     load_date: date
@@ -89,6 +90,18 @@ LOOK_BACKS: Final[Mapping[str, LookBack]] = MappingProxyType(
 """Look-back by `<kind>.<entity>`, else by `<kind>`; a source may configure others."""
 
 
+def is_full_list(contract: EntityContract) -> bool:
+    """Return whether a vendor's entity has no cursor and is read whole every night.
+
+    Such a list says what is there at the instant it is read, and nothing of a night before.
+    """
+    return (
+        contract.kind != "files"
+        and contract.truth is Truth.MUTABLE
+        and not contract.version_column
+    )
+
+
 def look_back_of(
     contract: EntityContract,
     *,
@@ -112,12 +125,14 @@ def window_for(
     tz: ZoneInfo,
     now: datetime,
     look_back: LookBack | None = None,
+    until: datetime | None = None,
 ) -> Window:
     """Return the window of one entity for the night of `as_of`.
 
-    An entity without a version column that is neither a ledger nor restated is a full list:
-    it is read whole every night and has no start. A gap of several nights is caught up,
-    because the window starts at the cursor and not at yesterday.
+    A full list (`is_full_list`) is read whole every night and has no start. A gap of several
+    nights is caught up, because the window starts at the cursor and not at yesterday; a gap
+    longer than the source remembers makes it read everything the source has. `until` bounds
+    the window of a missed night, whose successors read on from there.
 
     Raises:
         ConfigError: `now` is before the end of `as_of` in the company zone, or the stored
@@ -145,11 +160,15 @@ def window_for(
             start = min(seen, now) - overlap
             if look_back.memory is not None and start < now - look_back.memory:
                 has_gap = seen < now - look_back.memory
-                start = now - look_back.memory
+                start = None if has_gap else now - look_back.memory
+    end = now
+    if until is not None and not has_gap:
+        # What an earlier, late extract has read already is not read backwards.
+        end = min(now, max(until, start or until))
     return Window(
         load_date=load_date,
         start=start,
-        end=now.astimezone(UTC),
+        end=end.astimezone(UTC),
         start_date=start_date,
         end_date=as_of,
         extracted_at=now.astimezone(UTC),

@@ -141,7 +141,8 @@ def _within_memory(window: Window, source: str) -> datetime:
 
     The coverage of the batch starts there, so days before it stay visibly unknown.
     """
-    oldest = window.end - EVENT_MEMORY
+    # The clock, not the window's end, which lies before it for a missed night.
+    oldest = window.extracted_at - EVENT_MEMORY
     if window.has_gap or (window.start is not None and window.start < oldest):
         _log.warning(
             "history_unknown",

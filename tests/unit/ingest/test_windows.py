@@ -10,7 +10,7 @@ import pytest
 
 from ingest.contracts import CONTRACTS
 from ingest.errors import ConfigError
-from ingest.windows import Window, look_back_of, window_for
+from ingest.windows import Window, is_full_list, look_back_of, window_for
 
 if TYPE_CHECKING:
     from ingest.entities import EntityContract
@@ -90,10 +90,51 @@ def test_a_look_back_beyond_the_memory_is_cut_without_a_gap() -> None:
     assert (found.start, found.has_gap) == (NIGHT - timedelta(days=30), False)
 
 
-def test_a_cursor_older_than_the_memory_is_a_gap() -> None:
+def test_a_cursor_older_than_the_memory_is_a_gap_and_everything_is_read_again() -> None:
     cursor = NIGHT - timedelta(days=31)
     found = window(EVENTS, cursor.isoformat())
-    assert (found.start, found.has_gap) == (NIGHT - timedelta(days=30), True)
+    assert (found.start, found.end, found.has_gap) == (None, NIGHT, True)
+
+
+def late(
+    contract: EntityContract, cursor: str | None, *, until: datetime, days: int = 40
+) -> Window:
+    """The window of a night caught up `days` later, bounded at `until`."""
+    now = NIGHT + timedelta(days=days)
+    return window_for(
+        contract, cursor, as_of=AS_OF, tz=HO_CHI_MINH, now=now, until=until
+    )
+
+
+def test_a_missed_night_is_read_up_to_its_own_end() -> None:
+    found = late(DEALS, "2026-10-30T19:00:00+00:00", until=NIGHT)
+    assert found.start == datetime(2026, 10, 29, 19, tzinfo=UTC)
+    assert (found.end, found.extracted_at) == (NIGHT, NIGHT + timedelta(days=40))
+
+
+def test_a_missed_night_that_a_later_cursor_covers_reads_nothing_backwards() -> None:
+    # The night before was itself late and has read up to three days after this one's end.
+    found = late(DEALS, (NIGHT + timedelta(days=4)).isoformat(), until=NIGHT)
+    assert found.start == found.end == NIGHT + timedelta(days=3)
+
+
+def test_a_night_in_time_is_not_bounded_beyond_its_clock() -> None:
+    found = late(DEALS, None, until=NIGHT + timedelta(days=99), days=1)
+    assert found.end == NIGHT + timedelta(days=1)
+
+
+def test_a_gap_is_read_whole_at_once_not_in_pieces() -> None:
+    # The tempting change: bounding this window too. What the source remembers begins ten
+    # days after this night, so each missed night would ask for nothing and find a gap again.
+    found = late(EVENTS, "2026-10-30T19:00:00+00:00", until=NIGHT)
+    assert (found.start, found.has_gap) == (None, True)
+    assert found.end == NIGHT + timedelta(days=40)
+
+
+def test_full_lists_are_those_a_cursor_would_not_help() -> None:
+    lists = [c for c in (DEALS, STAGES, EVENTS, CHARGES, INSIGHTS) if is_full_list(c)]
+    assert lists == [STAGES, CHARGES]
+    assert not is_full_list(CONTRACTS["files"]["users"])
 
 
 def test_a_source_may_configure_its_look_back() -> None:
