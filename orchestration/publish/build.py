@@ -101,6 +101,7 @@ def publish_build(
     unfinished = request.published / f"{request.build_id}{UNFINISHED}"
     try:
         unfinished.mkdir(parents=True)
+        fault("publish.began")
         manifest = _write_build(request, unfinished, render_page)
         commit_build(request.published, unfinished, request.build_id)
         prune_builds(request.published, keep=request.keep)
