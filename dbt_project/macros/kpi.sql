@@ -46,3 +46,16 @@
     1
     {%- endif -%}
 {%- endmacro %}
+
+
+{#- Middle of a list of decimal(38, 6), of an even number the mean of the middle two; NULL of
+    none. Exact: DuckDB's median() goes through DOUBLE, which makes 1.5 of 1.000001 and 2. -#}
+{% macro exact_median(values) -%}
+    cast(
+        (
+            list_sort({{ values }})[(len({{ values }}) + 1) // 2]
+            + list_sort({{ values }})[len({{ values }}) // 2 + 1]
+        ) * 0.5
+        as decimal(38, 6)
+    )
+{%- endmacro %}

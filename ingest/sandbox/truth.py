@@ -8,6 +8,8 @@ Decisions that concern adding up:
 
 * a period that has begun is there, cut at the as-of day; additive KPIs without a row are 0,
   ratios without a denominator have no value;
+* a median is of the single cases of the whole period, of an even number the mean of the middle
+  two; without cases there is none;
 * a stock is taken at the end of the period's last day, or of the as-of day;
 * MRR movements are official per month, longer periods add up months; churn and retention
   compare the two ends of the period;
@@ -23,6 +25,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date
+from decimal import Decimal
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.finance import Target, targets_until
@@ -56,7 +60,6 @@ from ingest.sandbox.truth_rows import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from decimal import Decimal
 
     from ingest.sandbox.model import Company
 
@@ -103,6 +106,8 @@ DERIVED: Final = (
     "sales_target",
     "target_attainment",
 )
+MEDIANS: Final = ("sales_cycle_days",)
+"""Ratios whose contributions are single cases, published as mean and as median."""
 KPI_KEYS: Final = (*COUNTS, *AMOUNTS, *RATES, *MONEY_RATIOS, *DERIVED)
 
 Key = tuple[str, date, str | None]
@@ -162,6 +167,28 @@ def kpi_truth_by(
         for member, rows in by_member.items()
         for (key, start, currency), figure in _add_up(rows, grain).items()
     }
+
+
+def kpi_medians(
+    company: Company,
+    as_of: date,
+    breakdown: str = "total",
+    *,
+    grain: str = "month",
+    first_as_of: date | None = None,
+) -> dict[tuple[str, str, date], Decimal]:
+    """Return the median of the KPIs that have one, by (KPI, member, period).
+
+    Breakdowns: total, rep, customer_type. Periods without a case are not there.
+    """
+    night = open_night(company, as_of, first_as_of)
+    cases: dict[tuple[str, str, date], list[Decimal]] = defaultdict(list)
+    for row in count_deals(night):
+        if row.kpi_key in MEDIANS:
+            members = {"total": "(total)", **row.members}
+            start = period_start(row.day, grain)
+            cases[row.kpi_key, members[breakdown], start].append(row.numerator)
+    return {key: Decimal(median(values)) for key, values in cases.items()}
 
 
 def _contribute(night: Night, grain: str) -> Iterator[Contribution]:

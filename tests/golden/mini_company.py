@@ -141,6 +141,9 @@ DEALS = (
               deleted_at=vn("2026-05-15 10:00")),
         _deal("D6", "2026-04-06 09:00", pipeline_id="renewals", stage_id="renewed",
               amount=Decimal(7), currency="USD", owner_id="102"),
+        # Won within days, without an amount.
+        _deal("D10", "2026-05-06 09:00", stage_id="closedwon", owner_id="102"),
+        _deal("D11", "2026-05-11 09:00", stage_id="closedwon", owner_id="102"),
         _deal("D8", "2026-06-01 00:30", stage_id="new", amount=Decimal(1),
               currency="USD", owner_id="102"),
         # Its stage moved after midnight: at the end of the as-of day it was still new.
@@ -167,6 +170,9 @@ DEALS = (
         *_history("D5", "dealstage", ("2026-04-02 09:00", "new")),
         *_history("D6", "dealstage", ("2026-04-06 09:00", "due"),
                   ("2026-05-06 09:00", "renewed")),
+        *_history("D10", "dealstage", ("2026-05-06 09:00", "new"),
+                  ("2026-05-10 16:00", "closedwon")),
+        *_history("D11", "dealstage", ("2026-05-11 09:00", "closedwon")),
         *_history("D9", "dealstage", ("2026-03-31 23:50", "new"),
                   ("2026-06-01 01:00", "offer")),
     ),
@@ -282,16 +288,16 @@ FLOWS: Figures = {
     ("cpl_media", "2026-04", "USD"): ("12.34", "0"),
     ("cpl_media", "2026-05", "VND"): ("20000", "0"),
     ("cpl_media", "2026-05", "USD"): ("0.8", "0"),
-    # March: D2, D9. April: D1 (D5 deleted, D6 a renewal). May: D3, D4.
+    # March: D2, D9. April: D1 (D5 deleted, D6 a renewal). May: D3, D4, D10, D11.
     ("opportunities_created", "2026-03", None): ("2", None),
     ("opportunities_created", "2026-04", None): ("1", None),
-    ("opportunities_created", "2026-05", None): ("2", None),
-    # D1 on 30 April; D2, won in March, was reopened and won again on 2 May.
+    ("opportunities_created", "2026-05", None): ("4", None),
+    # D1 on 30 April; D2, won in March, was reopened and won again on 2 May; D10, D11.
     ("deals_won", "2026-04", None): ("1", None),
-    ("deals_won", "2026-05", None): ("1", None),
+    ("deals_won", "2026-05", None): ("3", None),
     ("deals_lost", "2026-05", None): ("1", None),
     ("win_rate", "2026-04", None): ("1", "1"),
-    ("win_rate", "2026-05", None): ("1", "2"),
+    ("win_rate", "2026-05", None): ("3", "4"),
     # D1: 1,000 USD × 25,000. D2: 90 USD × 25,000, the amount of its second win. The second
     # figure counts the wins with an amount.
     ("sales_bookings", "2026-04", "VND"): ("25000000", "1"),
@@ -302,9 +308,9 @@ FLOWS: Figures = {
     ("avg_deal_size", "2026-04", "USD"): ("1000", "1"),
     ("avg_deal_size", "2026-05", "VND"): ("2250000", "1"),
     ("avg_deal_size", "2026-05", "USD"): ("90", "1"),
-    # D1: 15 to 30 April = 15. D2: 10 March to 2 May = 21 + 30 + 2 = 53.
+    # D1: 15 to 30 April = 15. D2: 10 March to 2 May = 21 + 30 + 2 = 53. D10: 4, D11: 0.
     ("sales_cycle_days", "2026-04", None): ("15", "1"),
-    ("sales_cycle_days", "2026-05", None): ("53", "1"),
+    ("sales_cycle_days", "2026-05", None): ("57", "3"),
     # K1 ten seconds before May, K2 ten seconds into it; inbound, queued, deleted out.
     ("calls_made", "2026-04", None): ("1", None),
     ("calls_made", "2026-05", None): ("1", None),
@@ -328,6 +334,21 @@ STOCKS: Figures = {
     ("open_pipeline_value", "2026-05-31", "USD"): ("76.92", "1"),
 }
 """(KPI, day, currency) -> (numerator, denominator) at the end of the day."""
+
+MEDIAN_CYCLES = {
+    # One deal is its own middle.
+    ("month", "2026-04-01"): ("15", "1"),
+    # 0, 4, 53: the middle is 4, where the mean is 57 / 3 = 19.
+    ("month", "2026-05-01"): ("4", "3"),
+    # 0, 4, 15, 53: (4 + 15) / 2 = 9.5, which is neither the mean nor the median of the two
+    # months' medians; the mean is 72 / 4 = 18.
+    ("quarter", "2026-04-01"): ("9.5", "4"),
+    ("year", "2026-01-01"): ("9.5", "4"),
+    # Nothing was won in March, nor in the quarter it ends.
+    ("month", "2026-03-01"): (None, "0"),
+    ("quarter", "2026-01-01"): (None, "0"),
+}
+"""(grain, first day) -> (median days of sales_cycle_days, wins), of the company."""
 
 REPS = {
     # An won D1 and handed it over later; by April An was in South.

@@ -28,7 +28,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnec
     built = build_warehouse(
         root,
         as_of=mini_company.AS_OF,
-        select="+kpi_sales_measures +kpi_marketing_measures +dim_periods",
+        select="+rpt_kpi_base_values",
+        entities=("leads", "opportunities", "activities", "ad_performance_daily"),
     )
     return duckdb.connect(str(built), read_only=True)
 
@@ -79,6 +80,24 @@ def test_stocks_at_the_end_of_each_month(
         {"stocks": STOCKS},
     ).fetchall()
     assert as_figures(rows) == expected(mini_company.STOCKS)
+
+
+def test_the_median_of_a_longer_period_comes_from_its_cases(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = warehouse.execute(
+        """
+        select grain, cast(period_start_date as varchar), value, denominator, numerator
+        from rpt_kpi_base_values
+        where kpi_key = 'sales_cycle_days' and variant = 'median'
+            and breakdown = 'total' and grain in ('month', 'quarter', 'year')
+        """,
+    ).fetchall()
+    assert {(grain, start): (value, wins) for grain, start, value, wins, _ in rows} == {
+        key: (None if value is None else Decimal(value), Decimal(wins))
+        for key, (value, wins) in mini_company.MEDIAN_CYCLES.items()
+    }
+    assert {numerator for *_, numerator in rows} == {None}
 
 
 def test_credit_goes_to_the_owner_and_team_of_the_day(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ingest.sandbox.company import build_company
-from ingest.sandbox.truth import KPI_KEYS, kpi_truth, kpi_truth_by
+from ingest.sandbox.truth import KPI_KEYS, kpi_medians, kpi_truth, kpi_truth_by
 from tests.pipeline.conftest import FIRST_NIGHT
 
 if TYPE_CHECKING:
@@ -89,3 +89,21 @@ def test_breakdowns_are_the_truth(
         if figures.get(key, "no row") != value
     ]
     assert not found, f"{len(found)} of {len(truth)} differ:\n" + "\n".join(found[:40])
+
+
+@pytest.mark.parametrize("breakdown", ["total", "rep"])
+@pytest.mark.parametrize("grain", ["month", "quarter", "year"])
+def test_medians_are_the_truth(
+    first_night: Warehouse, company: Company, grain: str, breakdown: str
+) -> None:
+    truth = kpi_medians(
+        company, FIRST_NIGHT, breakdown, grain=grain, first_as_of=FIRST_NIGHT
+    )
+    assert truth
+    rows = first_night.query(
+        "select kpi_key, member_id, period_start_date, value from rpt_kpi_values "
+        f"where grain = '{grain}' and breakdown = '{breakdown}' and variant = 'median' "
+        "and value is not null",
+        audience="sales",
+    )
+    assert {tuple(row[:3]): row[3] for row in rows} == truth

@@ -12,6 +12,10 @@ import subprocess
 import sys
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 
@@ -22,8 +26,12 @@ def build_warehouse(
     as_of: date,
     select: str = "",
     policies: dict[str, object] | None = None,
+    entities: Sequence[str] = (),
 ) -> Path:
-    """Run `dbt build` on `root/raw` and return the warehouse file; fail on any red node."""
+    """Run `dbt build` on `root/raw` and return the warehouse file; fail on any red node.
+
+    `entities` are the canonical ones the company has a source for.
+    """
     variables = {
         "as_of_date": as_of.isoformat(),
         "load_date": (as_of + timedelta(days=1)).isoformat(),
@@ -31,7 +39,7 @@ def build_warehouse(
         "reporting_currency": "VND",
         "presentation_currencies": ["VND", "USD"],
         "raw_root": str(root / "raw"),
-        "configured_entities": [],
+        "configured_entities": list(entities),
         "policies": policies or {},
         "build_id": "test",
         "fiscal_year_start_month": 1,

@@ -84,6 +84,8 @@ values_summed as (
         sum(member_days.original_amount) as original_amount,
         sum(member_days.numerator) as numerator,
         sum(member_days.denominator) as denominator,
+        flatten(list(member_days.case_values) filter (where member_days.case_values is not null))
+            as case_values,
         sum(member_days.unknown_count) > 0 as has_unknown,
         sum(member_days.unrated_count) > 0 as has_unrated,
         sum(member_days.unknown_count - member_days.unrated_count) > 0 as has_unrecorded
@@ -110,7 +112,7 @@ total_rows as (
 
     select
         kpi_periods.kpi_key,
-        'standard' as variant,
+        unnest(list_concat(['standard'], string_split(registry.variants, '|'))) as variant,
         kpi_periods.grain,
         kpi_periods.period_start_date,
         'total' as breakdown,
@@ -160,6 +162,7 @@ values_filled as (
         -- there is no source the value is blanked below.
         cast(0 as decimal(38, 6)) as numerator,
         cast(null as decimal(38, 6)) as denominator,
+        null as case_values,
         false as has_unknown,
         false as has_unrated,
         false as has_unrecorded
@@ -215,13 +218,16 @@ select
     -- A missing rate hides the converted amount only: what was spent stays known.
     cast(case when is_recorded then original_amount end as decimal(38, 6))
         as original_amount,
-    cast(case when is_known then numerator end as decimal(38, 6)) as numerator,
+    -- A median is no quotient; its denominator says of how many cases it is the middle.
+    cast(case when is_known and variant <> 'median' then numerator end as decimal(38, 6))
+        as numerator,
     cast(
         case when is_known and aggregation = 'ratio' then coalesce(denominator, 0) end
         as decimal(38, 6)
     ) as denominator,
     case
         when not is_known then null
+        when variant = 'median' then {{ exact_median('case_values') }}
         when aggregation = 'ratio' then {{ safe_divide('numerator', 'denominator') }}
         else cast(numerator as decimal(38, 6))
     end as value,

@@ -18,19 +18,64 @@ revenue_measures as (
 
 ),
 
+sales_cases as (
+
+    select * from {{ ref('kpi_sales_cases') }}
+
+),
+
 registry as (
 
     select * from {{ ref('dim_kpis') }}
 
 ),
 
+-- A median cannot be added up, so its days keep the cases themselves.
 measures as (
 
-    select * from sales_measures
+    select
+        *,
+        cast(null as decimal(38, 6)) as case_value
+
+    from sales_measures
     union all
-    select * from marketing_measures
+    select
+        *,
+        null as case_value
+
+    from marketing_measures
     union all
-    select * from revenue_measures
+    select
+        *,
+        null as case_value
+
+    from revenue_measures
+    union all
+    select
+        kpi_key,
+        'median' as variant,
+        report_date,
+        currency,
+        null as original_currency,
+        null as original_amount,
+        value as numerator,
+        1 as denominator,
+        rep_id,
+        team_id,
+        department_id,
+        lead_source_group,
+        campaign_id,
+        channel,
+        platform,
+        product_id,
+        segment,
+        stage,
+        customer_type,
+        legal_entity,
+        build_id,
+        value as case_value
+
+    from sales_cases
 
 ),
 
@@ -70,7 +115,8 @@ measures_by_member as (
         end as member_id,
         measures.original_amount,
         measures.numerator,
-        measures.denominator
+        measures.denominator,
+        measures.case_value
 
     from measures
     inner join breakdowns
@@ -93,7 +139,8 @@ select
     -- Money without an amount or without a rate is unknown, and so is every sum it is in.
     count(*) filter (where numerator is null) as unknown_count,
     count(*) filter (where numerator is null and original_amount is not null)
-        as unrated_count
+        as unrated_count,
+    list(case_value) filter (where case_value is not null) as case_values
 
 from measures_by_member
 group by 1, 2, 3, 4, 5, 6

@@ -58,6 +58,8 @@ series as (
         registry.direction,
         case
             when kpi_values.kpi_key like 'sales_growth%' then 'none'
+            -- The median of a quarter does not follow from those of its months.
+            when kpi_values.variant = 'median' then 'none'
             when registry.aggregation = 'last' then 'average'
             when registry.additivity = 'ratio' then 'ratio'
             else 'sum'

@@ -62,6 +62,8 @@ select
                 and sum(member_days.denominator) = 0
             )
             then null
+        when member_days.variant = 'median'
+            then {{ exact_median('flatten(list(member_days.case_values))') }}
         when min(periods_in_progress.aggregation) = 'ratio'
             then
                 {{ safe_divide(

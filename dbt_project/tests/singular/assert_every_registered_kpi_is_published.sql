@@ -1,4 +1,4 @@
--- A KPI in the registry without a figure, or a figure without a registry row.
+-- A KPI or variant in the registry without a figure, or a figure without a registry row.
 with
 
 registry as (
@@ -13,14 +13,33 @@ kpi_values as (
 
 ),
 
+registered as (
+
+    select
+        kpi_key,
+        unnest(list_concat(['standard'], string_split(variants, '|'))) as variant
+
+    from registry
+
+),
+
 published as (
 
-    select distinct kpi_key from kpi_values
+    select distinct
+        kpi_key,
+        variant
+
+    from kpi_values
 
 )
 
-select coalesce(registry.kpi_key, published.kpi_key) as kpi_key
-from registry
+select
+    coalesce(registered.kpi_key, published.kpi_key) as kpi_key,
+    coalesce(registered.variant, published.variant) as variant
+
+from registered
 full outer join published
-    on registry.kpi_key = published.kpi_key
-where registry.kpi_key is null or published.kpi_key is null
+    on
+        registered.kpi_key = published.kpi_key
+        and registered.variant = published.variant
+where registered.kpi_key is null or published.kpi_key is null

@@ -102,6 +102,7 @@ select
     registry.direction,
     registry.additivity,
     registry.aggregation,
+    registry.variants,
     registry.theme,
     registry.lowest_grain,
     registry.breakdowns,

@@ -181,8 +181,8 @@ closes_counted as (
             },
             {
                 'kpi_key': 'sales_cycle_days',
-                'numerator': case when is_won then cycle_days end,
-                'denominator': (is_won and cycle_days is not null)::integer
+                'numerator': case when is_won and cycle_days >= 0 then cycle_days end,
+                'denominator': coalesce(is_won and cycle_days >= 0, false)::integer
             }
         ]) as measure,
         closed_date as report_date,
