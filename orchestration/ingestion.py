@@ -10,11 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest import landing, ledger
+from ingest.contracts import contract_of
 from ingest.errors import EXIT_BAD_DATA, IngestError, StorageError
 from ingest.job import extract_entity
 from ingest.paths import StreamPath
 from ingest.sources import streams_of
+from ingest.windows import is_full_list
 from orchestration.acknowledgements import drop_id
+from orchestration.gaps import describe_gap
 from orchestration.gates import judge_batch
 from orchestration.night import Outcome, StreamReport, describe_stream
 
@@ -109,9 +112,10 @@ def blocking_problems(run: NightRun) -> list[str]:
             continue
         for stream in streams_of(source):
             key = (stream.name, stream.entity)
-            if key in promoted:
-                continue
             report = reports.get(key)
+            is_deferred = report is not None and report.outcome is Outcome.DEFERRED
+            if key in promoted or (run.only_landing and is_deferred):
+                continue
             why = (report.problem or "; ".join(report.red)) if report else ""
             problems.append(f"{source.name} {stream.entity}: {why or 'not landed'}")
     return problems
@@ -129,9 +133,14 @@ def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamR
     )
     promoted = ledger.live_batch(root, where, run.load_date)
     wanted = not run.only_sources or source.name in run.only_sources
-    if promoted is not None and not (run.refetch and wanted):
+    if promoted is not None and not (wanted and _is_asked_again(run, where)):
         report.outcome = Outcome.REPLAYED
         _count_rows(report, promoted)
+        return report
+    late = run.caught_up_at
+    contract = contract_of(stream.kind, stream.entity)
+    if not wanted or (late is not None and is_full_list(contract)):
+        report.outcome = Outcome.DEFERRED
         return report
     run.say(f"{source.name}: extracting {stream.dataset or stream.entity}")
     try:
@@ -141,6 +150,7 @@ def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamR
             root=root,
             as_of=run.as_of,
             now=run.now,
+            until=late,
             acknowledged=run.acknowledged,
         )
     except StorageError:
@@ -150,6 +160,14 @@ def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamR
         report.exit_code = error.exit_code
         return report
     return _judge(run, batch, report)
+
+
+def _is_asked_again(run: NightRun, where: StreamPath) -> bool:
+    """Return whether a promoted batch of the night is fetched once more."""
+    if not run.refetch or run.ledger_lines is None:
+        return run.refetch
+    since = ledger.read(run.settings.home.root)[run.ledger_lines :]
+    return (where, run.load_date) not in {(b.stream_path, b.load_date) for b in since}
 
 
 def _count_rows(report: StreamReport, manifest: BatchManifest) -> None:
@@ -163,7 +181,9 @@ def _judge(run: NightRun, batch: LandedBatch, report: StreamReport) -> StreamRep
     _count_rows(report, manifest)
     report.notes = [f"new field {name}" for name in manifest.unknown_fields]
     if manifest.has_gap:
-        report.notes.append("the source no longer remembers part of the missed time")
+        earlier = ledger.read(run.settings.home.root, manifest.stream_path)
+        report.notes.append(describe_gap(manifest, earlier))
+        run.say(report.notes[-1])
     verdict = judge_batch(
         batch,
         root=run.settings.home.root,

@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """What became of one stream in one night."""
+    """What became of one stream in one night.
+
+    Deferred: not asked, because only another source was, or because a missed night is caught
+    up late and a list read now says nothing of it.
+    """
 
     PROMOTED = "promoted"
     REPLAYED = "replayed"
     HELD = "held"
     FAILED = "failed"
     LANDED = "landed"
+    DEFERRED = "deferred"
 
 
 STALE = frozenset({Outcome.HELD, Outcome.FAILED})
@@ -88,6 +93,7 @@ class NightReport:
     gates: list[dict[str, Any]] = field(default_factory=list)
     control_rows: list[dict[str, Any]] = field(default_factory=list)
     control_breaks: list[str] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
     red_themes: list[str] = field(default_factory=list)
     published: str = ""
     content_hash: str = ""
@@ -124,7 +130,14 @@ class NightReport:
         ]
 
     def info_notes(self) -> tuple[str, ...]:
-        """Return what a reader of the build should know: sources without tonight's data."""
+        """Return what a reader of the build should know.
+
+        Sources without tonight's data, and time a source had forgotten when it was asked.
+        """
+        return (*self.stale_notes(), *self.gaps)
+
+    def stale_notes(self) -> tuple[str, ...]:
+        """Return one note per optional source without tonight's data."""
         stale = sorted({s.source for s in self.stale_streams(optional=True)})
         return tuple(f"source {name} is stale" for name in stale)
 

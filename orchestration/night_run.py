@@ -38,7 +38,8 @@ class NightRun:
 
     `now` is the instant of extraction (the sandbox's own time there), `clock` the wall clock,
     `say` shows progress to whoever watches. `refetch`
-    asks sources again for what was promoted already; `full_refresh` rebuilds every model.
+    asks sources again for what was promoted already (before line `ledger_lines` of the ledger
+    when that is given); `full_refresh` rebuilds every model.
     """
 
     settings: Settings
@@ -50,6 +51,7 @@ class NightRun:
     full_refresh: bool = False
     only_sources: frozenset[str] = frozenset()
     only_landing: bool = False
+    ledger_lines: int | None = None
     acknowledged: frozenset[str] = frozenset()
     say: Callable[[str], None] = _silent
     report: NightReport = field(init=False)
@@ -66,6 +68,16 @@ class NightRun:
     def load_date(self) -> date:
         """The day the night's batches are landed under."""
         return self.as_of + DAY
+
+    @property
+    def caught_up_at(self) -> datetime | None:
+        """When the night should have run, if it is landed at least a day late; else None.
+
+        Such a night is followed by the next missed one, so it reads no further than that.
+        """
+        instant = night_instant(self.as_of, self.settings.config.company.timezone)
+        is_late = self.only_landing and self.now >= instant + DAY
+        return instant if is_late else None
 
     def save(self) -> None:
         """Keep the report as it stands."""

@@ -50,7 +50,7 @@ def last_line(report: NightReport) -> str:
         kept = (
             f"; held back: {', '.join(held)} (last good figures shown)" if held else ""
         )
-        stale = "".join(f"; {note}" for note in report.info_notes())
+        stale = "".join(f"; {note}" for note in report.stale_notes())
         return f"Night of {report.as_of}: published {report.published}{kept}{stale}."
     if report.state == LANDED:
         return f"Night of {report.as_of}: landed."

@@ -13,6 +13,7 @@ import duckdb
 
 from orchestration.dashboards.page import render_page
 from orchestration.dbt_setup import entities_read, manifest_file
+from orchestration.gaps import known_gaps
 from orchestration.publish import PublishRequest, publish_build, read_published_tables
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def publish_night(run: NightRun) -> Manifest:
     """
     settings, report = run.settings, run.report
     run.say(f"publishing {run.build_id}")
+    report.gaps = known_gaps(settings.home.root, until=run.load_date)
     note_unread(run, json.loads(manifest_file(settings).read_text("utf-8")))
     manifest = publish_build(
         PublishRequest(

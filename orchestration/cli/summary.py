@@ -37,6 +37,7 @@ def describe_night(report: NightReport, settings: Settings) -> str:
     ]
     lines += _unread_line(report)
     lines += [f"  ! {finding}" for finding in report.findings()]
+    lines += [f"  ! {gap}" for gap in report.gaps]
     if report.state == PUBLISHED:
         build = settings.home.published / report.published
         lines += [

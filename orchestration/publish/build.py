@@ -134,7 +134,12 @@ def _write_build(
         told = write_build_themes(con, request.build_id, themes)
         sources = read_catalog(con, (BUILD_FILE, told.database, *old))
         tables = assign_files((*request.tables, told), request.audiences)
-        facts = build_facts(themes, request.code_version, mart_rules=request.mart_rules)
+        facts = build_facts(
+            themes,
+            request.code_version,
+            mart_rules=request.mart_rules,
+            notes=request.notes,
+        )
         entries: dict[str, TableEntry] = {}
         for audience in audience_files(tables):
             writer = AudienceWriter(

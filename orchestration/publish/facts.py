@@ -13,7 +13,7 @@ from orchestration.publish.manifest import FRESH
 from orchestration.publish.tables import CORE, PublishedTable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import duckdb
 
@@ -24,6 +24,10 @@ _FACT_DOCS: Final = {
     "held_themes": "Themes that are not of this night, comma separated; '' = none.",
     "code_version": "Version or commit of the code that built this.",
     "mart_rule_count": "Rules the mart gate judged for this build.",
+    "notes": (
+        "Sources without data of this night and time a source no longer remembered when it "
+        "was asked, one sentence each; '' = none."
+    ),
 }
 _THEMES: Final = PublishedTable(
     name="build_themes",
@@ -65,7 +69,11 @@ def write_build_themes(
 
 
 def build_facts(
-    themes: Mapping[str, ThemeState], code_version: str, *, mart_rules: int
+    themes: Mapping[str, ThemeState],
+    code_version: str,
+    *,
+    mart_rules: int,
+    notes: Sequence[str] = (),
 ) -> str:
     """Return the columns added to every row of `build_info`, as select expressions."""
     held = sorted(name for name, state in themes.items() if state.state != FRESH)
@@ -73,6 +81,7 @@ def build_facts(
         f", {text(', '.join(held))} as held_themes"
         f", {text(code_version)} as code_version"
         f", {mart_rules} as mart_rule_count"
+        f", {text('; '.join(notes))} as notes"
     )
 
 

@@ -1,0 +1,192 @@
+"""Nights that were missed or are asked for again: what is planned, done, and comes between.
+
+Belongs here: landing one day without building it, the plan of a backfill, the night that falls
+due while one runs. Stays out: extraction and promotion (`orchestration.ingestion`), building
+(`orchestration.runner`), the verbs (`cli.nights`).
+
+The ledger says what is done, so a plan holds no state of its own that a kill could leave
+wrong: a stream and day it has promoted since the plan began is not fetched again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from ingest import ledger
+from ingest.errors import ConfigError
+from ingest.sources import streams_of
+from ingest.storage import disk_errors, write_file
+from orchestration.ingestion import (
+    blocking_problems,
+    land_source,
+    promote_source,
+    stream_path,
+)
+from orchestration.night import Outcome
+from orchestration.night_run import DAY
+from orchestration.totals import landed_breaks
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from orchestration.night_run import NightRun
+    from orchestration.settings import Settings
+
+STEP: Final = "backfill"
+"""How the step of a lock held by a backfill begins: a night that finds it is handed over."""
+
+_LEFT_ALONE: Final = frozenset({Outcome.REPLAYED, Outcome.DEFERRED})
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """Days to land, both ends in; `source` '' = every source, as far as days are missing.
+
+    `ledger_lines` is how long the ledger was when it began: with a source, what was promoted
+    later is done and what was promoted before is asked for again.
+    """
+
+    first: str
+    last: str
+    source: str
+    ledger_lines: int
+    begun_at: str
+
+    @property
+    def days(self) -> list[date]:
+        """Every as-of day, oldest first."""
+        start, end = date.fromisoformat(self.first), date.fromisoformat(self.last)
+        return [start + number * DAY for number in range((end - start).days + 1)]
+
+    def asks_for(self, first: date, last: date, source: str) -> bool:
+        """Return whether it is the plan of these words."""
+        return (self.first, self.last, self.source) == (
+            first.isoformat(),
+            last.isoformat(),
+            source,
+        )
+
+
+def read_backfill(root: Path) -> Backfill | None:
+    """Return the backfill that was begun and not finished, if there is one."""
+    try:
+        return Backfill(**json.loads(_plan_file(root).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def begin_backfill(
+    root: Path, first: date, last: date, *, source: str, now: datetime
+) -> Backfill:
+    """Return the plan to follow: the unfinished one of the same words, or a new one."""
+    known = read_backfill(root)
+    if known is not None and known.asks_for(first, last, source):
+        return known
+    plan = Backfill(
+        first=first.isoformat(),
+        last=last.isoformat(),
+        source=source,
+        ledger_lines=len(ledger.read(root)),
+        begun_at=now.isoformat(timespec="seconds"),
+    )
+    with disk_errors("write the plan of the backfill"):
+        write_file(_plan_file(root), json.dumps(asdict(plan), indent=1).encode())
+    return plan
+
+
+def finish_backfill(root: Path) -> None:
+    """Forget the plan: everything of it has landed and is published."""
+    _plan_file(root).unlink(missing_ok=True)
+
+
+def days_done(settings: Settings, plan: Backfill) -> list[date]:
+    """Return the planned days on which every wanted source has landed something since.
+
+    For people: the last word on a single stream is the ledger's, when the day is landed.
+    """
+    batches = ledger.read(settings.home.root)
+    since = batches[plan.ledger_lines :] if plan.source else ledger.live(batches)
+    landed = {(batch.stream_path, batch.load_date) for batch in since}
+    wanted = [
+        {stream_path(stream) for stream in streams_of(source)}
+        for source in settings.config.sources
+        if plan.source in ("", source.name)
+    ]
+    return [
+        day
+        for day in plan.days
+        if all(
+            any((stream, day + DAY) in landed for stream in streams)
+            for streams in wanted
+        )
+    ]
+
+
+def build_day(settings: Settings, plan: Backfill) -> date:
+    """Return the day a backfill builds: its last one, or the newest night when that is later.
+
+    Readers are never taken back to an older day because history was filled in.
+
+    Raises:
+        ConfigError: one source alone is asked for days the others have not had a night for.
+    """
+    last = date.fromisoformat(plan.last)
+    landed = ledger.read(settings.home.root)
+    newest = max((batch.load_date - DAY for batch in landed), default=None)
+    if plan.source and (newest is None or newest < last):
+        until = f"the newest night is {newest}" if newest else "no night has run yet"
+        message = (
+            f"--to {last} with --source {plan.source}: {until}, so the other sources have "
+            "nothing for that day; run `warehouse nightly` first or choose an earlier --to"
+        )
+        raise ConfigError(message)
+    return last if newest is None else max(last, newest)
+
+
+def land_night(run: NightRun) -> list[str]:
+    """Extract, judge and promote every stream of one day; nothing is built.
+
+    Returns:
+        Why the day is not whole: required streams without data, control totals that differ.
+    """
+    run.only_landing = True
+    for source in run.settings.config.sources:
+        for _ in land_source(run, source):
+            pass
+        for _ in promote_source(run, source):
+            pass
+    return [*blocking_problems(run), *landed_breaks(run)]
+
+
+def has_fetched(run: NightRun) -> bool:
+    """Return whether the day asked any source; if not, its earlier report stands."""
+    return any(stream.outcome not in _LEFT_ALONE for stream in run.report.streams)
+
+
+def note_due_night(root: Path, as_of: date) -> None:
+    """Leave word that a night was due while a backfill held the warehouse."""
+    with disk_errors("note the night that is due"):
+        write_file(_due_file(root), as_of.isoformat().encode())
+
+
+def take_due_night(root: Path) -> date | None:
+    """Return the night that fell due meanwhile, once."""
+    path = _due_file(root)
+    try:
+        as_of = date.fromisoformat(path.read_text("utf-8").strip())
+    except (OSError, ValueError):
+        return None
+    path.unlink()
+    return as_of
+
+
+def _plan_file(root: Path) -> Path:
+    return root / "state" / "backfill.json"
+
+
+def _due_file(root: Path) -> Path:
+    return root / "state" / "night_due"
