@@ -190,13 +190,14 @@ def find_config(given: Path | None, env: Mapping[str, str]) -> Path:
     return (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else SANDBOX_CONFIG).resolve()
 
 
-def read_alert_settings(env: Mapping[str, str]) -> AlertSettings:
+def read_alert_settings(environ: Mapping[str, str] | None = None) -> AlertSettings:
     """Read the alert channels (`WAREHOUSE_ALERT_*`).
 
     Raises:
         ConfigError: the port is no number, the encryption no known word, or mail has a host
             but no addresses.
     """
+    env = os.environ if environ is None else environ  # noqa: TID251 - read here only
     port = env.get("WAREHOUSE_ALERT_SMTP_PORT", "25")
     if not port.isdigit():
         message = f"WAREHOUSE_ALERT_SMTP_PORT must be a number, is {port!r}"

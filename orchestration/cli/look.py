@@ -1,7 +1,7 @@
-"""`warehouse status` and `warehouse kpi`: looking at what is published.
+"""`warehouse kpi`: looking at what is published.
 
-Belongs here: reading published builds and night reports for people at a terminal. Stays out:
-unaudited tables; nothing here opens the build file.
+Belongs here: reading published builds for people at a terminal. Stays out: unaudited tables;
+nothing here opens the build file.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ from rich.table import Table
 from ingest.config_yaml import nearest
 from ingest.errors import ConfigError
 from orchestration.cli.options import Json, Root, print_json
-from orchestration.lock import find_worker
-from orchestration.night import NightReport, list_nights, read_report
-from orchestration.outcome import last_line
-from orchestration.publish import current_build, list_builds, read_manifest
+from orchestration.publish import current_build, read_manifest
 from orchestration.settings import Home, find_root
 
 if TYPE_CHECKING:
@@ -33,66 +30,10 @@ GRAINS = ("day", "week", "month", "quarter", "year")
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to the command."""
-    app.command(epilog="Example: warehouse status")(status)
+    """Add the verb to the command."""
     app.command(
         epilog="Examples: warehouse kpi mrr · warehouse kpi win_rate --by rep --last 3"
     )(kpi)
-
-
-def status(root: Root = None, *, as_json: Json = False) -> None:
-    """Say what is published, as of when, and how the last nights went."""
-    home = Home(find_root(root))
-    build = current_build(home.published)
-    manifest = read_manifest(build) if build else None
-    nights = [_read_night(home, day) for day in list_nights(home.nights)[-7:]]
-    holder = find_worker(home.root)
-    if as_json:
-        print_json(
-            {
-                "current": manifest.build_id if manifest else None,
-                "as_of_date": manifest.as_of_date if manifest else None,
-                "themes": {n: vars(s) for n, s in manifest.themes.items()}
-                if manifest
-                else {},
-                "builds": [path.name for path, _ in list_builds(home.published)],
-                "running": vars(holder) if holder else None,
-                "nights": [
-                    {"as_of": n.as_of, "state": n.state, "last_line": last_line(n)}
-                    for n in nights
-                ],
-            }
-        )
-        return
-    console = Console(soft_wrap=True)
-    _show_build(console, home, manifest)
-    if holder:
-        console.print(f"Running: {holder.step}, process {holder.pid}")
-    for night in reversed(nights):
-        console.print(f"  {last_line(night)}", highlight=False)
-
-
-def _read_night(home: Home, day: str) -> NightReport:
-    from datetime import date  # noqa: PLC0415 - one use
-
-    report = read_report(home.nights, date.fromisoformat(day))
-    return report or NightReport(day, "", "", state="unreadable")
-
-
-def _show_build(console: Console, home: Home, manifest: Manifest | None) -> None:
-    if manifest is None:
-        console.print(f"Nothing is published in {home.root}; run `warehouse nightly`.")
-        return
-    console.print(
-        f"{manifest.company_name}: published as of [bold]{manifest.as_of_date}[/bold], "
-        f"build {manifest.build_id}, {len(manifest.tables)} tables",
-        highlight=False,
-    )
-    for name, state in manifest.themes.items():
-        since = "" if state.state == "fresh" else f" as of {state.as_of_date}"
-        console.print(f"  {name}: {state.state}{since}", highlight=False)
-    for note in manifest.notes:
-        console.print(f"  note: {note}", highlight=False)
 
 
 def kpi(
