@@ -59,3 +59,16 @@
         as decimal(38, 6)
     )
 {%- endmacro %}
+
+
+{#- New or existing at an event: existing = the buyer had bought something strictly earlier;
+    unknown = no buyer recorded, or a buyer of something and no instant to compare with. -#}
+{% macro customer_type(buyer_id, first_bought_at, event_at) -%}
+    case
+        when {{ buyer_id }} is null then '(unknown)'
+        when {{ first_bought_at }} is null then 'new'
+        when {{ event_at }} is null then '(unknown)'
+        when {{ first_bought_at }} < {{ event_at }} then 'existing'
+        else 'new'
+    end
+{%- endmacro %}

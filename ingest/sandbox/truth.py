@@ -153,9 +153,9 @@ def kpi_truth_by(
 ) -> dict[tuple[str, str, date, str | None], Figure]:
     """Return the KPIs that have the breakdown, by (KPI, member, period, currency).
 
-    Breakdowns: rep (calls_made, opportunities_created, deals and bookings, open pipeline),
-    stage (open pipeline), lead_source_group (leads, MQL, SQL), campaign (ads), currency (mrr,
-    sales_revenue). Members without a row in a period are not there.
+    Breakdowns: rep and customer_type (calls_made, opportunities_created, deals and bookings),
+    rep and stage (open pipeline), lead_source_group (leads, MQL, SQL), campaign (ads), currency
+    (mrr, sales_revenue). Members without a row in a period are not there.
     """
     night = open_night(company, as_of, first_as_of)
     by_member: dict[str, list[Contribution]] = defaultdict(list)

@@ -17,6 +17,8 @@ Decisions, where the catalogue leaves a choice:
 * `win_rate` leaves lost deals out whose reason is disqualified or duplicate; `deals_lost` does
   not;
 * `opportunities_created` is credited to the creator;
+* new or existing is judged at the event (created, closed, call begun): existing = the company,
+  or the person without one, had a won deal or had paid an invoice strictly earlier;
 * `calls_made`: outbound, of a status that is final, by the day the call began.
 """
 
@@ -56,7 +58,12 @@ FINAL_STATUSES: Final = frozenset(
     {"COMPLETED", "NO_ANSWER", "BUSY", "FAILED", "CANCELED", "MISSED"}
 )
 _SALES_PIPELINE: Final = "default"
-_CLOSED: Final = {"closedwon": "won", "closedlost": "lost"}
+_CLOSED: Final = {
+    "closedwon": "won",
+    "closedlost": "lost",
+    "renewal_won": "won",
+    "renewal_lost": "lost",
+}
 _NO_CHANCE: Final = frozenset({"disqualified", "duplicate"})
 _BY_OWNER: Final = {p.owner_id: p.user_id for p in EVERYONE if p.owner_id}
 _BY_CRM_USER: Final = {p.crm_user_id: p.user_id for p in EVERYONE if p.crm_user_id}
@@ -129,16 +136,79 @@ def _is_paid(state: Fields, words: set[str]) -> bool:
 
 def count_deals(night: Night) -> Iterator[Contribution]:
     """Yield everything that happens once per deal: created, won, lost, booked."""
+    bought_at = first_purchases(night)
     for record in night.company.hubspot.deals:
         state = night.state(record)
         if state is None or state["is_deleted"] or not _is_new_sale(state):
             continue
         creator = _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)  # type: ignore[call-overload]
         born = _day(state, "created_at")
-        yield Contribution("opportunities_created", born, ONE, members={"rep": creator})
+        buyer = _buyer_of(night, state)
+        created = {
+            "rep": creator,
+            "customer_type": _type_at(
+                bought_at, buyer, instant_in(state, "created_at")
+            ),
+        }
+        yield Contribution("opportunities_created", born, ONE, members=created)
         close = _latest_close(record, night)
         if close is not None:
-            yield from _count_close(night, state, born, close)
+            closed = {
+                "rep": close[2],
+                "customer_type": _type_at(bought_at, buyer, close[0]),
+            }
+            yield from _count_close(night, state, born, close, closed)
+
+
+def first_purchases(night: Night) -> dict[str, datetime]:
+    """Return when each buyer first had a won deal or had paid an invoice."""
+    found: dict[str, datetime] = {}
+    for buyer, at in (*_wins(night), *_paid_invoices(night)):
+        found[buyer] = min(at, found.get(buyer, at))
+    return found
+
+
+def _wins(night: Night) -> Iterator[tuple[str, datetime]]:
+    """Yield buyer and instant of every win that stands, renewals too."""
+    for record in night.company.hubspot.deals:
+        state = night.state(record)
+        if state is None or state["is_deleted"]:
+            continue
+        buyer, close = _buyer_of(night, state), _latest_close(record, night)
+        if buyer is not None and close is not None and close[1] == "won":
+            yield buyer, close[0]
+
+
+def _paid_invoices(night: Night) -> Iterator[tuple[str, datetime]]:
+    """Yield company and instant of every invoice paid, those of 0 left out."""
+    for account in night.company.stripe.values():
+        company_of = {
+            record.id: state["crm_account_id"]
+            for record in account.customers
+            if (state := night.state(record)) is not None
+        }
+        for record in account.invoices:
+            state = night.state(record)
+            if state is None or state["status"] != "paid" or not state["total_minor"]:
+                continue
+            company = company_of.get(str(state["customer_id"]))
+            if company is not None:
+                yield f"company {company}", instant_in(state, "paid_at")
+
+
+def _buyer_of(night: Night, state: Fields) -> str | None:
+    """Return the company of a deal or call, else its person if still there, else None."""
+    if state["company_id"] is not None:
+        return f"company {state['company_id']}"
+    contact = night.contact(state["contact_id"])
+    return f"person {state['contact_id']}" if contact is not None else None
+
+
+def _type_at(bought_at: dict[str, datetime], buyer: str | None, at: datetime) -> str:
+    """Return whether the buyer was a customer strictly before an instant."""
+    if buyer is None:
+        return UNKNOWN
+    return "existing" if bought_at.get(buyer, at) < at else "new"
 
 
 def _is_new_sale(state: Fields) -> bool:
@@ -165,11 +235,11 @@ def _latest_close(record: Versioned, night: Night) -> _Close | None:
 
 
 def _count_close(
-    night: Night, state: Fields, born: date, close: _Close
+    night: Night, state: Fields, born: date, close: _Close, members: dict[str, str]
 ) -> Iterator[Contribution]:
     """Yield the KPIs of one closed deal."""
-    at, outcome, rep = close
-    day, members = local_day(at), {"rep": rep}
+    at, outcome, _ = close
+    day = local_day(at)
     if outcome == "lost":
         yield Contribution("deals_lost", day, ONE, members=members)
         if state["closed_lost_reason"] not in _NO_CHANCE:
@@ -214,14 +284,18 @@ def snapshot_pipeline(night: Night, day: date) -> Iterator[Contribution]:
 
 def count_calls(night: Night) -> Iterator[Contribution]:
     """Yield outbound calls with a final status."""
+    bought_at = first_purchases(night)
     for record in night.company.hubspot.calls:
         state = night.state(record)
         if state is None or state["is_deleted"] or state["direction"] != "OUTBOUND":
             continue
         at = instant_in(state, "occurred_at")
         if state["status"] in FINAL_STATUSES and at < night.cut:
-            rep = rep_of(state["owner_id"])
-            yield Contribution("calls_made", local_day(at), ONE, members={"rep": rep})
+            members = {
+                "rep": rep_of(state["owner_id"]),
+                "customer_type": _type_at(bought_at, _buyer_of(night, state), at),
+            }
+            yield Contribution("calls_made", local_day(at), ONE, members=members)
 
 
 def _day(state: Fields, name: str) -> date:

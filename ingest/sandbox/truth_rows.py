@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ingest.sandbox.story import STORY_START, at_local, month_start
@@ -73,6 +74,19 @@ class Night:
     def state_on(self, record: Versioned, day: date) -> Fields | None:
         """Return the record as it stood at the end of `day`."""
         return record.state_at(end_of(day) - _TICK)
+
+    def contact(self, contact_id: object) -> Fields | None:
+        """Return a contact that is there and not deleted at the end of the as-of day."""
+        return self._contacts.get(contact_id)
+
+    @cached_property
+    def _contacts(self) -> dict[object, Fields]:
+        states = (
+            (record.id, self.state(record)) for record in self.company.hubspot.contacts
+        )
+        return {
+            key: state for key, state in states if state and not state["is_deleted"]
+        }
 
     def is_purged(self, state: Fields) -> bool:
         """Return whether nobody can know an archived record: it left the bin too early."""

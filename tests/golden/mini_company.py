@@ -102,9 +102,12 @@ LEADS = (
         {"contact_id": "L7", "created_at": vn("2026-06-01 00:30"), "email": "e@x.vn",
          "updated_at": vn("2026-06-01 00:30"), "source": "OFFLINE"},
     ),
-    _crm("companies", {"company_id": "C1", "company_name": "Mía", "segment": "smb",
-                       "created_at": vn("2026-03-01 09:00"),
-                       "updated_at": vn("2026-03-01 09:00")}),
+    _crm(
+        "companies",
+        *({"company_id": company_id, "company_name": name, "segment": "smb",
+           "created_at": vn("2026-03-01 09:00"), "updated_at": vn("2026-03-01 09:00")}
+          for company_id, name in (("C1", "Mía"), ("C2", "Tre"))),
+    ),
 )  # fmt: skip
 
 _STAGES: list[Row] = [
@@ -141,9 +144,12 @@ DEALS = (
               deleted_at=vn("2026-05-15 10:00")),
         _deal("D6", "2026-04-06 09:00", pipeline_id="renewals", stage_id="renewed",
               amount=Decimal(7), currency="USD", owner_id="102"),
-        # Won within days, without an amount.
-        _deal("D10", "2026-05-06 09:00", stage_id="closedwon", owner_id="102"),
-        _deal("D11", "2026-05-11 09:00", stage_id="closedwon", owner_id="102"),
+        # Won within days, without an amount; D10 by the buyer of D1, D11 by one who had
+        # paid an invoice, though nobody kept the deal.
+        _deal("D10", "2026-05-06 09:00", stage_id="closedwon", owner_id="102",
+              company_id="C1"),
+        _deal("D11", "2026-05-11 09:00", stage_id="closedwon", owner_id="102",
+              company_id="C2"),
         _deal("D8", "2026-06-01 00:30", stage_id="new", amount=Decimal(1),
               currency="USD", owner_id="102"),
         # Its stage moved after midnight: at the end of the as-of day it was still new.
@@ -201,6 +207,16 @@ CALLS = (
 )  # fmt: skip
 
 
+BILLING = (
+    _drop("customers", {"customer_id": "B2", "account_id": "C2"}),
+    # Paid a second before D11 was created.
+    _drop("invoices", {"invoice_id": "I1", "customer_id": "B2", "status": "paid",
+                       "currency": "USD", "total": Decimal(5),
+                       "finalized_at": vn("2026-05-10 09:00"),
+                       "paid_at": vn("2026-05-11 08:59:59")}),
+)  # fmt: skip
+
+
 def _google(
     campaign: str, day: date, micros: int, impressions: int, clicks: int
 ) -> Row:
@@ -245,7 +261,7 @@ RATES = (
     ),
 )  # fmt: skip
 
-BATCHES = (*ORGANISATION, *LEADS, *DEALS, *CALLS, *ADS, *RATES)
+BATCHES = (*ORGANISATION, *LEADS, *DEALS, *CALLS, *BILLING, *ADS, *RATES)
 
 Figures = dict[tuple[str, str, str | None], tuple[str, str | None]]
 
@@ -349,6 +365,21 @@ MEDIAN_CYCLES = {
     ("quarter", "2026-01-01"): (None, "0"),
 }
 """(grain, first day) -> (median days of sales_cycle_days, wins), of the company."""
+
+CUSTOMER_TYPES = {
+    # D9 names no buyer, D2 neither; D1's company had bought nothing.
+    ("opportunities_created", "2026-03", "(unknown)"): "2",
+    ("opportunities_created", "2026-04", "new"): "1",
+    # D3 and D10 by the buyer of D1, D11 after a paid invoice; D4 names no buyer.
+    ("opportunities_created", "2026-05", "existing"): "3",
+    ("opportunities_created", "2026-05", "(unknown)"): "1",
+    # A first win is no earlier purchase of itself.
+    ("deals_won", "2026-04", "new"): "1",
+    ("deals_won", "2026-05", "existing"): "2",
+    ("deals_won", "2026-05", "(unknown)"): "1",
+    ("deals_lost", "2026-05", "existing"): "1",
+}
+"""(KPI, month, customer type) -> count."""
 
 REPS = {
     # An won D1 and handed it over later; by April An was in South.

@@ -100,6 +100,23 @@ def test_the_median_of_a_longer_period_comes_from_its_cases(
     assert {numerator for *_, numerator in rows} == {None}
 
 
+def test_new_or_existing_is_judged_at_the_event(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = warehouse.execute(
+        f"""
+        {MEASURES}
+        select kpi_key, strftime(report_date, '%Y-%m'), customer_type, sum(numerator)
+        from measures
+        where kpi_key in ('opportunities_created', 'deals_won', 'deals_lost')
+        group by all
+        """,
+    ).fetchall()
+    assert {tuple(row[:3]): row[3] for row in rows} == {
+        key: Decimal(count) for key, count in mini_company.CUSTOMER_TYPES.items()
+    }
+
+
 def test_credit_goes_to_the_owner_and_team_of_the_day(
     warehouse: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -65,7 +65,8 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
 
 
 @pytest.mark.parametrize(
-    "breakdown", ["rep", "stage", "lead_source_group", "campaign", "currency"]
+    "breakdown",
+    ["rep", "stage", "lead_source_group", "campaign", "currency", "customer_type"],
 )
 def test_breakdowns_are_the_truth(
     first_night: Warehouse, company: Company, breakdown: str
@@ -91,7 +92,7 @@ def test_breakdowns_are_the_truth(
     assert not found, f"{len(found)} of {len(truth)} differ:\n" + "\n".join(found[:40])
 
 
-@pytest.mark.parametrize("breakdown", ["total", "rep"])
+@pytest.mark.parametrize("breakdown", ["total", "rep", "customer_type"])
 @pytest.mark.parametrize("grain", ["month", "quarter", "year"])
 def test_medians_are_the_truth(
     first_night: Warehouse, company: Company, grain: str, breakdown: str

@@ -13,9 +13,9 @@ buyers as (
 
 ),
 
-first_wins as (
+first_purchases as (
 
-    select * from {{ ref('int_buyers_first_won') }}
+    select * from {{ ref('int_buyers_first_bought') }}
 
 ),
 
@@ -86,20 +86,18 @@ select
     coalesce(campaigns.channel, '(unknown)') as channel,
     coalesce(opportunities.product_id, '(unknown)') as product_id,
     coalesce(accounts.segment, '(unknown)') as segment,
-    -- Existing = something was won from the same buyer strictly before this was created.
-    case
-        when buyers.buyer_id is null then '(unknown)'
-        when first_wins.first_won_at < opportunities.created_at then 'existing'
-        else 'new'
-    end as customer_type
+    -- At creation; a close is judged at its own instant (fct_opportunity_closes).
+    {{ customer_type(
+        'buyers.buyer_id', 'first_purchases.first_bought_at', 'opportunities.created_at'
+    ) }} as customer_type
 
 from opportunities
 inner join buyers
     on opportunities.opportunity_id = buyers.opportunity_id
 inner join opportunity_campaigns
     on opportunities.opportunity_id = opportunity_campaigns.opportunity_id
-left join first_wins
-    on buyers.buyer_id = first_wins.buyer_id
+left join first_purchases
+    on buyers.buyer_id = first_purchases.buyer_id
 left join leads
     on buyers.lead_id = leads.lead_id
 left join campaigns

@@ -31,9 +31,9 @@ leads as (
 
 ),
 
-first_wins as (
+first_purchases as (
 
-    select * from {{ ref('int_buyers_first_won') }}
+    select * from {{ ref('int_buyers_first_bought') }}
 
 ),
 
@@ -45,6 +45,11 @@ counterparts as (
         leads.lead_id,
         coalesce(own_accounts.surviving_account_id, lead_accounts.surviving_account_id)
             as account_id,
+        coalesce(
+            own_accounts.surviving_account_id,
+            lead_accounts.surviving_account_id,
+            'lead:' || leads.lead_id
+        ) as buyer_id,
         coalesce(own_accounts.segment, lead_accounts.segment) as segment
 
     from activities
@@ -78,13 +83,11 @@ select
     counterparts.account_id,
     counterparts.lead_id,
     coalesce(counterparts.segment, '(unknown)') as segment,
-    -- Existing = something was won from them strictly before the activity.
-    case
-        when coalesce(counterparts.account_id, counterparts.lead_id) is null
-            then '(unknown)'
-        when first_wins.first_won_at < activities.occurred_at then 'existing'
-        else 'new'
-    end as customer_type,
+    {{ customer_type(
+        'counterparts.buyer_id',
+        'first_purchases.first_bought_at',
+        'activities.occurred_at'
+    ) }} as customer_type,
     '{{ var("build_id") }}' as build_id
 
 from activities
@@ -95,7 +98,5 @@ left join users
         activities.rep_id = users.user_id
         and {{ report_date('activities.occurred_at') }}
         between users.credited_from and users.credited_to
-left join first_wins
-    on
-        coalesce(counterparts.account_id, 'lead:' || counterparts.lead_id)
-        = first_wins.buyer_id
+left join first_purchases
+    on counterparts.buyer_id = first_purchases.buyer_id

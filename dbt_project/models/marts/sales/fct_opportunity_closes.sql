@@ -25,6 +25,18 @@ descriptions as (
 
 ),
 
+buyers as (
+
+    select * from {{ ref('int_opportunity_buyers_identified') }}
+
+),
+
+first_purchases as (
+
+    select * from {{ ref('int_buyers_first_bought') }}
+
+),
+
 users as (
 
     select * from {{ ref('int_users_versioned') }}
@@ -77,7 +89,10 @@ select
     descriptions.channel,
     descriptions.product_id,
     descriptions.segment,
-    descriptions.customer_type,
+    -- At the close, where the deal itself is no earlier purchase.
+    {{ customer_type(
+        'buyers.buyer_id', 'first_purchases.first_bought_at', 'credited.closed_at'
+    ) }} as customer_type,
     opportunities.contact_method,
     '{{ var("build_id") }}' as build_id
 
@@ -86,6 +101,10 @@ inner join opportunities
     on credited.opportunity_id = opportunities.opportunity_id
 inner join descriptions
     on credited.opportunity_id = descriptions.opportunity_id
+inner join buyers
+    on credited.opportunity_id = buyers.opportunity_id
+left join first_purchases
+    on buyers.buyer_id = first_purchases.buyer_id
 left join users
     on
         credited.rep_id = users.user_id
