@@ -1,23 +1,21 @@
 """Which suite guards which landed entity and which published table; total by construction.
 
-Belongs here: the rules every subject has (volume, keys, dates) and the look-up of its own
+Belongs here: the rules every subject has (volume, keys) and the look-up of its own
 rules in `expectations.suites`. Stays out: reading data: the caller passes plain facts.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import statistics
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from expectations.suite import (
     Rule,
     Suite,
     between,
     in_set,
-    newest_between,
     not_null,
     row_count,
     unique,
@@ -30,6 +28,9 @@ from expectations.suites import (
     raw_meta_ads,
     raw_stripe,
 )
+
+if TYPE_CHECKING:
+    import datetime as dt
 
 _RAW_RULES: Final[dict[str, dict[str, tuple[Rule, ...]]]] = {
     "hubspot": raw_hubspot.RULES,
@@ -51,21 +52,17 @@ MIN_USUAL_ROWS: Final = 20
 class LandedBatch:
     """What a raw suite needs to know of a landed batch.
 
-    `usual_row_counts` are the row counts of up to 14 earlier promoted loads of the same kind
-    (full lists, windows or daily re-reads alike), oldest first. `allowed_drop` is True when a
-    person acknowledged a drop of this batch.
+    `usual_row_counts` are the row counts of earlier promoted loads this one may be compared
+    with, oldest first; `least_share` of their median must be there. `allowed_drop` is True
+    when a person accepted a drop.
     """
 
     kind: str
     entity: str
     key: tuple[str, ...]
-    as_of_date: dt.date
-    load_date: dt.date
-    date_column: str = ""
-    date_is_day: bool = False
-    is_restated_daily: bool = False
     closed_values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     usual_row_counts: tuple[int, ...] = ()
+    least_share: float = 0.5
     allowed_drop: bool = False
 
     @property
@@ -75,7 +72,7 @@ class LandedBatch:
 
 
 def raw_suite(batch: LandedBatch) -> Suite:
-    """Return the suite of one landed batch: volume, keys, values, dates, own rules."""
+    """Return the suite of one landed batch: volume, keys, values, own rules."""
     own = _RAW_RULES[batch.kind].get(batch.entity, ())
     stated = {(rule.kind, rule.columns) for rule in own}
     key_rules = [not_null(column, "key parts are never NULL") for column in batch.key]
@@ -97,17 +94,16 @@ def raw_suite(batch: LandedBatch) -> Suite:
             unique(
                 ("source_account", *batch.key), "one row per key, account and extract"
             ),
-            *_dates(batch),
             *own,
         ),
     )
 
 
 def _volume(batch: LandedBatch) -> Rule:
-    """Return the row-count rule: at least half of what is usual, when there is a usual."""
+    """Return the row-count rule: a share of what is usual, when there is a usual."""
     counts = batch.usual_row_counts
     if batch.allowed_drop:
-        return row_count(0, None, "a drop of this batch was acknowledged")
+        return row_count(0, None, "a drop of this stream was acknowledged")
     if len(counts) < MIN_LOADS_FOR_VOLUME:
         return row_count(
             0, None, f"only {len(counts)} earlier loads: no usual volume yet"
@@ -117,27 +113,11 @@ def _volume(batch: LandedBatch) -> Rule:
         return row_count(
             0, None, f"usual volume {usual:g} is too small to judge a drop"
         )
+    share = f"{batch.least_share:.0%}" if batch.least_share else "something"
     return row_count(
-        math.ceil(usual / 2),
+        max(1, math.ceil(usual * batch.least_share)),
         None,
-        f"at least half of the median {usual:g} of the last {len(counts)} loads; "
-        "if the drop is true, acknowledge it",
-    )
-
-
-def _dates(batch: LandedBatch) -> tuple[Rule, ...]:
-    """Return the freshness rule of a daily re-read: its newest day is the as-of day or near."""
-    if not (batch.is_restated_daily and batch.usual_row_counts):
-        return ()
-    oldest_allowed = batch.as_of_date - dt.timedelta(days=3)
-    return (
-        newest_between(
-            batch.date_column,
-            oldest_allowed,
-            batch.load_date,
-            "the newest day lies within 3 days of the as-of date: platforms report a day "
-            "after at most 2",
-        ),
+        f"at least {share} of the median {usual:g} of {len(counts)} comparable loads",
     )
 
 

@@ -12,7 +12,6 @@ rule id; a missing column comes back as a failed result with an exception, which
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import logging
 from typing import TYPE_CHECKING, Any
@@ -53,12 +52,11 @@ def run_gate(suite: Suite, frame: pd.DataFrame) -> GateResult:
         _expectation(gx, rule, rule_id=rule.id_on(suite.subject))
         for rule in suite.rules
     ]
-    judged = _with_comparable_dates(suite, frame)
     source = context.data_sources.add_pandas(name=f"gate-{suite.name}-{id(frame)}")
     try:
         asset = source.add_dataframe_asset(name=suite.subject)
         batch = asset.add_batch_definition_whole_dataframe("frame").get_batch(
-            batch_parameters={"dataframe": judged}
+            batch_parameters={"dataframe": frame}
         )
         validation = batch.validate(
             gx.ExpectationSuite(name=suite.name, expectations=expectations),
@@ -85,7 +83,6 @@ def _expectation(gx: Any, rule: Rule, *, rule_id: str) -> Any:  # noqa: ANN401 -
         "not_null": "ExpectColumnValuesToNotBeNull",
         "in_set": "ExpectColumnValuesToBeInSet",
         "between": "ExpectColumnValuesToBeBetween",
-        "newest_between": "ExpectColumnMaxToBeBetween",
         "matches": "ExpectColumnValuesToMatchRegex",
     }
     meta = {"rule_id": rule_id}
@@ -98,32 +95,9 @@ def _expectation(gx: Any, rule: Rule, *, rule_id: str) -> Any:  # noqa: ANN401 -
             column_list=list(rule.columns), meta=meta
         )
     target = {"column": rule.columns[0]} if rule.columns else {}
-    params = rule.params
-    if rule.kind == "newest_between":
-        params = {name: _as_datetime(value) for name, value in params.items()}
-    return getattr(gx.expectations, names[rule.kind])(**target, **params, meta=meta)
-
-
-def _with_comparable_dates(suite: Suite, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with the columns of newest-rules as naive UTC timestamps.
-
-    Arrow hands dates over as `date` objects and instants as zoned timestamps; the library
-    compares neither with a plain bound.
-    """
-    import pandas as pd  # noqa: PLC0415 - loaded with the frame already
-
-    columns = {rule.columns[0] for rule in suite.rules if rule.kind == "newest_between"}
-    return frame.assign(
-        **{
-            column: pd.to_datetime(frame[column], utc=True).dt.tz_localize(None)
-            for column in columns & set(frame.columns)
-        }
+    return getattr(gx.expectations, names[rule.kind])(
+        **target, **rule.params, meta=meta
     )
-
-
-def _as_datetime(value: dt.date | None) -> dt.datetime | None:
-    """Return the first instant of a day, naive, as the bound of a newest-rule."""
-    return None if value is None else dt.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - compared with naive UTC
 
 
 def _rule_result(rule: Rule, rule_id: str, outcomes: dict[str, Any]) -> RuleResult:

@@ -18,6 +18,7 @@ class RuleResult:
     `unexpected` those that broke the rule (NULL-like None where the rule is about the whole
     table). `observed` is a number or a date the rule was judged by, never a cell's text.
     `error` is set when the rule could not be judged at all (missing column): also red.
+    `finding` is the id under which a person may accept what is red; '' = nobody may.
     """
 
     rule_id: str
@@ -27,6 +28,7 @@ class RuleResult:
     unexpected: int | None = None
     observed: str | None = None
     error: str | None = None
+    finding: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class GateResult:
     subject: str
     row_count: int
     rules: tuple[RuleResult, ...]
+    notes: tuple[str, ...] = ()
+    """What people should know although nothing is wrong: a new field, a day that is late."""
 
     @property
     def passed(self) -> bool:

@@ -77,11 +77,6 @@ def between(column: str, low: Any, high: Any, why: str) -> Rule:  # noqa: ANN401
     return Rule("between", (column,), why, {"min_value": low, "max_value": high})
 
 
-def newest_between(column: str, low: Any, high: Any, why: str) -> Rule:  # noqa: ANN401 - any ordered type
-    """The greatest value of the column lies in [low, high]."""
-    return Rule("newest_between", (column,), why, {"min_value": low, "max_value": high})
-
-
 def matches(column: str, regex: str, why: str) -> Rule:
     """Every non-NULL cell matches the regular expression."""
     return Rule("matches", (column,), why, {"regex": regex})

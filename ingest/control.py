@@ -102,7 +102,7 @@ def check_not_shrunk(
     Raises:
         TruncatedExtract: an account shrank and nobody acknowledged it.
     """
-    if baseline is None or shrink_id(baseline) in acknowledged:
+    if baseline is None or drop_id(baseline) in acknowledged:
         return
     now = {part.source_account: part.row_count for part in coverage}
     for before in baseline.coverage:
@@ -116,18 +116,18 @@ def check_not_shrunk(
             f"{baseline.stream_path}: the full list{account} has {count} rows, the last one "
             f"({baseline.load_date}) had {before.row_count}; taken for a cut answer, nothing "
             f"is landed. If so many records are really gone: warehouse acknowledge "
-            f"{shrink_id(baseline)} --reason …"
+            f"{drop_id(baseline)} --reason …"
         )
         raise TruncatedExtract(message)
 
 
-def shrink_id(baseline: BatchManifest) -> str:
-    """Return what a person acknowledges: that the list is smaller than this batch.
+def drop_id(baseline: BatchManifest) -> str:
+    """Return what a person acknowledges: that there is less now than in this batch.
 
-    It names the batch compared with, so it stays valid over the following nights and ends
-    once a smaller list is promoted.
+    It names the batch compared with and not tonight's, so it stays valid over the following
+    nights, whatever they deliver, and ends once a smaller batch is promoted.
     """
-    return f"shrink-{baseline.batch_id}"
+    return f"drop-{baseline.batch_id}"
 
 
 def _sum_landed(

@@ -49,8 +49,3 @@ def read_acknowledged(root: Path) -> frozenset[str]:
         except (ValueError, KeyError):
             continue
     return frozenset(found)
-
-
-def drop_id(batch_id: str) -> str:
-    """Return what a person acknowledges when a batch is smaller than usual, rightly."""
-    return f"drop-{batch_id}"

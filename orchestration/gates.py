@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 import pyarrow.parquet as pq
 
+from expectations.catalogue import MIN_LOADS_FOR_VOLUME, mart_suite, raw_suite
 from expectations.catalogue import LandedBatch as BatchFacts
 from expectations.catalogue import PublishedTable as TableFacts
-from expectations.catalogue import mart_suite, raw_suite
+from expectations.changes import judge_changes
 from expectations.gate import run_gate
 from ingest import ledger
 from ingest.contracts import contract_of
-from ingest.entities import EntityContract, Truth, Type
+from ingest.control import drop_id
+from ingest.entities import EntityContract, Truth
 from ingest.faults import fault
 from ingest.landing import LandedBatch, record_gate
-from orchestration.acknowledgements import drop_id
+from orchestration.batch_changes import NEVER_LATE, Freshness, measure_changes
 from orchestration.publish.copying import SourceTable, read_catalog, text
 from orchestration.publish.tables import CORE, PublishedTable
 
@@ -34,12 +36,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias
 
-    from expectations.results import GateResult
+    from expectations.results import GateResult, RuleResult
     from ingest.manifest import BatchManifest
 
     _Known: TypeAlias = dict[tuple[str, str], SourceTable]
 
 USUAL_LOADS: Final = 14
+WEEKS: Final = 8
+"""Weeks looked back for loads of the same weekday."""
 _NOT_JUDGED: Final = frozenset({"_payload", "_source_ref", "_row_hash"})
 
 
@@ -49,17 +53,26 @@ def judge_batch(
     root: Path,
     as_of: date,
     acknowledged: frozenset[str] = frozenset(),
+    freshness: Freshness = NEVER_LATE,
 ) -> GateResult:
     """Run the raw gate on a landed batch and write its verdict beside it."""
     manifest = batch.manifest
     contract = contract_of(manifest.kind, manifest.entity)
-    facts = _facts(manifest, contract, root=root, as_of=as_of)
-    if drop_id(manifest.batch_id) in acknowledged:
-        facts = replace(facts, allowed_drop=True)
-    suite = raw_suite(facts)
+    past = _past(manifest, root=root)
+    suite = raw_suite(_facts(manifest, contract, past, acknowledged))
     columns = [c for c in contract.arrow_schema().names if c not in _NOT_JUDGED]
     frame = pq.read_table(batch.parquet, columns=columns).to_pandas()
-    result = run_gate(suite, frame)
+    rows = run_gate(suite, frame)
+    changes, notes = measure_changes(
+        batch, contract, past, root=root, as_of=as_of, freshness=freshness
+    )
+    judged = judge_changes(replace(changes, accepted=acknowledged))
+    drop = drop_id(past[-1]) if past else ""
+    result = replace(
+        rows,
+        rules=(*(_acceptable(rule, drop) for rule in rows.rules), *judged),
+        notes=notes,
+    )
     fault("gate.raw_judged")
     record_gate(
         batch,
@@ -70,30 +83,64 @@ def judge_batch(
     return result
 
 
-def _facts(
-    manifest: BatchManifest, contract: EntityContract, *, root: Path, as_of: date
-) -> BatchFacts:
-    date_type = (
-        contract.column(contract.date_column).type if contract.date_column else None
-    )
-    earlier = [
+def _acceptable(rule: RuleResult, drop: str) -> RuleResult:
+    """Let a person accept a volume that dropped; no other rule on rows has an exception."""
+    is_volume = rule.rule_id.endswith(".row_count") and not rule.passed
+    return replace(rule, finding=drop) if is_volume else rule
+
+
+def _past(manifest: BatchManifest, *, root: Path) -> list[BatchManifest]:
+    """Return the earlier promoted loads of the same kind, oldest first."""
+    return [
         batch
         for batch in ledger.live(ledger.read(root, manifest.stream_path))
         if batch.load_date < manifest.load_date
         and batch.is_full_list == manifest.is_full_list
     ]
+
+
+def _facts(
+    manifest: BatchManifest,
+    contract: EntityContract,
+    past: list[BatchManifest],
+    acknowledged: frozenset[str],
+) -> BatchFacts:
+    # What a person has accepted is the new usual: loads up to the one that was compared
+    # with say nothing about what comes after.
+    accepted = [
+        number
+        for number, batch in enumerate(past, start=1)
+        if drop_id(batch) in acknowledged
+    ]
+    usual, share = _usual(manifest, contract, past[max(accepted, default=0) :])
     return BatchFacts(
         kind=manifest.kind,
         entity=manifest.entity,
         key=contract.key,
-        as_of_date=as_of,
-        load_date=manifest.load_date,
-        date_column=contract.date_column,
-        date_is_day=date_type is Type.DATE,
-        is_restated_daily=contract.truth is Truth.RESTATED_DAILY,
         closed_values={c.name: c.values for c in contract.columns if c.values},
-        usual_row_counts=tuple(b.row_count for b in earlier[-USUAL_LOADS:]),
+        usual_row_counts=usual,
+        least_share=share,
     )
+
+
+def _usual(
+    manifest: BatchManifest, contract: EntityContract, past: list[BatchManifest]
+) -> tuple[tuple[int, ...], float]:
+    """Return the row counts a load is compared with, and the share of their median it needs.
+
+    A window of changed records follows the week: a Sunday is compared with Sundays. Until
+    there are three of them, only nothing at all is a drop: a window reaches back before its
+    cursor, so it holds at least the record the cursor came from.
+    """
+    recent = past[-USUAL_LOADS:]
+    changes_only = not manifest.is_full_list and contract.kind != "files"
+    if not changes_only or contract.truth is Truth.RESTATED_DAILY:
+        return tuple(batch.row_count for batch in recent), 0.5
+    day = manifest.load_date.weekday()
+    same = [b for b in past[-WEEKS * 7 :] if b.load_date.weekday() == day]
+    if len(same) >= MIN_LOADS_FOR_VOLUME:
+        return tuple(batch.row_count for batch in same), 0.5
+    return tuple(batch.row_count for batch in recent), 0.0
 
 
 def judge_tables(

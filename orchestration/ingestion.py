@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest import landing, ledger
+from ingest.config import VendorSource
 from ingest.contracts import contract_of
 from ingest.errors import EXIT_BAD_DATA, IngestError, StorageError
 from ingest.job import extract_entity
 from ingest.paths import StreamPath
 from ingest.sources import streams_of
 from ingest.windows import is_full_list
-from orchestration.acknowledgements import drop_id
+from orchestration.batch_changes import NEVER_LATE, Freshness
 from orchestration.gaps import describe_gap
 from orchestration.gates import judge_batch
 from orchestration.night import Outcome, StreamReport, describe_stream
@@ -159,7 +160,7 @@ def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamR
         report.problem = str(error)
         report.exit_code = error.exit_code
         return report
-    return _judge(run, batch, report)
+    return _judge(run, source, batch, report)
 
 
 def _is_asked_again(run: NightRun, where: StreamPath) -> bool:
@@ -176,10 +177,11 @@ def _count_rows(report: StreamReport, manifest: BatchManifest) -> None:
     report.absorbed_count = manifest.absorbed_count
 
 
-def _judge(run: NightRun, batch: LandedBatch, report: StreamReport) -> StreamReport:
+def _judge(
+    run: NightRun, source: SourceConfig, batch: LandedBatch, report: StreamReport
+) -> StreamReport:
     manifest = batch.manifest
     _count_rows(report, manifest)
-    report.notes = [f"new field {name}" for name in manifest.unknown_fields]
     if manifest.has_gap:
         earlier = ledger.read(run.settings.home.root, manifest.stream_path)
         report.notes.append(describe_gap(manifest, earlier))
@@ -189,15 +191,31 @@ def _judge(run: NightRun, batch: LandedBatch, report: StreamReport) -> StreamRep
         root=run.settings.home.root,
         as_of=run.as_of,
         acknowledged=run.acknowledged,
+        freshness=_freshness_of(source),
     )
+    report.notes += [*verdict.notes, *_excluded(manifest)]
     run.report.gates.append(verdict.as_dict())
     note_verdict(report, verdict)
-    if any(rule.rule_id.endswith("row_count") for rule in verdict.failed):
-        mark = drop_id(manifest.batch_id)
-        report.red.append(
-            f"if the drop is true: warehouse acknowledge {mark} --reason …"
-        )
     return report
+
+
+def _freshness_of(source: SourceConfig) -> Freshness:
+    if not isinstance(source, VendorSource):
+        return NEVER_LATE
+    return Freshness(source.freshness_warn_hours, source.freshness_fail_hours)
+
+
+def _excluded(manifest: BatchManifest) -> list[str]:
+    """Return what was refused, in rows and money, as far as amounts could be read."""
+    if not manifest.quarantined_count:
+        return []
+    money = [
+        f"{total.column_name} {total.quarantined_sum:,f} {total.currency}".strip()
+        for total in manifest.totals
+        if total.quarantined_sum
+    ]
+    amounts = f", {'; '.join(money)}" if money else ""
+    return [f"excluded {manifest.quarantined_count} rows{amounts}: see quarantine/"]
 
 
 def note_verdict(report: StreamReport, verdict: GateResult) -> None:
@@ -209,3 +227,8 @@ def note_verdict(report: StreamReport, verdict: GateResult) -> None:
     report.outcome = Outcome.HELD
     report.exit_code = EXIT_BAD_DATA
     report.red = [verdict.describe()]
+    findings = dict.fromkeys(rule.finding for rule in verdict.failed if rule.finding)
+    report.red += [
+        f"if it is true: warehouse acknowledge {finding} --reason …"
+        for finding in findings
+    ]

@@ -14,7 +14,7 @@ import pytest
 
 from ingest import cursors, ledger
 from ingest.contracts import CONTRACTS, contract_of
-from ingest.control import shrink_id
+from ingest.control import drop_id
 from ingest.errors import (
     ContractViolation,
     RetryableError,
@@ -443,7 +443,7 @@ def test_a_full_list_of_under_half_is_refused_until_acknowledged(
     four = extract_of(*range(4), full=True)
     with pytest.raises(TruncatedExtract, match=r"has 4 rows, .* had 10") as caught:
         land(tmp_path, four, load_date=SECOND)
-    accepted = shrink_id(ten.manifest)
+    accepted = drop_id(ten.manifest)
     assert accepted in str(caught.value)
     batch = land(tmp_path, four, load_date=SECOND, acknowledged=frozenset({accepted}))
     assert batch.manifest.row_count == 4
