@@ -49,6 +49,9 @@ MAX_BACKOFF_SECONDS: Final = 60.0
 _SECRET_LENGTH: Final = 6
 """Shorter header values are versions and account words, not secrets."""
 TIMEOUT_SECONDS: Final = 60.0
+"""Silence on the line before a try counts as failed."""
+ANSWER_SECONDS: Final = 300.0
+"""Time for one whole answer: a body that drips never falls silent and never ends."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,6 +82,16 @@ class _Retry(Exception):
         self.wait = wait
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """One answer, read to its end."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+    url: httpx.URL
+
+
 class _Renewed(Exception):
     """The token was exchanged; the request is sent again at once."""
 
@@ -105,6 +118,7 @@ class ApiClient:
         jitter: Callable[[], float] = random.random,
         retry_budget_seconds: float = RETRY_BUDGET_SECONDS,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         """Open a client; nothing is requested yet."""
         self._base = httpx.URL(base_url.rstrip("/"))
@@ -117,6 +131,7 @@ class ApiClient:
         self._clock = clock
         self._jitter = jitter
         self._budget = retry_budget_seconds
+        self._answer_seconds = answer_seconds
         self.waited_seconds = 0.0
         self.request_count = 0
         self.retry_count = 0
@@ -270,10 +285,10 @@ class ApiClient:
         if self._authorization.renew is not None:
             self._headers.update(self._authorization.renew())
 
-    def _send(self, request: httpx.Request) -> httpx.Response:
+    def _send(self, request: httpx.Request) -> _Answer:
         self.request_count += 1
         try:
-            return self._http.send(request)
+            return self._receive(request)
         except (
             httpx.TimeoutException,
             httpx.NetworkError,
@@ -291,9 +306,28 @@ class ApiClient:
             )
             raise FatalSourceError(message) from None
 
-    def _read(self, response: httpx.Response, required: str) -> JsonValue:
+    def _receive(self, request: httpx.Request) -> _Answer:
+        deadline = time.monotonic() + self._answer_seconds
+        response = self._http.send(request, stream=True)
+        parts: list[bytes] = []
+        try:
+            for part in response.iter_bytes():
+                parts.append(part)
+                if time.monotonic() > deadline:
+                    message = (
+                        f"no complete answer within {self._answer_seconds:.0f} s "
+                        f"({sum(map(len, parts))} bytes came)"
+                    )
+                    raise _Retry(message)
+        finally:
+            response.close()
+        return _Answer(
+            response.status_code, response.headers, b"".join(parts), request.url
+        )
+
+    def _read(self, response: _Answer, required: str) -> JsonValue:
         """Return the body of a proper answer; raise for everything else."""
-        status = response.status_code
+        status = response.status
         body = decode_json(response.content)
         if status in HTTP_OK:
             if body is NOT_JSON:
@@ -307,9 +341,9 @@ class ApiClient:
             return body
         return self._refuse(response, None if body is NOT_JSON else body)
 
-    def _refuse(self, response: httpx.Response, body: object) -> NoReturn:
+    def _refuse(self, response: _Answer, body: object) -> NoReturn:
         """Raise what the status and the vendor's own words call for."""
-        status = response.status_code
+        status = response.status
         said = self._clean(message_of(body)) or describe_body(response.content)
         decided = self._classify(status, body) if self._classify else None
         if decided is None:
@@ -323,7 +357,7 @@ class ApiClient:
             and self._renew()
         ):
             raise _Renewed
-        where = self._where(response.request.url)
+        where = self._where(response.url)
         if issubclass(decided, CredentialsError):
             scopes = ", ".join(self._clean(scope) for scope in scopes_of(body))
             needed = f" Scope needed: {scopes}." if scopes else ""
@@ -335,7 +369,7 @@ class ApiClient:
         message = f"{where}: refused (status {status}: {said})"
         raise decided(message)
 
-    def _retry_after(self, response: httpx.Response) -> float | None:
+    def _retry_after(self, response: _Answer) -> float | None:
         """Return the wait the server asks for, in seconds; None = it does not say."""
         value = response.headers.get("Retry-After", "").strip()
         if not value:

@@ -15,7 +15,7 @@ from ingest import ledger
 from ingest.config import SourceConfig, VendorSource
 from ingest.contracts import contract_of
 from ingest.cursors import read_cursor
-from ingest.http import RETRY_BUDGET_SECONDS, ApiClient
+from ingest.http import RETRY_BUDGET_SECONDS, TIMEOUT_SECONDS, ApiClient
 from ingest.landing import BatchOrigin, LandedBatch, land_batch
 from ingest.paths import StreamPath, archive_dir
 from ingest.sources import file_source, source_of
@@ -48,6 +48,7 @@ def extract_entity(
     transport: httpx.BaseTransport | None = None,
     sleep: Callable[[float], None] = time.sleep,
     retry_budget_seconds: float = RETRY_BUDGET_SECONDS,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> LandedBatch:
     """Land one stream for the night of `as_of` in `incoming/`; nothing is promoted.
 
@@ -103,6 +104,7 @@ def extract_entity(
             transport=transport,
             sleep=sleep,
             retry_budget_seconds=retry_budget_seconds,
+            timeout_seconds=timeout_seconds,
         ) as client:
             extract = vendor.fetch(
                 contract, window, config=config, client=client, cursor=cursor
@@ -133,6 +135,7 @@ def _open_client(
     transport: httpx.BaseTransport | None,
     sleep: Callable[[float], None],
     retry_budget_seconds: float,
+    timeout_seconds: float,
 ) -> ApiClient:
     return ApiClient(
         config.base_url,
@@ -143,6 +146,7 @@ def _open_client(
         sleep=sleep,
         clock=lambda: now,
         retry_budget_seconds=retry_budget_seconds,
+        timeout_seconds=timeout_seconds,
     )
 
 
