@@ -16,7 +16,7 @@ from orchestration.assets.publication import publication_asset
 from orchestration.assets.raw import ledger_assets, raw_assets
 from orchestration.checks import mart_gate_checks
 from orchestration.dbt_setup import dbt_vars, prepare_manifest
-from orchestration.jobs import night_jobs
+from orchestration.jobs import nightly_job
 from orchestration.partitions import daily_partitions
 from orchestration.publish import PublishedTable, read_published_tables
 from orchestration.resources import night_resource
@@ -53,7 +53,7 @@ def build_definitions(
     ]
     models = dbt_models(manifest)
     published = _published_keys(models, read_published_tables(manifest))
-    jobs = night_jobs()
+    job = nightly_job()
     return dg.Definitions(
         assets=[
             *(
@@ -66,8 +66,8 @@ def build_definitions(
             publication_asset(list(published)),
         ],
         asset_checks=[mart_gate_checks(published)],
-        jobs=jobs,
-        schedules=[nightly_schedule(jobs[0], settings.config.company.timezone)],
+        jobs=[job],
+        schedules=[nightly_schedule(job, settings.config.company.timezone)],
         sensors=[failure_alert(settings)],
         resources=resources or {"night": night_resource(settings)},
     )

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from ingest.errors import IngestError
+from orchestration.backfill import land_missed
 from orchestration.instance import end_dead_runs
-from orchestration.outcome import close_night
+from orchestration.outcome import close_night, last_line
 from orchestration.partitions import as_of_of
 from orchestration.session import open_session
 
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
     from orchestration.night_run import NightRun
     from orchestration.settings import Settings
+
+
+class MissedNightError(IngestError):
+    """A night that has to be landed first did not land."""
 
 
 def night_resource(settings: Settings) -> dg.ResourceDefinition:
@@ -38,12 +44,17 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
         with open_session(
             settings,
             step=f"Dagster run {run.run_id[:8]}",
+            due=as_of_of(run.tags),
             clock=lambda: datetime.now(UTC),
             say=lambda text: print(text, file=sys.stderr),  # noqa: T201 - the run's log
         ) as session:
             if context.instance is not None:
                 end_dead_runs(context.instance, but=run.run_id)
-            night = session.open_night(as_of_of(run.tags))
+            as_of = as_of_of(run.tags)
+            failed = land_missed(session, as_of)
+            if failed is not None:
+                raise MissedNightError(last_line(failed))
+            night = session.open_night(as_of)
             try:
                 yield night
             finally:

@@ -7,18 +7,19 @@ ended into the report. Stays out: which nights (`cli.nights`), what they do (`as
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from ingest.errors import IngestError
-from orchestration.alerts import send_alert
+from orchestration.backfill import land_missed
 from orchestration.build import build_definitions
 from orchestration.instance import end_dead_runs, open_instance
-from orchestration.jobs import LANDING, NIGHTLY
-from orchestration.outcome import alert_for, close_night
+from orchestration.jobs import NIGHTLY
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from orchestration.night import NightReport
     from orchestration.night_run import NightRun
     from orchestration.session import Session
@@ -33,11 +34,17 @@ class NightRunner:
     session: Session
     definitions: dg.Definitions
 
+    def run_all(self, as_of: date, **options: Any) -> NightReport:  # noqa: ANN401 - options of a night
+        """Land what was missed before a night, then run it; stop at what fails."""
+        failed = land_missed(self.session, as_of)
+        if failed is not None:
+            return failed
+        self.session.say(f"night of {as_of}")
+        return self.run(self.session.open_night(as_of, **options))
+
     def run(self, night: NightRun) -> NightReport:
         """Run one night to its end and alert people if it did not end well."""
-        job = self.definitions.resolve_job_def(
-            LANDING if night.only_landing else NIGHTLY
-        )
+        job = self.definitions.resolve_job_def(NIGHTLY)
         problem = ""
         try:
             with open_instance(night.settings.home.dagster) as instance:
@@ -49,7 +56,7 @@ class NightRunner:
                     run_config=_QUIET,
                 )
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            self._close(night, "stopped from outside")
+            self.session.end_night(night, problem="stopped from outside")
             raise KeyboardInterrupt from None
         except IngestError as error:
             problem = str(error)
@@ -58,21 +65,13 @@ class NightRunner:
             # A red blocking check ends the run with one; the report holds its findings.
             problem = str(error).strip()
             if not night.report.findings():
-                self._close(night, problem)
+                self.session.end_night(night, problem=problem)
                 raise
         except BaseException as error:
-            self._close(night, f"{type(error).__name__}: {error}")
+            self.session.end_night(night, problem=f"{type(error).__name__}: {error}")
             raise
-        self._close(night, problem)
+        self.session.end_night(night, problem=problem)
         return night.report
-
-    def _close(self, night: NightRun, problem: str) -> None:
-        """Settle and keep the report, and tell people when there is something to tell."""
-        close_night(night, finished_at=self.session.clock(), problem=problem)
-        alert = alert_for(night.report, night.settings.config.company.name)
-        if alert is not None:
-            for failed in send_alert(alert, night.settings.alerts):
-                night.say(f"alert: {failed}")
 
 
 def make_runner(session: Session) -> NightRunner:

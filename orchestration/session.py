@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ingest import landing
-from ingest.errors import StorageError
+from ingest.errors import EXIT_BUSY, IngestError, StorageError
 from orchestration.acknowledgements import read_acknowledged
+from orchestration.alerts import send_alert
+from orchestration.backfill import STEP, note_due_night
 from orchestration.dbt_setup import wait_for_build_file
-from orchestration.lock import RunLock, hold_run_lock
+from orchestration.lock import BusyError, RunLock, hold_run_lock
 from orchestration.night_run import NightRun, night_instant
+from orchestration.outcome import alert_for, close_night
 from orchestration.publish import build_id_for, recover
 from orchestration.sandbox import Sandbox, serve_sandbox
 from orchestration.settings import Settings, disable_telemetry, load_settings
@@ -31,11 +34,18 @@ _ROOM_FACTOR: Final = 3
 """A night needs a new build file, a new published build and spill space at most."""
 
 
+class HandedOverError(IngestError):
+    """A backfill holds the warehouse and will run this night between two of its days."""
+
+    exit_code = EXIT_BUSY
+
+
 @dataclass(frozen=True)
 class Session:
     """A held warehouse."""
 
     settings: Settings
+    step: str
     lock: RunLock
     clock: Callable[[], datetime]
     say: Callable[[str], None]
@@ -48,6 +58,7 @@ class Session:
         refetch: bool = False,
         full_refresh: bool = False,
         only_sources: frozenset[str] = frozenset(),
+        ledger_lines: int | None = None,
     ) -> NightRun:
         """Return one night to run; in the sandbox the clock is set to it first."""
         now = self.clock()
@@ -55,7 +66,9 @@ class Session:
             now = night_instant(as_of, self.settings.config.company.timezone)
             self.say(f"sandbox company: it is {now.isoformat(timespec='minutes')}")
             self.sandbox.set_clock(now)
-        self.lock.note_step(f"night of {as_of.isoformat()}")
+        step = f"night of {as_of.isoformat()}"
+        is_backfill = self.step.startswith(STEP)
+        self.lock.note_step(f"{self.step}: {step}" if is_backfill else step)
         seed = f"{self.settings.code_version}|{self.settings.home.root}"
         return NightRun(
             settings=self.settings,
@@ -66,9 +79,18 @@ class Session:
             refetch=refetch,
             full_refresh=full_refresh,
             only_sources=only_sources,
+            ledger_lines=ledger_lines,
             acknowledged=read_acknowledged(self.settings.home.root),
             say=self.say,
         )
+
+    def end_night(self, night: NightRun, *, problem: str = "") -> None:
+        """Settle and keep the report, and tell people when there is something to tell."""
+        close_night(night, finished_at=self.clock(), problem=problem)
+        alert = alert_for(night.report, night.settings.config.company.name)
+        if alert is not None:
+            for failed in send_alert(alert, night.settings.alerts):
+                night.say(f"alert: {failed}")
 
 
 @contextmanager
@@ -78,17 +100,21 @@ def open_session(
     step: str,
     clock: Callable[[], datetime],
     say: Callable[[str], None],
+    due: date | None = None,
 ) -> Iterator[Session]:
     """Hold the warehouse: lock it, put it in order after a kill, serve its sandbox.
 
+    `due` is the night this is for, if it is one that must not be lost to a long backfill.
+
     Raises:
         BusyError: another run holds it.
+        HandedOverError: a backfill holds it and was left word of the night that is due.
         StorageError: the disk is full or not ours.
     """
     disable_telemetry()
     home = settings.home
     with ExitStack() as stack:
-        lock = stack.enter_context(hold_run_lock(home.root, step=step, now=clock()))
+        lock = _hold_or_hand_over(stack, home.root, step, now=clock(), due=due)
         landing.repair(home.root)
         said = recover(home.published)
         if said:
@@ -104,7 +130,24 @@ def open_session(
                 config_path=settings.config.path,
                 sandbox_url=sandbox.url,
             )
-        yield Session(settings, lock, clock, say, sandbox)
+        yield Session(settings, step, lock, clock, say, sandbox)
+
+
+def _hold_or_hand_over(
+    stack: ExitStack, root: Path, step: str, *, now: datetime, due: date | None
+) -> RunLock:
+    try:
+        return stack.enter_context(hold_run_lock(root, step=step, now=now))
+    except BusyError as busy:
+        holder = busy.holder
+        if due is None or holder is None or not holder.step.startswith(STEP):
+            raise
+        note_due_night(root, due)
+        message = (
+            f"A {holder.step.split(':')[0]} holds this warehouse (pid {holder.pid}); it was "
+            f"left word and runs the night of {due} between two of its days."
+        )
+        raise HandedOverError(message) from None
 
 
 def check_room(root: Path, warehouse: Path, published: Path) -> None:

@@ -7,12 +7,24 @@ running one (`orchestration.runner`).
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ingest.errors import ConfigError, IngestError
+from orchestration.backfill import (
+    STEP,
+    Backfill,
+    begin_backfill,
+    build_day,
+    days_done,
+    describe_plan,
+    plan_backfill,
+    run_backfill,
+)
 from orchestration.cli.options import (
     Config,
     Json,
@@ -23,15 +35,15 @@ from orchestration.cli.options import (
     say,
 )
 from orchestration.cli.summary import describe_night
-from orchestration.night_run import DAY, missed_nights, yesterday
+from orchestration.night_run import yesterday
 from orchestration.outcome import PUBLISHED, last_line
+from orchestration.publish import current_build, read_manifest
 from orchestration.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Iterator
 
     from orchestration.night import NightReport
-    from orchestration.runner import NightRunner
 
 AsOf = Annotated[
     str | None,
@@ -68,12 +80,18 @@ def nightly(
     """Run the night: extract, gate, build, gate, publish. Missed nights are landed first."""
     settings = load_settings(root=root, config_path=config)
     day = _as_of(settings, as_of)
-    report = _run(
-        settings,
-        missed=missed_nights(settings, day),
-        day=day,
-        options={"full_refresh": full_refresh, "refetch": refetch},
-    )
+    newest = _published_day(settings)
+    if as_of is None and newest is not None and day < newest:
+        # The clock went back: readers are not taken back with it.
+        sys.stdout.write(
+            f"Night of {newest} is published and the clock says {day} is the last complete "
+            "day: nothing to do. Name an older day with --as-of to build it again.\n"
+        )
+        return
+    with _stopping(f"Night of {day}", "nightly"):
+        report = _run_night(
+            settings, day, {"full_refresh": full_refresh, "refetch": refetch}
+        )
     _finish(settings, report, as_json=as_json)
 
 
@@ -86,11 +104,18 @@ def backfill(
     config: Config = None,
     root: Root = None,
     *,
+    plan_only: Annotated[
+        bool,
+        typer.Option("--plan", help="Say what is done and what remains; run nothing."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Land every day that is missing between two days, oldest first, then build once.
 
-    Days that have landed are replayed from raw; with `--source` that source is asked again.
+    Days that have landed are replayed from raw; with `--source` that source is asked again
+    and no other. The same words again go on where a killed backfill stood. The build is of
+    the newest night, so readers are not taken back; a night that falls due meanwhile runs
+    between two days.
     """
     settings = load_settings(root=root, config_path=config)
     start, end = parse_day(first, "--from"), parse_day(last, "--to")
@@ -98,12 +123,17 @@ def backfill(
         message = f"--from {start} is after --to {end}"
         raise ConfigError(message)
     _refuse_future(settings, end)
-    options: dict[str, Any] = {}
     if source is not None:
         settings.config.source(source)
-        options = {"refetch": True, "only_sources": frozenset({source})}
-    days = [start + offset * DAY for offset in range((end - start).days)]
-    report = _run(settings, missed=days, day=end, options=options)
+    plan = plan_backfill(settings.home.root, start, end, source=source or "", now=now())
+    build_day(settings, plan)
+    done = days_done(settings, plan)
+    if plan_only:
+        _show_plan(plan, done, as_json=as_json)
+        return
+    say(describe_plan(plan, done))
+    with _stopping(f"Backfill of {start} to {end}", "backfill"):
+        report = _run_backfill(settings, plan)
     _finish(settings, report, as_json=as_json)
 
 
@@ -113,42 +143,56 @@ class StoppedError(IngestError):
     exit_code = 130
 
 
-def _run(
-    settings: Settings, *, missed: list[date], day: date, options: dict[str, Any]
-) -> NightReport:
+@contextmanager
+def _stopping(what: str, verb: str) -> Iterator[None]:
+    """Say what a run that was asked to end leaves behind.
+
+    Raises:
+        StoppedError: it was asked to end.
+    """
     try:
-        return _run_nights(settings, missed=missed, day=day, options=options)
+        yield
     except KeyboardInterrupt:
         message = (
-            f"Night of {day} was stopped. What is published is unchanged; "
-            "run `warehouse nightly` to go on from what has landed."
+            f"{what} was stopped. What is published is unchanged; run the same "
+            f"`warehouse {verb}` to go on from what has landed."
         )
         raise StoppedError(message) from None
 
 
-def _run_nights(
-    settings: Settings, *, missed: list[date], day: date, options: dict[str, Any]
-) -> NightReport:
+def _run_night(settings: Settings, day: date, options: dict[str, Any]) -> NightReport:
     from orchestration.runner import make_runner  # noqa: PLC0415 - seconds; only nights pay
     from orchestration.session import open_session  # noqa: PLC0415 - as above
 
-    with open_session(settings, step=f"night of {day}", clock=now, say=say) as session:
-        runner = make_runner(session)
-        for number, earlier in enumerate(missed, start=1):
-            say(f"night of {earlier} ({number} of {len(missed)} before {day}): landing")
-            report = _run_one(runner, earlier, options, only_landing=True)
-            if report.exit_code:
-                return report
-        say(f"night of {day}")
-        return _run_one(runner, day, options, only_landing=False)
+    with open_session(
+        settings, step=f"night of {day}", clock=now, say=say, due=day
+    ) as session:
+        return make_runner(session).run_all(day, **options)
 
 
-def _run_one(
-    runner: NightRunner, day: date, options: dict[str, Any], *, only_landing: bool
-) -> NightReport:
-    night = runner.session.open_night(day, **options)
-    night.only_landing = only_landing
-    return runner.run(night)
+def _run_backfill(settings: Settings, plan: Backfill) -> NightReport:
+    from orchestration.runner import make_runner  # noqa: PLC0415 - seconds; only nights pay
+    from orchestration.session import open_session  # noqa: PLC0415 - as above
+
+    step = f"{STEP} of {plan.first} to {plan.last}"
+    with open_session(settings, step=step, clock=now, say=say) as session:
+        begin_backfill(settings.home.root, plan)
+        return run_backfill(session, plan, runner=lambda: make_runner(session))
+
+
+def _show_plan(plan: Backfill, done: list[date], *, as_json: bool) -> None:
+    remaining = [day for day in plan.days if day not in set(done)]
+    if as_json:
+        print_json({**asdict(plan), "done": done, "remaining": remaining})
+        return
+    sys.stdout.write(f"{describe_plan(plan, done)}\n")
+    for day in plan.days:
+        sys.stdout.write(f"  {day}  {'landed' if day in set(done) else 'remains'}\n")
+
+
+def _published_day(settings: Settings) -> date | None:
+    build = current_build(settings.home.published)
+    return date.fromisoformat(read_manifest(build).as_of_date) if build else None
 
 
 def _as_of(settings: Settings, given: str | None) -> date:

@@ -115,10 +115,9 @@ def test_published_tables_name_key_and_theme(
 
 
 def test_runs_are_one_at_a_time_and_in_one_process(definitions: dg.Definitions) -> None:
-    for name in ("nightly", "landing"):
-        job = definitions.resolve_job_def(name)
-        assert job.executor_def == dg.in_process_executor
-        assert job.tags["warehouse/writer"] == "one"
+    job = definitions.resolve_job_def("nightly")
+    assert job.executor_def == dg.in_process_executor
+    assert job.tags["warehouse/writer"] == "one"
 
 
 def test_schedule_runs_the_day_before_in_the_company_zone(
