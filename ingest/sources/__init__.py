@@ -16,6 +16,7 @@ from ingest.sources.protocol import FileSource, Source, Stream
 
 if TYPE_CHECKING:
     from ingest.config import SourceConfig
+    from ingest.sources.probing import Probe
 
 FILES: Final = "files"
 
@@ -26,7 +27,7 @@ _MODULES: Final = {
     "meta_ads": "ingest.sources.meta_ads",
     FILES: "ingest.sources.files",
 }
-"""kind -> module; each has a module-level `SOURCE`."""
+"""kind -> module; each has a module-level `SOURCE`, a vendor a `probe.PROBE` beside it."""
 
 
 def source_of(kind: str) -> Source:
@@ -36,6 +37,16 @@ def source_of(kind: str) -> Source:
         ConfigError: no such kind.
     """
     return cast("Source", _load(kind))
+
+
+def probe_of(kind: str) -> Probe:
+    """Return what a vendor can be asked before its first night.
+
+    Raises:
+        ConfigError: no such kind.
+    """
+    _load(kind)
+    return cast("Probe", import_module(f"{_MODULES[kind]}.probe").PROBE)
 
 
 def file_source() -> FileSource:

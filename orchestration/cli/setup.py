@@ -9,14 +9,17 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ingest.errors import RetryableError
+from ingest.errors import EXIT_OK, RetryableError
 from ingest.sources import streams_of
 from orchestration.cli.options import Config, Json, Root, now, print_json, say
+from orchestration.cli.words import describe_source_check
+from orchestration.doctor_live import SourceCheck, check_sources, worst_code
 from orchestration.processes import ended
 from orchestration.settings import (
     ENV_CONFIG,
@@ -35,14 +38,32 @@ sandbox_app = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    app.command(epilog="Example: warehouse doctor --config warehouse.yml")(doctor)
+    app.command(
+        epilog="Examples: warehouse doctor --config warehouse.yml · warehouse doctor --live"
+    )(doctor)
     app.command(epilog="Example: warehouse ui --port 3000")(ui)
     app.add_typer(sandbox_app, name="sandbox")
 
 
-def doctor(config: Config = None, root: Root = None, *, as_json: Json = False) -> None:
-    """Check the configuration without running it."""
+def doctor(
+    config: Config = None,
+    root: Root = None,
+    *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask every source, too; nothing is landed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the configuration without running it; with --live also every source.
+
+    Live: whether each secret is valid, which permission is missing, a few rows without
+    personal data, how long the first load may take. Leaves with 77 (credentials,
+    permissions), 69 (no answer) or 78 (configuration).
+    """
     settings = load_settings(root=root, config_path=config)
+    if live:
+        _ask_sources(settings, as_json=as_json)
+        return
     company, sources = settings.config.company, settings.config.sources
     listed = {source.name: [s.entity for s in streams_of(source)] for source in sources}
     if as_json:
@@ -70,6 +91,51 @@ def doctor(config: Config = None, root: Root = None, *, as_json: Json = False) -
     out.append(f"  entities fed: {', '.join(settings.config.configured_entities())}")
     out.append("Next: warehouse nightly")
     sys.stdout.write("\n".join(out) + "\n")
+
+
+def _ask_sources(settings: Settings, *, as_json: bool) -> None:
+    """Show what every source answers, and leave with the code of the worst refusal."""
+    results: list[SourceCheck] = []
+    with ExitStack() as stack:
+        if settings.config.uses_sandbox and not settings.sandbox_url:
+            settings = _with_sandbox(settings, stack)
+        for result in check_sources(settings.config.sources, now=now()):
+            results.append(result)
+            if not as_json:
+                sys.stdout.write("\n".join(describe_source_check(result)) + "\n\n")
+                sys.stdout.flush()
+    code = worst_code(result.exit_code for result in results)
+    if as_json:
+        print_json(
+            {
+                "exit_code": code,
+                "sources": [
+                    {
+                        **asdict(result),
+                        "first_load_rows": result.rows,
+                        "first_load_seconds": round(result.seconds),
+                    }
+                    for result in results
+                ],
+            }
+        )
+    elif code == EXIT_OK:
+        sys.stdout.write("Every source answers. Next: warehouse nightly\n")
+    raise typer.Exit(code)
+
+
+def _with_sandbox(settings: Settings, stack: ExitStack) -> Settings:
+    """Serve the sandbox company for the length of the stack and point its sources there."""
+    from orchestration.sandbox import serve_sandbox  # noqa: PLC0415 - only here
+
+    say("sandbox company: starting")
+    served = stack.enter_context(serve_sandbox(settings.home.sandbox, now=now()))
+    served.set_clock(now())
+    return load_settings(
+        root=settings.home.root,
+        config_path=settings.config.path,
+        sandbox_url=served.url,
+    )
 
 
 def ui(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ingest.sandbox.model import AdPlatform, Fields
 
 _PATH: Final = re.compile(r"/v(\d+)\.0/(act_\d+|\d+)(?:/(insights|campaigns|ads))?")
+_PERMISSIONS: Final = re.compile(r"/v\d+\.0/me/permissions")
 _OLDEST_VERSION: Final = 23
 _DEFAULT_LIMIT: Final = 25
 _HISTORY_MONTHS: Final = 37
@@ -158,6 +159,8 @@ class MetaAdsApi:
         if not request.has_bearer and not parameters.get("access_token"):
             message = "Invalid OAuth access token - Cannot parse access token"
             raise GraphError(190, message)
+        if _PERMISSIONS.fullmatch(request.path) and request.method == "GET":
+            return {"data": [{"permission": "ads_read", "status": "granted"}]}
         match = _PATH.fullmatch(request.path)
         if match is None:
             message = f"Unknown path components: {request.path}"

@@ -49,4 +49,4 @@ def exchange_token(config: GoogleAdsSource) -> Mapping[str, str]:
 
 
 def _class_of(_status: int, body: object) -> type[IngestError] | None:
-    return CredentialsError if dig(body, "error") in _REFUSED else None
+    return CredentialsError if str(dig(body, "error")) in _REFUSED else None
