@@ -58,8 +58,10 @@ def _sample_lines(sample: Sample) -> list[str]:
         if any(row[index] for row in sample.rows)
     ]
     lines = [
-        f"  {sample.entity}: {len(sample.columns)} columns, first {len(sample.rows)} rows "
-        "(letters shown as a, digits as 9)"
+        (
+            f"  {sample.entity}: {len(sample.columns)} columns, first {len(sample.rows)} rows "
+            "(letters shown as a, digits as 9)"
+        )
     ]
     shown = kept[:_COLUMNS_SHOWN]
     names = [sample.columns[index] for index in shown]

@@ -13,7 +13,6 @@ from ingest.config import WarehouseConfig, load_config
 from ingest.contracts import contract_of
 from ingest.entities import EntityContract, money, text
 from ingest.sandbox.company import build_company
-from ingest.sandbox.model import Company
 from ingest.sandbox.server import SandboxHandle, start_sandbox
 from orchestration.cli.words import describe_source_check
 from orchestration.doctor_live import (
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ingest.sandbox.model import Company
+
 NOW = datetime(2026, 10, 31, 19, tzinfo=UTC)
 
 CONFIG = """\
@@ -34,8 +35,14 @@ company: {name: Acme, reporting_currency: VND, timezone: Asia/Ho_Chi_Minh}
 sources:
   - {name: crm, kind: hubspot, base_url: "sandbox:/hubspot"}
   - {name: billing, kind: stripe, base_url: "sandbox:/stripe_vn"}
-  - {name: google, kind: google_ads, base_url: "sandbox:/google_ads", customer_ids: ["481-516-2342"]}
-  - {name: meta, kind: meta_ads, base_url: "sandbox:/meta_ads", account_ids: ["220145790311045"]}
+  - name: google
+    kind: google_ads
+    base_url: "sandbox:/google_ads"
+    customer_ids: ["481-516-2342"]
+  - name: meta
+    kind: meta_ads
+    base_url: "sandbox:/meta_ads"
+    account_ids: ["220145790311045"]
 """
 
 
