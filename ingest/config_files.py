@@ -304,9 +304,11 @@ def required_columns(contract: EntityContract) -> tuple[str, ...]:
     the currency of an amount may not, because no blank stands for them.
     """
     currencies = {column.currency_column for column in contract.columns}
+    # `legal_entity` may be a part of a key; it is a load column every source has.
+    own_parts = [name for name in contract.key if name != "legal_entity"]
     key_parts = {
         name
-        for index, name in enumerate(contract.key)
+        for index, name in enumerate(own_parts)
         if index == 0
         or contract.column(name).type is not Type.TEXT
         or name in currencies
