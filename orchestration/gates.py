@@ -90,12 +90,17 @@ def _acceptable(rule: RuleResult, drop: str) -> RuleResult:
 
 
 def _past(manifest: BatchManifest, *, root: Path) -> list[BatchManifest]:
-    """Return the earlier promoted loads of the same kind, oldest first."""
+    """Return the earlier promoted loads of the same kind, oldest first.
+
+    A drop folder with nothing new lands an empty batch; only loads that read a file tell
+    how much a file usually holds.
+    """
     return [
         batch
         for batch in ledger.live(ledger.read(root, manifest.stream_path))
         if batch.load_date < manifest.load_date
         and batch.is_full_list == manifest.is_full_list
+        and (batch.kind != "files" or batch.file_sha256s)
     ]
 
 
@@ -112,7 +117,9 @@ def _facts(
         for number, batch in enumerate(past, start=1)
         if drop_id(batch) in acknowledged
     ]
-    usual, share = _usual(manifest, contract, past[max(accepted, default=0) :])
+    usual, share = usual_row_counts(
+        manifest, contract, past[max(accepted, default=0) :]
+    )
     return BatchFacts(
         kind=manifest.kind,
         entity=manifest.entity,
@@ -123,15 +130,18 @@ def _facts(
     )
 
 
-def _usual(
+def usual_row_counts(
     manifest: BatchManifest, contract: EntityContract, past: list[BatchManifest]
 ) -> tuple[tuple[int, ...], float]:
     """Return the row counts a load is compared with, and the share of their median it needs.
 
     A window of changed records follows the week: a Sunday is compared with Sundays. Until
     there are three of them, only nothing at all is a drop: a window reaches back before its
-    cursor, so it holds at least the record the cursor came from.
+    cursor, so it holds at least the record the cursor came from. A night without a new file
+    (no bank publishes rates on a Sunday) is no drop at all.
     """
+    if manifest.kind == "files" and not manifest.file_sha256s:
+        return (), 0.0  # No file came: lateness is judged by its business date.
     recent = past[-USUAL_LOADS:]
     changes_only = not manifest.is_full_list and contract.kind != "files"
     if not changes_only or contract.truth is Truth.RESTATED_DAILY:

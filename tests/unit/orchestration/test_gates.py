@@ -1,0 +1,83 @@
+"""How many rows a load is expected to have, by what kind of stream it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from ingest.contracts import contract_of
+from ingest.manifest import BatchManifest
+from orchestration.gates import usual_row_counts
+
+SATURDAY = date(2026, 10, 3)
+
+
+def load(
+    day: date,
+    *,
+    kind: str = "files",
+    entity: str = "fx_rates",
+    rows: int,
+    **more: object,
+) -> BatchManifest:
+    fields: dict[str, object] = {
+        "kind": kind,
+        "entity": entity,
+        "stream": "drop",
+        "load_date": day,
+        "batch_id": f"drop-{day}",
+        "source_name": "drop",
+        "legal_entity": "acme_vn",
+        "mode": "",
+        "is_full_list": False,
+        "has_gap": False,
+        "row_count": rows,
+        "quarantined_count": 0,
+        "extracted_at": datetime(2026, 10, 3, 19, tzinfo=UTC),
+        "coverage": (),
+        "totals": (),
+        "new_cursor": None,
+        "file_sha256s": ("ab",) if rows else (),
+        "unknown_fields": (),
+        "parquet_sha256": "",
+        "parquet_bytes": 0,
+        **more,
+    }
+    return BatchManifest(**fields)  # pyright: ignore[reportArgumentType] - by name
+
+
+def days_before(count: int) -> list[date]:
+    return [SATURDAY - timedelta(days=back) for back in range(count, 0, -1)]
+
+
+def test_a_night_without_a_new_file_is_no_drop() -> None:
+    # Banks publish no rates on a Sunday; the tempting rule stopped the night for it.
+    past = [load(day, rows=387) for day in days_before(3)]
+    contract = contract_of("files", "fx_rates")
+    tonight = load(SATURDAY, rows=0)
+    assert usual_row_counts(tonight, contract, past) == ((), 0.0)
+
+
+def test_a_file_that_came_with_few_rows_is_measured_against_its_like() -> None:
+    past = [load(day, rows=387) for day in days_before(3)]
+    contract = contract_of("files", "fx_rates")
+    tonight = load(SATURDAY, rows=10)
+    assert usual_row_counts(tonight, contract, past) == ((387, 387, 387), 0.5)
+    emptied = load(SATURDAY, rows=0, file_sha256s=("cd",))
+    assert usual_row_counts(emptied, contract, past) == ((387, 387, 387), 0.5)
+
+
+@pytest.mark.parametrize(("weeks", "expected"), [(3, 0.5), (2, 0.0)])
+def test_a_window_of_changes_is_compared_with_its_weekday(
+    weeks: int, expected: float
+) -> None:
+    contract = contract_of("hubspot", "deals")
+    past = [
+        load(day, kind="hubspot", entity="deals", rows=40)
+        for day in days_before(7 * weeks)
+    ]
+    tonight = load(SATURDAY, kind="hubspot", entity="deals", rows=12)
+    counts, share = usual_row_counts(tonight, contract, past)
+    assert share == expected
+    assert set(counts) == {40}
