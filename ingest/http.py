@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
@@ -52,6 +52,9 @@ TIMEOUT_SECONDS: Final = 60.0
 """Silence on the line before a try counts as failed."""
 ANSWER_SECONDS: Final = 300.0
 """Time for one whole answer: a body that drips never falls silent and never ends."""
+
+if TYPE_CHECKING:
+    from ingest.pages import PageJournal
 
 _log = logging.getLogger(__name__)
 
@@ -101,8 +104,9 @@ class ApiClient:
 
     One client serves one extraction. `transport`, `sleep`, `clock` and `jitter` are given by
     tests; without a `clock`, an HTTP date in Retry-After is measured from the server's own
-    `Date` header only. Every error names the source, the path without its query, and what
-    the vendor said, cleaned of secrets and personal data.
+    `Date` header only. `journal` keeps the answers until their stream has landed; a question
+    it knows the answer of is not asked. Every error names the source, the path without its
+    query, and what the vendor said, cleaned of secrets and personal data.
     """
 
     def __init__(
@@ -119,6 +123,7 @@ class ApiClient:
         retry_budget_seconds: float = RETRY_BUDGET_SECONDS,
         timeout_seconds: float = TIMEOUT_SECONDS,
         answer_seconds: float = ANSWER_SECONDS,
+        journal: PageJournal | None = None,
     ) -> None:
         """Open a client; nothing is requested yet."""
         self._base = httpx.URL(base_url.rstrip("/"))
@@ -132,6 +137,7 @@ class ApiClient:
         self._jitter = jitter
         self._budget = retry_budget_seconds
         self._answer_seconds = answer_seconds
+        self._journal = journal
         self.waited_seconds = 0.0
         self.request_count = 0
         self.retry_count = 0
@@ -216,8 +222,6 @@ class ApiClient:
         form: Mapping[str, Any] | None = None,
     ) -> JsonValue:
         target = self._target(url)
-        if not any(name.lower() == "authorization" for name in self._headers):
-            self._obtain()
 
         def send() -> JsonValue:
             sent = {**self._headers, **(headers or {}), "Accept": "application/json"}
@@ -228,9 +232,19 @@ class ApiClient:
             request = self._http.build_request(
                 method, full, headers=sent, content=body, data=form
             )
-            answer = self._read(self._send(request), required)
+            received = self._send(request)
+            answer = self._read(received, required)
+            if self._journal is not None:
+                self._journal.put(asked, received.content)
             fault("fetch.page")
             return answer
+
+        asked = _question(method, target, params, headers, body)
+        kept = None if self._journal is None else self._journal.get(asked)
+        if kept is not None:
+            return decode_json(kept)
+        if not any(name.lower() == "authorization" for name in self._headers):
+            self._obtain()
 
         retrying = Retrying(
             retry=retry_if_exception_type(_Retry),
@@ -423,6 +437,18 @@ class ApiClient:
                 for form in forms_of(secret):
                     text = text.replace(form, "<secret>")
         return clean_text(text)
+
+
+def _question(
+    method: str,
+    target: httpx.URL,
+    params: Mapping[str, Any] | None,
+    headers: Mapping[str, str] | None,
+    body: str | None,
+) -> bytes:
+    """Return what a request asks, without the secrets it is asked with."""
+    asked = [method, target.path, target.query.decode(), params, headers, body]
+    return dump_json(asked).encode()
 
 
 class PageGuard:

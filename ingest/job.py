@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
@@ -15,20 +16,23 @@ from ingest import ledger
 from ingest.config import SourceConfig, VendorSource
 from ingest.contracts import contract_of
 from ingest.cursors import read_cursor
+from ingest.errors import CredentialsError, IngestError, RetryableError, StorageError
 from ingest.http import RETRY_BUDGET_SECONDS, TIMEOUT_SECONDS, ApiClient
 from ingest.landing import BatchOrigin, LandedBatch, land_batch
-from ingest.paths import StreamPath, archive_dir
+from ingest.pages import open_journal
+from ingest.paths import StreamPath, archive_dir, pages_dir
 from ingest.sources import file_source, source_of
 from ingest.windows import look_back_of, window_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import date, datetime
     from pathlib import Path
 
     import httpx
 
     from ingest.entities import EntityContract
+    from ingest.pages import PageJournal
     from ingest.sources.protocol import Extract, FileSource, Source, Stream
 
 _log = logging.getLogger(__name__)
@@ -49,13 +53,15 @@ def extract_entity(
     sleep: Callable[[float], None] = time.sleep,
     retry_budget_seconds: float = RETRY_BUDGET_SECONDS,
     timeout_seconds: float = TIMEOUT_SECONDS,
+    resume: bool = True,
 ) -> LandedBatch:
     """Land one stream for the night of `as_of` in `incoming/`; nothing is promoted.
 
     `now` is the instant of extraction; nothing below asks the clock. `acknowledged` holds
     the ids of shrunken lists a person has accepted. `full_refresh` reads from the beginning
     instead of from the cursor, `until` is where the window of a missed night ends at the
-    latest. `source` None = the registered one of the kind.
+    latest. `resume`: pages an earlier try of the night received are not asked for again.
+    `source` None = the registered one of the kind.
 
     Raises:
         IngestError: classified by what has to happen next; nothing is landed.
@@ -66,12 +72,22 @@ def extract_entity(
     load_date = window_for(contract, None, as_of=as_of, tz=zone, now=now).load_date
     cursor = None if full_refresh else read_cursor(root, where, before=load_date)
     look_back = None
+    journal = None
     if isinstance(config, VendorSource):
         look_back = look_back_of(
             contract,
             lookback_days=config.lookback_days,
             deep_reread_days=config.deep_reread_days,
         )
+        journal = open_journal(
+            pages_dir(root, where),
+            load_date=load_date,
+            cursor=cursor,
+            now=now,
+            resume=resume,
+        )
+        # What is gone on with is asked as of the instant it began.
+        now = journal.started_at
     window = window_for(
         contract,
         cursor,
@@ -97,15 +113,19 @@ def extract_entity(
 
     if isinstance(config, VendorSource):
         vendor = cast("Source", source or source_of(config.kind))
-        with _open_client(
-            config,
-            vendor,
-            now=now,
-            transport=transport,
-            sleep=sleep,
-            retry_budget_seconds=retry_budget_seconds,
-            timeout_seconds=timeout_seconds,
-        ) as client:
+        with (
+            _going_on(journal),
+            _open_client(
+                config,
+                vendor,
+                now=now,
+                transport=transport,
+                sleep=sleep,
+                retry_budget_seconds=retry_budget_seconds,
+                timeout_seconds=timeout_seconds,
+                journal=journal,
+            ) as client,
+        ):
             extract = vendor.fetch(
                 contract, window, config=config, client=client, cursor=cursor
             )
@@ -127,6 +147,23 @@ def extract_entity(
     return landed
 
 
+@contextmanager
+def _going_on(journal: PageJournal | None) -> Iterator[None]:
+    """Forget the pages when they lead nowhere.
+
+    They stay when the same questions may be answered later (a source out of reach, a token to
+    renew, a full disk, a kill), and until what they became is promoted or held.
+    """
+    try:
+        yield
+    except (RetryableError, CredentialsError, StorageError):
+        raise
+    except IngestError:
+        if journal is not None:
+            journal.discard()
+        raise
+
+
 def _open_client(
     config: VendorSource,
     source: Source,
@@ -136,6 +173,7 @@ def _open_client(
     sleep: Callable[[float], None],
     retry_budget_seconds: float,
     timeout_seconds: float,
+    journal: PageJournal | None,
 ) -> ApiClient:
     return ApiClient(
         config.base_url,
@@ -147,6 +185,7 @@ def _open_client(
         clock=lambda: now,
         retry_budget_seconds=retry_budget_seconds,
         timeout_seconds=timeout_seconds,
+        journal=journal,
     )
 
 

@@ -30,6 +30,7 @@ from ingest.manifest import (
     encode_manifest,
     read_manifest,
 )
+from ingest.pages import forget_pages
 from ingest.paths import (
     TEMPORARY,
     StreamPath,
@@ -188,6 +189,7 @@ def finish_promotion(root: Path, manifest: BatchManifest) -> None:
     _keep_only(quarantine_dir(root, stream, load_date), f"{manifest.batch_id}.jsonl")
     fault("promote.superseded")
     cursors.write_cursor(root, manifest)
+    forget_pages(root, stream)
     fault("promote.cursor_moved")
     # An older date still waiting is superseded: this window began at the same cursor.
     folder = incoming_dir(root, stream, load_date).parent

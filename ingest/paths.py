@@ -41,6 +41,11 @@ def incoming_dir(root: Path, stream: StreamPath, load_date: date) -> Path:
     return root / "incoming" / stream.relative / _dated(load_date)
 
 
+def pages_dir(root: Path, stream: StreamPath) -> Path:
+    """Return the folder of the pages an unfinished extraction has received."""
+    return root / "pages" / stream.relative
+
+
 def raw_dir(root: Path, stream: StreamPath, load_date: date) -> Path:
     """Return the folder of a promoted batch."""
     return root / "raw" / stream.relative / _dated(load_date)

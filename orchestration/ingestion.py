@@ -14,6 +14,7 @@ from ingest.config import VendorSource
 from ingest.contracts import contract_of
 from ingest.errors import EXIT_BAD_DATA, IngestError, StorageError
 from ingest.job import extract_entity
+from ingest.pages import forget_pages
 from ingest.paths import StreamPath
 from ingest.sources import streams_of
 from ingest.windows import is_full_list
@@ -153,6 +154,7 @@ def _land_stream(run: NightRun, source: SourceConfig, stream: Stream) -> StreamR
             now=run.now,
             until=late,
             acknowledged=run.acknowledged,
+            resume=not run.refetch,
         )
     except StorageError:
         raise
@@ -196,6 +198,8 @@ def _judge(
     report.notes += [*verdict.notes, *_excluded(manifest)]
     run.report.gates.append(verdict.as_dict())
     note_verdict(report, verdict)
+    if not verdict.passed:
+        forget_pages(run.settings.home.root, manifest.stream_path)
     return report
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from ingest.config import FilesSource, HubSpotSource, SourceConfig
 from ingest.contracts import contract_of
 from ingest.errors import (
     ConfigError,
+    ContractViolation,
     CredentialsError,
     IngestError,
     RetryableError,
@@ -122,13 +123,16 @@ def run(
     source: PagedDeals | None = None,
     day: int = 31,
     full_refresh: bool = False,
+    now: datetime | None = None,
+    resume: bool = True,
 ) -> LandedBatch:
     return extract_entity(
         CONFIG,
         DEALS,
         root=root,
         as_of=date(2026, 10, day),
-        now=datetime(2026, 10, day, 19, tzinfo=UTC),
+        now=now or datetime(2026, 10, day, 19, tzinfo=UTC),
+        resume=resume,
         source=source or PagedDeals(),
         transport=transport,
         sleep=lambda _: None,
@@ -173,7 +177,47 @@ def test_a_source_that_fails_lands_nothing(
     with pytest.raises(error) as caught:
         run(tmp_path, vendor(page(deal(1), after="x"), answer))
     assert caught.value.exit_code == exit_code
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    # What was received waits for the next try; nothing else is there.
+    assert {path.name for path in tmp_path.iterdir()} <= {"incoming", "pages"}
+    assert [p for p in (tmp_path / "incoming").rglob("*") if p.is_file()] == []
+
+
+def test_the_next_try_goes_on_from_the_page_that_was_not_answered(
+    tmp_path: Path,
+) -> None:
+    """C2, C8: pages received are not asked for again; the batch is that of a calm night."""
+    pages = [page(deal(1), after="x"), page(deal(2), after="y"), page(deal(3))]
+    calm = run(tmp_path / "calm", vendor(*pages)).manifest
+    with pytest.raises(RetryableError):
+        run(tmp_path / "r", vendor(*pages[:2], httpx.Response(503)))
+    only_the_last = vendor(pages[2])
+    landed = run(tmp_path / "r", only_the_last)
+    assert landed.manifest == calm
+    # Killed after landing: what lies in incoming/ is landed again without a question.
+    assert run(tmp_path / "r", vendor(httpx.Response(503))).manifest == calm
+    record_gate(landed, passed=True)
+    promote_batch(tmp_path / "r", landed)
+    assert not list((tmp_path / "r" / "pages").rglob("*.page"))
+
+
+def test_an_old_or_unwanted_beginning_is_not_gone_on_with(tmp_path: Path) -> None:
+    pages = [page(deal(1), after="x"), httpx.Response(503)]
+    began = datetime(2026, 10, 31, 19, tzinfo=UTC)
+    for now, resume in ((began + timedelta(hours=7), True), (began, False)):
+        with pytest.raises(RetryableError):
+            run(tmp_path, vendor(*pages), resume=False)
+        whole = vendor(page(deal(7), after="x"), page(deal(8)))
+        landed = run(tmp_path, whole, now=now, resume=resume)
+        assert landed.manifest.row_count == 2
+        assert landed.manifest.extracted_at == now
+
+
+def test_a_wrong_answer_is_not_gone_on_with(tmp_path: Path) -> None:
+    """What a contract refuses must be asked anew, or it would be refused for ever."""
+    broken = {**deal(1), "deal_id": None}
+    with pytest.raises(ContractViolation):
+        run(tmp_path, vendor(page(broken)))
+    assert not list((tmp_path / "pages").rglob("*.page"))
 
 
 def test_the_next_night_starts_a_day_before_the_promoted_cursor(
