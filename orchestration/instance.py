@@ -1,14 +1,20 @@
 """The Dagster instance of a warehouse: run history below its root, nothing reported home.
 
-Belongs here: writing `dagster.yaml`, opening the instance, ending runs a kill left open.
+Belongs here: writing `dagster.yaml`, opening the instance, ending runs a kill left open,
+forgetting old ones.
 Stays out: definitions.
 """
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
+
+from ingest.errors import StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +23,12 @@ _OPEN: Final = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
+]
+
+_ENDED: Final = [
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
 ]
 
 _YAML: Final = """\
@@ -34,6 +46,12 @@ run_monitoring:
   enabled: true
   # A killed run is ended here: the local launcher never notices by itself.
   max_runtime_seconds: 7200
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    # The failure sensor looks twice a minute: ticks that found nothing tell nothing.
+    purge_after_days: {skipped: 1, failure: 90, success: 90, started: 1}
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
@@ -71,3 +89,50 @@ def end_dead_runs(instance: dg.DagsterInstance, *, but: str = "") -> list[str]:
             run, "Its process ended without a word (killed or power cut)."
         )
     return [run.run_id for run in dead]
+
+
+def forget_old_runs(
+    folder: Path, *, keep: int, dry_run: bool = False
+) -> tuple[int, int]:
+    """Delete all but the newest runs with their events; return how many, and the bytes.
+
+    Dagster deletes rows: the file it keeps per run, and the rows it writes about checks, stay
+    behind, so both are removed here (1.13.27, read in its source).
+    """
+    if not (folder / "history" / "runs.db").is_file():
+        return 0, 0
+    try:
+        return _forget_old_runs(folder, keep=keep, dry_run=dry_run)
+    except (sqlite3.Error, SQLAlchemyError) as error:
+        message = (
+            f"{folder}: the run history cannot be cut ({type(error).__name__}); the next "
+            "night tries again"
+        )
+        raise StorageError(message) from error
+
+
+def _forget_old_runs(folder: Path, *, keep: int, dry_run: bool) -> tuple[int, int]:
+    freed = 0
+    with open_instance(folder) as instance:
+        runs = instance.get_runs(filters=dg.RunsFilter(statuses=_ENDED))[keep:]
+        for run in runs:
+            shard = folder / "history" / "runs" / f"{run.run_id}.db"
+            freed += shard.stat().st_size if shard.is_file() else 0
+            if not dry_run:
+                instance.delete_run(run.run_id)
+                for path in shard.parent.glob(f"{shard.name}*"):
+                    path.unlink()
+    if runs and not dry_run:
+        _forget_checks(
+            folder / "history" / "runs" / "index.db", [r.run_id for r in runs]
+        )
+    return len(runs), freed
+
+
+def _forget_checks(index: Path, run_ids: list[str]) -> None:
+    """Delete what is kept of the checks of runs; freed pages are used again."""
+    with closing(sqlite3.connect(index, timeout=30)) as con, con:
+        con.executemany(
+            "delete from asset_check_executions where run_id = ?",
+            [(run_id,) for run_id in run_ids],
+        )

@@ -81,15 +81,18 @@ def read_holder(root: Path) -> Holder | None:
 def find_worker(root: Path) -> Holder | None:
     """Return who works in this warehouse now, without touching the lock itself."""
     holder = read_holder(root)
-    if holder is None:
-        return None
+    return holder if holder is not None and is_alive(holder.pid) else None
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process exists."""
     try:
-        os.kill(holder.pid, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return None
+        return False
     except PermissionError:
         pass
-    return holder
+    return True
 
 
 @contextmanager

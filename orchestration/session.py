@@ -21,6 +21,7 @@ from orchestration.dbt_setup import wait_for_build_file
 from orchestration.lock import BusyError, RunLock, hold_run_lock
 from orchestration.night_run import NightRun, night_instant
 from orchestration.outcome import alert_for, close_night
+from orchestration.prune import prune
 from orchestration.publish import build_id_for, recover
 from orchestration.sandbox import Sandbox, serve_sandbox
 from orchestration.settings import Settings, disable_telemetry, load_settings
@@ -130,7 +131,10 @@ def open_session(
                 config_path=settings.config.path,
                 sandbox_url=sandbox.url,
             )
-        yield Session(settings, step, lock, clock, say, sandbox)
+        try:
+            yield Session(settings, step, lock, clock, say, sandbox)
+        finally:
+            _tidy(settings, say)
 
 
 def _hold_or_hand_over(
@@ -148,6 +152,14 @@ def _hold_or_hand_over(
             f"left word and runs the night of {due} between two of its days."
         )
         raise HandedOverError(message) from None
+
+
+def _tidy(settings: Settings, say: Callable[[str], None]) -> None:
+    """Keep what nights leave behind within its bounds; never the reason a night fails."""
+    try:
+        prune(settings.home, keep_builds=settings.config.publish.keep)
+    except IngestError as error:
+        say(f"not tidied up: {error}")
 
 
 def check_room(root: Path, warehouse: Path, published: Path) -> None:

@@ -117,15 +117,19 @@ def recover(published: Path) -> str | None:
     return f"Build {name} is damaged ({damage}) and no other is whole; none is served."
 
 
-def prune_builds(published: Path, *, keep: int) -> list[str]:
-    """Remove all but the newest `keep` builds; never the one people read."""
+def surplus_builds(published: Path, *, keep: int) -> list[Path]:
+    """Return all but the newest `keep` builds; never the one people read."""
     current = current_build(published)
-    removed: list[str] = []
-    for path, _manifest in list_builds(published)[max(keep, 1) :]:
-        if path != current:
-            remove_build(path)
-            removed.append(path.name)
-    return removed
+    older = list_builds(published)[max(keep, 1) :]
+    return [path for path, _manifest in older if path != current]
+
+
+def prune_builds(published: Path, *, keep: int) -> list[str]:
+    """Remove the surplus builds."""
+    surplus = surplus_builds(published, keep=keep)
+    for path in surplus:
+        remove_build(path)
+    return [path.name for path in surplus]
 
 
 def remove_build(path: Path) -> None:
