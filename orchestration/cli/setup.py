@@ -1,6 +1,7 @@
-"""`warehouse doctor`, `ui` and `sandbox`: setting up and looking in.
+"""`warehouse doctor`, `ui` and `sandbox`: checking a setup and looking in.
 
-Belongs here: the verbs. Stays out: checking configurations (`ingest.config`), serving.
+Belongs here: the verbs. Stays out: the first configuration (`cli.init`), checking one
+(`ingest.config`), serving.
 """
 
 from __future__ import annotations
