@@ -102,6 +102,7 @@ class HubSpotSource(VendorSource):
 
     delivers = (
         "leads",
+        "lead_changes",
         "accounts",
         "opportunities",
         "opportunity_changes",

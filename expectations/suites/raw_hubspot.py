@@ -22,6 +22,13 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             "largest employers have about 2 million people",
         ),
     ),
+    "contact_property_history": (
+        in_set(
+            "property",
+            ("hubspot_owner_id",),
+            "the properties the connector asks history for",
+        ),
+    ),
     "deals": (
         _CREATED,
         not_null("stage_id", "a deal always stands in a stage"),

@@ -66,6 +66,22 @@ CONTACTS = EntityContract(
     ),
 )
 
+CONTACT_PROPERTY_HISTORY = EntityContract(
+    kind="hubspot",
+    name="contact_property_history",
+    truth=Truth.LEDGER,
+    grain="One row per contact, property and instant at which the value was set.",
+    key=("contact_id", "property", "changed_at"),
+    date_column="changed_at",
+    columns=(
+        text("contact_id", "Contact the value belongs to."),
+        text("property", "HubSpot property name.", values=("hubspot_owner_id",)),
+        instant("changed_at", "When the value took effect."),
+        text("value", "Value as sent; NULL = cleared."),
+        text("changed_by_id", "updatedByUserId; NULL = automation."),
+    ),
+)
+
 COMPANIES = EntityContract(
     kind="hubspot",
     name="companies",
@@ -233,6 +249,7 @@ DEAL_STAGES = EntityContract(
 
 CONTRACTS = (
     CONTACTS,
+    CONTACT_PROPERTY_HISTORY,
     COMPANIES,
     DEALS,
     DEAL_PROPERTY_HISTORY,

@@ -7,6 +7,8 @@ Decisions, where the catalogue leaves a choice:
 
 * a lead is a contact that is neither archived nor merged away; its date is the survivor's
   creation date, which a merge sets to the earlier of the two;
+* leads, MQL and SQL are credited to the lead's owner at that instant, to its first one where it
+  had none yet; `lead_source_completeness` to who entered the lead;
 * `sql_count`: sales accepted the lead, or a deal that still exists was created with it,
   whichever came first;
 * only the pipeline of new sales counts for opportunities, deals and bookings; renewals never;
@@ -83,21 +85,40 @@ def count_leads(night: Night) -> Iterator[Contribution]:
         if state is None or state["is_deleted"]:
             continue
         group = SOURCE_GROUPS.get(str(state["source"]), UNKNOWN)
-        members = {"lead_source_group": group}
         born = _day(state, "created_at")
-        yield Contribution("leads_created", born, ONE, members=members)
-        named = ZERO if group == UNKNOWN else ONE
-        yield Contribution("lead_source_completeness", born, named, ONE)
-        if state["mql_at"] is not None:
-            yield Contribution("mql_count", _day(state, "mql_at"), ONE, members=members)
         known = (state["sql_at"], tied_at.get(record.id))
         accepted = [at for at in known if isinstance(at, datetime)]
-        if accepted:
-            first = local_day(min(accepted))
-            yield Contribution("sql_count", first, ONE, members=members)
+        for kpi, at in (
+            ("leads_created", state["created_at"]),
+            ("mql_count", state["mql_at"]),
+            ("sql_count", min(accepted, default=None)),
+        ):
+            if isinstance(at, datetime):
+                rep = rep_of(_owner_at(record, at, night.cut))
+                members = {"lead_source_group": group, "rep": rep}
+                yield Contribution(kpi, local_day(at), ONE, members=members)
+        named = ZERO if group == UNKNOWN else ONE
+        entered_by = {"rep": _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)}  # type: ignore[call-overload]
+        yield Contribution(
+            "lead_source_completeness", born, named, ONE, members=entered_by
+        )
         if _is_paid(state, words):
             for currency in CURRENCIES:
                 yield Contribution("cpl_media", born, ZERO, ONE, currency)
+
+
+def _owner_at(record: Versioned, at: datetime, cut: datetime) -> object:
+    """Return who owned a record at an instant, else its first owner before `cut`."""
+    owners = [
+        (version.at, version.fields["owner_id"])
+        for version in record.versions
+        if version.at < cut and version.fields is not None
+    ]
+    first = next((n for n, (_, owner) in enumerate(owners) if owner), None)
+    if first is None:
+        return None
+    then = [owner for since, owner in owners[first:] if since <= at]
+    return then[-1] if then else owners[first][1]
 
 
 def _first_deals(night: Night) -> dict[object, datetime]:

@@ -82,6 +82,7 @@ LEADS = (
         {"contact_id": "L1", "created_at": vn("2026-03-31 23:59"), "email": "a@x.vn",
          "updated_at": vn("2026-04-02 10:00"), "source": "PAID_SEARCH",
          "google_click_id": "g1", "utm_campaign": "11", "utm_medium": "cpc",
+         "owner_id": "102",
          "mql_at": vn("2026-04-01 00:00:10")},
         # L2 and L3 share an address written differently: one person, earliest record.
         {"contact_id": "L2", "created_at": vn("2026-04-01 00:00:10"),
@@ -101,6 +102,18 @@ LEADS = (
         # Half past midnight after the as-of day: tomorrow's business.
         {"contact_id": "L7", "created_at": vn("2026-06-01 00:30"), "email": "e@x.vn",
          "updated_at": vn("2026-06-01 00:30"), "source": "OFFLINE"},
+    ),
+    # L1 was An's until Bình took over in May; L2 was assigned to An five minutes after it
+    # came, and handed to Bình the day before its deal.
+    _crm(
+        "contact_property_history",
+        *({"contact_id": contact, "property": "hubspot_owner_id", "changed_at": vn(at),
+           "value": value}
+          for contact, at, value in (
+              ("L1", "2026-03-31 23:59", "101"), ("L1", "2026-05-02 09:00", "102"),
+              ("L2", "2026-04-01 00:00:10", None), ("L2", "2026-04-01 00:05", "101"),
+              ("L2", "2026-04-14 09:00", "102"),
+          )),
     ),
     _crm(
         "companies",
@@ -380,6 +393,22 @@ CUSTOMER_TYPES = {
     ("deals_lost", "2026-05", "existing"): "1",
 }
 """(KPI, month, customer type) -> count."""
+
+LEAD_REPS = {
+    # L1 in March; the source of a lead is named by who entered it: nobody did.
+    ("leads_created", "2026-03", "NV1", "North"): "1",
+    ("lead_source_completeness", "2026-03", "(unknown)", "(unknown)"): "1",
+    # L1 qualified ten seconds into April, when An was in South; it is Bình's only today.
+    ("mql_count", "2026-04", "NV1", "South"): "1",
+    # The person of L2, An's first; entered by user 901, who is An. L5 has no owner.
+    ("leads_created", "2026-04", "NV1", "South"): "1",
+    ("leads_created", "2026-04", "(unknown)", "(unknown)"): "1",
+    ("lead_source_completeness", "2026-04", "NV1", "South"): "1",
+    ("lead_source_completeness", "2026-04", "(unknown)", "(unknown)"): "0",
+    # By 15 April, when deal D1 came, L2 was Bình's.
+    ("sql_count", "2026-04", "NV2", "North"): "1",
+}
+"""(KPI, month, rep, team) -> numerator."""
 
 REPS = {
     # An won D1 and handed it over later; by April An was in South.

@@ -249,6 +249,35 @@ def test_hubspot_deals_and_calls_with_their_links(
     assert_same(by_key(contract, rows), by_key(contract, expected))
 
 
+def test_hubspot_contact_owner_history(
+    company: Company, sandbox: SandboxHandle
+) -> None:
+    contract = contract_of("hubspot", "contact_property_history")
+    _, rows = extract(config_of("hubspot", company, sandbox.url), contract.name)
+    alive = {
+        str(state["contact_id"])
+        for state in hubspot_states(company.hubspot.contacts, NOW)
+        if not state["is_deleted"]
+    }
+    expected = {
+        (
+            contact.id,
+            at.replace(microsecond=at.microsecond // 1000 * 1000),
+        ): (None if value is None else str(value), by)
+        for contact in company.hubspot.contacts
+        if contact.id in alive
+        for at, value, by in contact.changes("owner_id", NOW)
+    }
+    got = {
+        (r["contact_id"], r["changed_at"]): (r["value"], r["changed_by_id"])
+        for r in rows
+    }
+    assert len(got) == len(rows)
+    assert got == expected
+    # Somebody's leads were handed over.
+    assert len(got) > len(alive)
+
+
 def test_hubspot_deal_history(company: Company, sandbox: SandboxHandle) -> None:
     contract = contract_of("hubspot", "deal_property_history")
     _, rows = extract(config_of("hubspot", company, sandbox.url), contract.name)

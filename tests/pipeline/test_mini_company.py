@@ -133,6 +133,24 @@ def test_credit_goes_to_the_owner_and_team_of_the_day(
     )
 
 
+def test_credit_for_a_lead_goes_to_its_owner_at_the_event(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = warehouse.execute(
+        """
+        select kpi_key, strftime(report_date, '%Y-%m'), rep_id, team_id, sum(numerator)
+        from kpi_marketing_measures
+        where kpi_key in (
+            'leads_created', 'lead_source_completeness', 'mql_count', 'sql_count'
+        )
+        group by all
+        """,
+    ).fetchall()
+    assert {tuple(row[:4]): row[4] for row in rows} == {
+        key: Decimal(count) for key, count in mini_company.LEAD_REPS.items()
+    }
+
+
 def test_an_owner_nobody_knows_is_the_unknown_member(
     warehouse: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -1,4 +1,4 @@
-"""HubSpot: contacts, companies, deals with their history, calls and the lists around them.
+"""HubSpot: contacts and deals with their history, companies, calls and the lists around them.
 
 Belongs here: which reader serves which entity. Stays out: paging (`search`), properties
 (`objects`), links, history, lists (their modules), canonical names (dbt staging).
@@ -12,17 +12,22 @@ associations v4, read 2026-11.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-from ingest.contracts.hubspot import CONTRACTS, DEAL_PROPERTY_HISTORY
+from ingest.contracts.hubspot import CONTRACTS
 from ingest.errors import IngestError, RetryableError
 from ingest.http import ApiClient, Authorization, dump_json
 from ingest.sources.hubspot.associations import read_links
-from ingest.sources.hubspot.history import BATCH_SIZE, read_history
+from ingest.sources.hubspot.history import (
+    BATCH_SIZE,
+    HISTORIES,
+    History,
+    read_history,
+)
 from ingest.sources.hubspot.objects import (
     CRM_OBJECTS,
-    DEALS,
     TOP_LEVEL,
     CrmObject,
     row_values,
@@ -98,8 +103,9 @@ class HubSpot:
         )
         if entity.name in _LISTS:
             rows = _LISTS[entity.name](client, paths, extract.unknown_fields)
-        elif entity.name == DEAL_PROPERTY_HISTORY.name:
-            rows = _read_history(client, paths, window, extract)
+        elif entity.name in HISTORIES:
+            history = HISTORIES[entity.name]
+            rows = _read_history(client, paths, window, extract, history)
         else:
             rows = _read_objects(client, paths, window, extract, entity.name)
         extract.rows = (
@@ -135,27 +141,33 @@ def _read_objects(
 
 
 def _read_history(
-    client: ApiClient, paths: Paths, window: Window, extract: Extract
+    client: ApiClient, paths: Paths, window: Window, extract: Extract, history: History
 ) -> Iterator[Row]:
-    """Yield every value of the deals that changed in the window or lie in the bin."""
-    deals = CrmObject(DEALS.entity, DEALS.object_type, DEALS.id_column, columns={})
-    origin = paths.batch_read(deals.object_type)
-    for number, chunk in enumerate(
-        in_chunks(_changed(client, paths, deals, window), BATCH_SIZE), start=1
-    ):
+    """Yield every value of the records that changed in the window or lie in the bin."""
+    crm = replace(history.crm, columns={}, links=())
+    origin = paths.batch_read(crm.object_type)
+    changed = _changed(client, paths, crm, window, with_archived=history.with_archived)
+    for number, chunk in enumerate(in_chunks(changed, BATCH_SIZE), start=1):
         for archived in (False, True):
             part = [row for row, _ in chunk if bool(row.get("archived")) is archived]
-            ids = [i for i in (record_id(row, deals.object_type) for row in part) if i]
+            ids = [i for i in (record_id(row, crm.object_type) for row in part) if i]
             if not ids:
                 continue
-            for values, payload in read_history(client, paths, ids, archived=archived):
+            for values, payload in read_history(
+                client, paths, history, ids, archived=archived
+            ):
                 yield values, payload, f"{origin}#{number}"
         for row, _ in chunk:
-            _note(extract, deals, row, _modified_at(deals, row))
+            _note(extract, crm, row, _modified_at(crm, row))
 
 
 def _changed(
-    client: ApiClient, paths: Paths, crm: CrmObject, window: Window
+    client: ApiClient,
+    paths: Paths,
+    crm: CrmObject,
+    window: Window,
+    *,
+    with_archived: bool = True,
 ) -> Iterator[tuple[Json, str]]:
     """Yield the live records changed in the window, then all archived ones."""
     query = SearchQuery(
@@ -166,7 +178,8 @@ def _changed(
         end=window.end,
     )
     yield from search_records(client, paths, query)
-    yield from list_archived(client, paths, crm.object_type, crm.properties)
+    if with_archived:
+        yield from list_archived(client, paths, crm.object_type, crm.properties)
 
 
 def _note(extract: Extract, crm: CrmObject, row: Json, seen: datetime) -> None:

@@ -442,6 +442,40 @@ def test_history_is_read_in_fifties_live_and_archived_apart() -> None:
     assert extract.new_cursor == (BASE + timedelta(milliseconds=60)).isoformat()
 
 
+def test_history_of_contacts_is_that_of_living_ones_and_their_owner() -> None:
+    living = call(1, 1, lastmodifieddate=stamp(1))
+    portal = Portal([living], archived=[call(61, 3)])
+    asked = []
+
+    def batch_read(request: httpx.Request) -> dict:
+        asked.append(json.loads(request.content))
+        versions = [
+            {"value": "8", "timestamp": stamp(9), "updatedByUserId": 77},
+            {"value": "", "timestamp": stamp(1)},
+        ]
+        history = {"hubspot_owner_id": versions}
+        return {"results": [{"id": "1", "propertiesWithHistory": history}]}
+
+    portal.other["/crm/v3/objects/contacts/batch/read"] = batch_read
+    _, records = fetch(portal, "contact_property_history")
+    assert [(a["inputs"], a["propertiesWithHistory"]) for a in asked] == [
+        ([{"id": "1"}], ["hubspot_owner_id"])
+    ]
+    assert [
+        (
+            v["contact_id"],
+            v["property"],
+            v["changed_at"],
+            v["value"],
+            v["changed_by_id"],
+        )
+        for v in (record.values for record in records)
+    ] == [
+        ("1", "hubspot_owner_id", stamp(9), "8", "77"),
+        ("1", "hubspot_owner_id", stamp(1), None, None),
+    ]
+
+
 def test_history_that_forgets_a_deal_is_refused() -> None:
     portal = Portal([call(1, 1), call(2, 2)])
     portal.other["/crm/v3/objects/deals/batch/read"] = {"results": [history_of("1")]}

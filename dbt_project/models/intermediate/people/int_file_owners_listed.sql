@@ -6,6 +6,12 @@ leads as (
 
 ),
 
+lead_changes as (
+
+    select * from {{ ref('stg_files__lead_changes') }}
+
+),
+
 opportunities as (
 
     select * from {{ ref('stg_files__opportunities') }}
@@ -44,6 +50,13 @@ ids_named as (
         created_by_id as owner_id
 
     from leads
+    union
+    select
+        source_name,
+        new_value as owner_id
+
+    from lead_changes
+    where field = 'owner'
     union
     select
         source_name,

@@ -30,6 +30,12 @@ identities as (
 
 ),
 
+owner_versions as (
+
+    select * from {{ ref('int_lead_owners_versioned') }}
+
+),
+
 users as (
 
     select * from {{ ref('int_users_versioned') }}
@@ -60,6 +66,21 @@ select
     coalesce(creators.user_id, '(unknown)') as creator_id,
     coalesce(users.team_id, '(unknown)') as creator_team_id,
     coalesce(users.department_id, '(unknown)') as creator_department_id,
+    -- Credit for what happened to a lead goes to whoever owned it then, in the team of that day.
+    {%- for event in ['created', 'mql', 'sql'] %}
+        case
+            when leads.{{ event }}_at is not null
+                then coalesce({{ event }}_owners.rep_id, '(unknown)')
+        end as {{ event }}_owner_id,
+        case
+            when leads.{{ event }}_at is not null
+                then coalesce({{ event }}_teams.team_id, '(unknown)')
+        end as {{ event }}_owner_team_id,
+        case
+            when leads.{{ event }}_at is not null
+                then coalesce({{ event }}_teams.department_id, '(unknown)')
+        end as {{ event }}_owner_department_id,
+    {%- endfor %}
     accounts.surviving_account_id as account_id,
     coalesce(accounts.segment, '(unknown)') as segment,
     '{{ var("build_id") }}' as build_id
@@ -84,3 +105,15 @@ left join users
         creators.user_id = users.user_id
         and {{ report_date('leads.created_at') }}
         between users.credited_from and users.credited_to
+{%- for event in ['created', 'mql', 'sql'] %}
+    left join owner_versions as {{ event }}_owners
+        on
+            leads.lead_id = {{ event }}_owners.lead_id
+            and leads.{{ event }}_at >= {{ event }}_owners.valid_from
+            and coalesce(leads.{{ event }}_at < {{ event }}_owners.valid_to, true)
+    left join users as {{ event }}_teams
+        on
+            {{ event }}_owners.rep_id = {{ event }}_teams.user_id
+            and {{ report_date('leads.' ~ event ~ '_at') }}
+            between {{ event }}_teams.credited_from and {{ event }}_teams.credited_to
+{%- endfor %}

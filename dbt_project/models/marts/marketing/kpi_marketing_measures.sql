@@ -26,7 +26,8 @@ currencies as (
 
 ),
 
--- One row per person and KPI event: created, first qualified by marketing, by sales.
+-- One row per person and KPI event: created, first qualified by marketing, by sales; credited
+-- to the owner at the event. Whether the source is named is up to who entered the lead.
 lead_events as (
 
     select
@@ -36,25 +37,37 @@ lead_events as (
                 'kpi_key': 'leads_created',
                 'report_date': leads.created_date,
                 'numerator': 1,
-                'denominator': null
+                'denominator': null,
+                'rep_id': leads.created_owner_id,
+                'team_id': leads.created_owner_team_id,
+                'department_id': leads.created_owner_department_id
             },
             {
                 'kpi_key': 'lead_source_completeness',
                 'report_date': leads.created_date,
                 'numerator': (leads.lead_source_group <> '(unknown)')::integer,
-                'denominator': 1
+                'denominator': 1,
+                'rep_id': leads.creator_id,
+                'team_id': leads.creator_team_id,
+                'department_id': leads.creator_department_id
             },
             {
                 'kpi_key': 'mql_count',
                 'report_date': leads.mql_date,
                 'numerator': 1,
-                'denominator': null
+                'denominator': null,
+                'rep_id': leads.mql_owner_id,
+                'team_id': leads.mql_owner_team_id,
+                'department_id': leads.mql_owner_department_id
             },
             {
                 'kpi_key': 'sql_count',
                 'report_date': leads.sql_date,
                 'numerator': 1,
-                'denominator': null
+                'denominator': null,
+                'rep_id': leads.sql_owner_id,
+                'team_id': leads.sql_owner_team_id,
+                'department_id': leads.sql_owner_department_id
             }
         ]) as event
 
@@ -72,9 +85,9 @@ lead_counts as (
         null as original_amount,
         lead_events.event.numerator as numerator,
         lead_events.event.denominator as denominator,
-        lead_events.creator_id as rep_id,
-        lead_events.creator_team_id as team_id,
-        lead_events.creator_department_id as department_id,
+        lead_events.event.rep_id as rep_id,
+        lead_events.event.team_id as team_id,
+        lead_events.event.department_id as department_id,
         lead_events.lead_source_group,
         lead_events.campaign_id,
         lead_events.channel,
