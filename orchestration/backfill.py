@@ -29,6 +29,7 @@ from orchestration.night import Outcome
 from orchestration.night_run import DAY, missed_nights
 from orchestration.outcome import last_line
 from orchestration.publish import current_build, read_manifest
+from orchestration.room import explained
 from orchestration.totals import landed_breaks
 
 if TYPE_CHECKING:
@@ -243,7 +244,8 @@ def land_night(session: Session, night: NightRun) -> NightReport:
     night.only_landing = True
     problem = ""
     try:
-        problem = "; ".join(_land_sources(night))
+        with explained(night.settings):
+            problem = "; ".join(_land_sources(night))
     except KeyboardInterrupt:
         session.end_night(night, problem="stopped from outside")
         raise

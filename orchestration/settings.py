@@ -33,6 +33,7 @@ DEFAULT_ROOT: Final = Path(".warehouse")
 ENV_ROOT: Final = "WAREHOUSE_ROOT"
 ENV_CONFIG: Final = "WAREHOUSE_CONFIG"
 ENV_SANDBOX_URL: Final = "WAREHOUSE_SANDBOX_URL"
+ENV_WAIT: Final = "WAREHOUSE_WAIT_SECONDS"
 ENV_FAULTS: Final = "WAREHOUSE_FAULTS"
 ENV_FAULTS_REACHED: Final = "WAREHOUSE_FAULTS_REACHED"
 
@@ -102,6 +103,10 @@ class Home:
         return self.root / "sandbox"
 
 
+PATIENCE_SECONDS: Final = 600.0
+"""An analyst's look at the build file ends sooner; a night that waits longer is late."""
+
+
 @dataclass(frozen=True)
 class AlertSettings:
     """Where failures are reported; every channel is optional."""
@@ -128,6 +133,8 @@ class Settings:
     alerts: AlertSettings = AlertSettings()
     sandbox_url: str = ""
     """Where the sandbox company is served; '' = a night has to serve it itself."""
+    patience_seconds: float = PATIENCE_SECONDS
+    """How long a night waits for another program to close the build file."""
 
     @property
     def dbt_project_dir(self) -> Path:
@@ -170,6 +177,7 @@ def load_settings(
         config=config,
         alerts=read_alert_settings(env),
         sandbox_url=served_at,
+        patience_seconds=read_patience(env),
     )
 
 
@@ -188,6 +196,21 @@ def find_config(given: Path | None, env: Mapping[str, str]) -> Path:
             raise ConfigError(message)
         return named.resolve()
     return (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else SANDBOX_CONFIG).resolve()
+
+
+def read_patience(env: Mapping[str, str]) -> float:
+    """Return how many seconds to wait for the build file (`WAREHOUSE_WAIT_SECONDS`).
+
+    Raises:
+        ConfigError: it is not a number of seconds.
+    """
+    given = env.get(ENV_WAIT, "")
+    if not given:
+        return PATIENCE_SECONDS
+    if not given.isdigit():
+        message = f"{ENV_WAIT} must be a whole number of seconds, is {given!r}"
+        raise ConfigError(message)
+    return float(given)
 
 
 def read_alert_settings(environ: Mapping[str, str] | None = None) -> AlertSettings:

@@ -107,9 +107,11 @@ def publish_build(
         prune_builds(request.published, keep=request.keep)
         fault("publish.pruned")
     except (OSError, duckdb.IOException) as error:
+        served = current_build(request.published)
+        which = "It" if served and served.name == request.build_id else "The last build"
         message = (
-            f"Publishing {request.build_id} failed: {error}. The previous build is "
-            "still served; free or repair the disk and run again."
+            f"Publishing {request.build_id} failed: {error}. {which} is served; free or "
+            "repair the disk and run again."
         )
         refused = StorageError(message)
         refused.exit_code = EXIT_STORAGE_IO
