@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from ingest.errors import IngestError
-from orchestration.cli import decisions, init, look, nights, setup, state, upkeep
+from orchestration.cli import (
+    connect,
+    decisions,
+    init,
+    look,
+    nights,
+    setup,
+    state,
+    upkeep,
+)
 from orchestration.settings import arm_faults
 
 if TYPE_CHECKING:
@@ -26,7 +35,7 @@ app = typer.Typer(
     help="KPI warehouse: from CRM, ads and billing to published KPI marts.",
     epilog="First time: `warehouse nightly`, then `warehouse kpi mrr`.",
 )
-for module in (init, nights, state, look, decisions, upkeep, setup):
+for module in (init, nights, state, look, decisions, upkeep, connect, setup):
     module.register(app)
 
 
