@@ -41,6 +41,26 @@ hubspot_changes as (
 
 ),
 
+-- The night reads two hours after the day ended: a field first set in between was blank as
+-- the day ended, though the record already shows its value.
+hubspot_blanks as (
+
+    select
+        source_name,
+        opportunity_id,
+        timestamptz '0001-01-01 00:00:00+00' as changed_at,
+        field,
+        cast(null as varchar) as old_value,
+        cast(null as varchar) as new_value,
+        cast(null as varchar) as changed_by_id,
+        true as is_logged
+
+    from hubspot_changes
+    group by 1, 2, 4
+    having min(changed_at) >= {{ as_of_end() }}
+
+),
+
 -- Entering a stage of the CRM is entering its status; a stage since deleted was an open one,
 -- because closed deals must be moved before their stage can be.
 hubspot_status_changes as (
@@ -145,6 +165,8 @@ file_observations as (
 changes as (
 
     select * from hubspot_changes
+    union all
+    select * from hubspot_blanks
     union all
     select * from hubspot_status_changes
     union all
