@@ -15,6 +15,7 @@ from orchestration.dashboards.page import render_page
 from orchestration.dbt_setup import entities_read, manifest_file
 from orchestration.gaps import known_gaps
 from orchestration.publish import PublishRequest, publish_build, read_published_tables
+from orchestration.rehearsal import BUILT_FROM, built_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ def publish_night(run: NightRun) -> Manifest:
             now=run.clock(),
             red_themes=frozenset(report.red_themes),
             notes=report.info_notes(),
-            quality=quality_of(run),
+            quality={**quality_of(run), BUILT_FROM: built_from(settings)},
             mart_rules=sum(table.rules for table in report.tables),
             keep=settings.config.publish.keep,
         ),
