@@ -268,4 +268,13 @@ def _move(row: tuple[Any, ...], causes: _Causes) -> Move:
     share = None
     if delta is not None and old:
         share = (delta / abs(old)).quantize(_SHARE_STEP)
-    return Move(state, *key, old, new, delta, share, causes.of(key[0]))
+    named = dict(zip(_KEY, key, strict=True))
+    return Move(
+        state=state,
+        **named,
+        old=old,
+        new=new,
+        delta=delta,
+        share=share,
+        causes=causes.of(named["kpi_key"]),
+    )
