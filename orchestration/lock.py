@@ -1,7 +1,7 @@
 """The run lock: one night at a time per warehouse root.
 
-Belongs here: taking, naming and releasing `state/run.lock`. Stays out: what is done under it.
-The kernel's lock decides (it is gone with its process, also after SIGKILL); the text in the
+Belongs here: taking, naming and releasing lock files, `state/run.lock` above all. Stays out:
+what is done under them. The kernel's lock decides (it is gone with its process, also after SIGKILL); the text in the
 file only tells the loser who holds it.
 """
 
@@ -12,7 +12,7 @@ import json
 import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from ingest.errors import EXIT_BUSY, IngestError
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
+
+
+RUN_LOCK: Final = "run.lock"
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,13 @@ class RunLock:
 
 
 def read_holder(root: Path) -> Holder | None:
-    """Return who last wrote the lock file, or None when it says nothing readable."""
+    """Return who last wrote the run lock, or None when it says nothing readable."""
+    return _read(root / "state" / RUN_LOCK)
+
+
+def _read(path: Path) -> Holder | None:
     try:
-        return Holder(**json.loads((root / "state" / "run.lock").read_text("utf-8")))
+        return Holder(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -102,14 +109,24 @@ def hold_run_lock(root: Path, *, step: str, now: datetime) -> Iterator[RunLock]:
     Raises:
         BusyError: another process holds it (exit 75); it is named.
     """
-    path = root / "state" / "run.lock"
+    with hold_lock(root / "state" / RUN_LOCK, step=step, now=now) as lock:
+        yield lock
+
+
+@contextmanager
+def hold_lock(path: Path, *, step: str, now: datetime) -> Iterator[RunLock]:
+    """Hold a lock file for the length of the block.
+
+    Raises:
+        BusyError: another holds it (exit 75); it is named.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # "a+": opening must not empty the holder's text before the lock is ours.
     with path.open("a+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(read_holder(root)) from None
+            raise BusyError(_read(path)) from None
         started_at = now.isoformat(timespec="seconds")
         lock = RunLock(handle, Holder(os.getpid(), started_at, step))
         try:

@@ -10,12 +10,13 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
 from ingest.errors import EXIT_STORAGE_IO, IngestError, StorageError
 from ingest.faults import fault
+from orchestration.lock import hold_lock
 from orchestration.publish.audience import OLD_PREFIX, AudienceWriter
 from orchestration.publish.copying import attach, read_catalog
 from orchestration.publish.facts import build_facts, write_build_themes
@@ -50,6 +51,10 @@ from orchestration.publish.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+
+PUBLISH_LOCK: Final = ".lock"
+"""The run lock keeps nights apart; this one also keeps apart whoever publishes without it."""
 
 
 class CoreHeldError(IngestError):
@@ -92,12 +97,25 @@ def publish_build(
     column is put together row by row. Until the last step nobody sees anything.
 
     Raises:
+        BusyError: another publication is at work; this one would go back behind it.
         CoreHeldError: the core theme is red.
-        StorageError: the disk refused; the previous build is still served.
+        StorageError: the disk refused; the last build is still served.
     """
     if CORE in request.red_themes:
         message = "The core theme is red: nothing is published, the last build stays."
         raise CoreHeldError(message)
+    with hold_lock(
+        request.published / PUBLISH_LOCK,
+        step=f"publishing {request.build_id}",
+        now=request.now,
+    ):
+        return _publish_alone(request, render_page)
+
+
+def _publish_alone(
+    request: PublishRequest, render_page: Callable[[Path], str] | None
+) -> Manifest:
+    """Publish under the lock: what is current when it begins is what it replaces."""
     unfinished = request.published / f"{request.build_id}{UNFINISHED}"
     try:
         unfinished.mkdir(parents=True)
