@@ -52,6 +52,7 @@ MIN_USUAL_ROWS: Final = 20
 class LandedBatch:
     """What a raw suite needs to know of a landed batch.
 
+    `version_column` orders the states of a mutable record; '' = a record has one state.
     `usual_row_counts` are the row counts of earlier promoted loads this one may be compared
     with, oldest first; `least_share` of their median must be there. `allowed_drop` is True
     when a person accepted a drop.
@@ -60,6 +61,7 @@ class LandedBatch:
     kind: str
     entity: str
     key: tuple[str, ...]
+    version_column: str = ""
     closed_values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     usual_row_counts: tuple[int, ...] = ()
     least_share: float = 0.5
@@ -92,11 +94,19 @@ def raw_suite(batch: LandedBatch) -> Suite:
             _volume(batch),
             *general,
             unique(
-                ("source_account", *batch.key), "one row per key, account and extract"
+                ("source_account", *batch.key, *_version(batch)),
+                "one row per key, account and version: a record changed while it is read "
+                "may come in both states, and staging takes the newer",
             ),
             *own,
         ),
     )
+
+
+def _version(batch: LandedBatch) -> tuple[str, ...]:
+    """Return the column that tells states of one record apart; keys may hold it already."""
+    column = batch.version_column
+    return (column,) if column and column not in batch.key else ()
 
 
 def _volume(batch: LandedBatch) -> Rule:

@@ -18,7 +18,8 @@ Actions and their own fields:
 - `status`: `status`, `payload` (JSON) or `text`, `headers`
 - `html`: 200 with a login page, as a proxy answers
 - `cut`: `share` of the body is sent under the full Content-Length, then the line drops
-- `no_length`: `share` of the body is sent with no length at all, then the line closes
+- `no_length`: `share` of the body is sent with no length at all, then the line closes; both
+  take `rows` instead of `share`: cut right behind that many rows
 - `disconnect`: the line drops before any answer
 - `delay`: `seconds` before the answer
 - `repeat_page`: the preceding answer on this path is sent again
@@ -26,7 +27,9 @@ Actions and their own fields:
 - `duplicate_rows`: the first `count` rows of a page are sent twice
 - `drop_field`, `rename_field` (`to`), `retype_field` (`type`: string, integer, number, null,
   list, object), `add_field` (`value`): every object that has `field`; `add_field` adds `field`
-  to every row
+  to every row; `count` limits the first three to that many objects of a page
+- `rate_limit`: 429 with Retry-After 1 beyond `requests` in `seconds` (on the machine's clock),
+  as vendors document their limits: HubSpot 190 in 10 s, its search 5 in 1 s; Stripe 100 in 1 s
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -46,6 +51,7 @@ _LOGIN_PAGE: Final = (
     b"<body><form action='/login'>Please sign in to continue.</form></body></html>"
 )
 _ROW_KEYS: Final = ("results", "data")
+_TOO_MANY: Final = 429
 
 Wire = Literal["whole", "cut", "no_length", "disconnect"]
 
@@ -62,7 +68,7 @@ class WirePlan:
     headers: Mapping[str, str]
     body: bytes
     wire: Wire = "whole"
-    share: Decimal = Decimal(1)
+    sent_bytes: int | None = None
     delay_seconds: float = 0.0
     applied: tuple[str, ...] = ()
 
@@ -78,22 +84,36 @@ class _Rule:
     times: int
     options: Mapping[str, object]
     matched: int = 0
+    served: deque[float] = field(default_factory=deque)
 
-    def strikes(self, target: str, body: str) -> bool:
+    def strikes(self, target: str, body: str, now: float) -> bool:
         """Count a match and tell whether this one is hit."""
         if not self.path.search(target):
             return False
         if self.body is not None and not self.body.search(body):
             return False
+        if self.action == "rate_limit":
+            return self._is_beyond(now)
         self.matched += 1
         past_first = self.matched - self.nth
         return past_first >= 0 and (self.times == 0 or past_first < self.times)
+
+    def _is_beyond(self, now: float) -> bool:
+        """Count a request against the limit of this rule; refused ones do not count."""
+        window = float(str(self.options["seconds"]))
+        while self.served and self.served[0] <= now - window:
+            self.served.popleft()
+        if len(self.served) >= int(str(self.options["requests"])):
+            return True
+        self.served.append(now)
+        return False
 
 
 @dataclass
 class FaultScript:
     """The rules in force and the last answer of each path, shared by all threads."""
 
+    clock: Callable[[], float] = time.monotonic
     _rules: list[_Rule] = field(default_factory=list)
     _previous: dict[str, WirePlan] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -128,7 +148,8 @@ class FaultScript:
         )
         with self._lock:
             text = body.decode("utf-8", "replace") if self._rules else ""
-            struck = [rule for rule in self._rules if rule.strikes(target, text)]
+            now = self.clock()
+            struck = [rule for rule in self._rules if rule.strikes(target, text, now)]
             previous = self._previous.get(path)
             self._previous[path] = plan
         for rule in struck:
@@ -192,6 +213,15 @@ def _answer_status(
     )
 
 
+def _refuse_too_many(
+    _options: Mapping[str, object], plan: WirePlan, _previous: WirePlan | None
+) -> WirePlan:
+    """Answer as a vendor that was asked too often."""
+    body = dump_json({"status": "error", "message": "You have reached your limit."})
+    headers = {"Content-Type": JSON_TYPE, "Retry-After": "1"}
+    return replace(plan, status=_TOO_MANY, headers=headers, body=body)
+
+
 def _answer_html(
     _options: Mapping[str, object], plan: WirePlan, _previous: WirePlan | None
 ) -> WirePlan:
@@ -207,10 +237,21 @@ def _break_wire(wire: Wire) -> Change:
     def change(
         options: Mapping[str, object], plan: WirePlan, _previous: WirePlan | None
     ) -> WirePlan:
-        share = Decimal(str(options.get("share", "0.5")))
-        return replace(plan, wire=wire, share=share)
+        return replace(plan, wire=wire, sent_bytes=_sent_bytes(options, plan.body))
 
     return change
+
+
+def _sent_bytes(options: Mapping[str, object], body: bytes) -> int:
+    """Return after how many bytes the line breaks."""
+    if "rows" not in options:
+        return int(len(body) * Decimal(str(options.get("share", "0.5"))))
+    rows = int(str(options["rows"]))
+    ends = [match.start() + 1 for match in re.finditer(rb"\},\{", body)]
+    if rows > len(ends):
+        message = f"the answer has no {rows} rows to cut behind"
+        raise FaultScriptError(message)
+    return ends[rows - 1]
 
 
 def _delay(
@@ -278,9 +319,9 @@ def _change_field(
     ) -> WirePlan:
         payload = json.loads(plan.body, parse_float=Decimal)
         name = str(options["field"])
-        for found in _objects(payload):
-            if name in found:
-                change(found, name, options)
+        held = [found for found in _objects(payload) if name in found]
+        for found in held[: int(str(options.get("count", len(held))))]:
+            change(found, name, options)
         return replace(plan, body=dump_json(payload))
 
     return apply
@@ -361,6 +402,7 @@ _ACTIONS: Final[Mapping[str, _Action]] = {
     "cut": _Action(_break_wire("cut")),
     "no_length": _Action(_break_wire("no_length")),
     "disconnect": _Action(_break_wire("disconnect")),
+    "rate_limit": _Action(_refuse_too_many, frozenset({"requests", "seconds"})),
     "delay": _Action(_delay, frozenset({"seconds"})),
     "repeat_page": _Action(_repeat_page),
     "drop_rows": _Action(_change_rows(_drop_rows)),

@@ -5,7 +5,8 @@ wire plans, `/_sandbox/*`. Stays out: what a vendor answers (`vendors`), what fa
 answer (`faults`), the simulated company (`model`, `company`), process life (`__main__`).
 
 Control paths, all JSON: `GET /_sandbox/health`, `POST /_sandbox/clock {"now": ISO}`,
-`POST /_sandbox/faults [rule, …]`, `GET /_sandbox/requests?since=N`.
+`POST /_sandbox/faults [rule, …]`, `POST /_sandbox/search_lag {"seconds": N}`,
+`GET /_sandbox/requests?since=N`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final, Self, cast
@@ -64,6 +65,7 @@ class _World:
     now: datetime
     company: Company
     vendors: Mapping[str, VendorApi]
+    search_lag: timedelta = timedelta(0)
     faults: FaultScript = field(default_factory=FaultScript)
     log: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
     received: int = 0
@@ -74,8 +76,14 @@ class _World:
         with self.lock:
             if now > self.company.until:
                 self.company = self.source(now)
-                self.vendors = build_vendors(self.company)
+                self.vendors = build_vendors(self.company, search_lag=self.search_lag)
             self.now = now
+
+    def set_search_lag(self, lag: timedelta) -> None:
+        """Let HubSpot's search know of writes only so much later."""
+        with self.lock:
+            self.search_lag = lag
+            self.vendors = build_vendors(self.company, search_lag=lag)
 
     def record(self, request: ApiRequest, mounted_path: str, plan: WirePlan) -> None:
         """Log the request; numbers start at 1."""
@@ -206,7 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
         if plan.wire == "whole":
             self.wfile.write(plan.body)
             return
-        self.wfile.write(plan.body[: int(len(plan.body) * plan.share)])
+        self.wfile.write(plan.body[: plan.sent_bytes])
         self._drop_line()
 
     def _drop_line(self) -> None:
@@ -236,6 +244,10 @@ def _answer_control(
             case "POST /faults":
                 world.faults.load(json.loads(body))
                 payload = {"rules": len(json.loads(body))}
+            case "POST /search_lag":
+                seconds = float(json.loads(body)["seconds"])
+                world.set_search_lag(timedelta(seconds=seconds))
+                payload = {"seconds": seconds}
             case "GET /requests":
                 since = int(parse_qs(query).get("since", ["0"])[0])
                 payload = [asdict(entry) for entry in world.logged_since(since)]
@@ -272,6 +284,10 @@ class SandboxHandle:
     def set_clock(self, now: datetime) -> None:
         """Move the virtual clock; the state is rendered as of it from the next request."""
         self._server.world.move_clock(now.astimezone(UTC))
+
+    def set_search_lag(self, lag: timedelta) -> None:
+        """Let HubSpot's search know of writes only so much later."""
+        self._server.world.set_search_lag(lag)
 
     def set_faults(self, rules: Sequence[Mapping[str, object]]) -> None:
         """Replace all fault rules.

@@ -6,6 +6,7 @@ decides (its own module), the server, faults.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.vendors.google_ads import GoogleAdsApi
@@ -26,10 +27,14 @@ of accounts opened in different years do: a parser that knows one shape only mus
 _HOME_CURRENCY: Final = "VND"
 
 
-def build_vendors(company: Company) -> dict[str, VendorApi]:
-    """Return every vendor's API by mount point."""
+def build_vendors(
+    company: Company, *, search_lag: timedelta = timedelta(0)
+) -> dict[str, VendorApi]:
+    """Return every vendor's API by mount point; `search_lag` is HubSpot's."""
     vendors: dict[str, VendorApi] = {
-        "hubspot": HubSpotApi(company.hubspot, home_currency=_HOME_CURRENCY),
+        "hubspot": HubSpotApi(
+            company.hubspot, home_currency=_HOME_CURRENCY, search_lag=search_lag
+        ),
         "google_ads": GoogleAdsApi(company.google),
         "meta_ads": MetaAdsApi(company.meta),
     }

@@ -304,7 +304,7 @@ def _camel(name: str) -> str:
 def _token(request: ApiRequest) -> ApiAnswer:
     """Answer the OAuth token endpoint; a refresh token that says so is revoked."""
     form = parse_qs(request.body.decode("utf-8", "replace"))
-    wrong = ""
+    wrong = said = ""
     if form.get("grant_type") != ["refresh_token"]:
         wrong, said = "unsupported_grant_type", "Invalid grant_type."
     elif not (form.get("client_id") and form.get("client_secret")):

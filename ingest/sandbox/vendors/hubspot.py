@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.vendors.hubspot_objects import (
@@ -62,8 +63,19 @@ _RATE_HEADERS: Final = {
 class HubSpotApi:
     """Answers HubSpot requests for one portal."""
 
-    def __init__(self, portal: HubSpotPortal, *, home_currency: str) -> None:
-        """Keep the portal; `home_currency` is what amounts without a code are in."""
+    def __init__(
+        self,
+        portal: HubSpotPortal,
+        *,
+        home_currency: str,
+        search_lag: timedelta = timedelta(0),
+    ) -> None:
+        """Keep the portal; `home_currency` is what amounts without a code are in.
+
+        `search_lag` is how long a write takes to reach the search index ("may take a few
+        moments", search guide, read 2026-09); lists and batch reads know it at once.
+        """
+        self._search_lag = search_lag
         self._portal = portal
         self._home_currency = home_currency
         self._state = PortalState(portal)
@@ -112,7 +124,8 @@ class HubSpotApi:
         """Answer a search; archived records never match."""
         kind = _object_type(name)
         search = parse_search(kind, request.json(), len(request.body.decode()))
-        matches = run_search(search, self._state.live(kind, now))
+        indexed = self._state.live(kind, now - self._search_lag)
+        matches = run_search(search, indexed)
         payload: dict[str, object] = {
             "total": matches.total,
             "results": [
