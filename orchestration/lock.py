@@ -1,8 +1,8 @@
 """The run lock: one night at a time per warehouse root.
 
 Belongs here: taking, naming and releasing lock files, `state/run.lock` above all. Stays out:
-what is done under them. The kernel's lock decides (it is gone with its process, also after SIGKILL); the text in the
-file only tells the loser who holds it.
+what is done under them. The kernel's lock decides (it is gone with its process, also after
+SIGKILL); the text in the file only tells the loser who holds it.
 """
 
 from __future__ import annotations
