@@ -4,25 +4,28 @@ Belongs here: which rows land, their types, their hash, and the sums of money as
 Stays out: what one type accepts (`ingest.typing_rules`), files and folders
 (`ingest.landing`), how many refused rows are too many (`ingest.quarantine`).
 
-Rows stream through in chunks; memory is bounded by one chunk.
+Rows stream through in chunks; a few chunks are worked on side by side, and they bound the
+memory. What a source typed itself (`Block`) is completed here, not typed again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, InvalidOperation
+from hashlib import sha256 as digest
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pyarrow as pa
 from pyarrow.compute import JoinOptions, ReplaceSubstringOptions, call_function
 
 from ingest.entities import ARROW, EntityContract, Type
 from ingest.errors import ContractViolation
+from ingest.ordered import map_in_order
 from ingest.quarantine import MAX_REJECTED, shape_of
-from ingest.sources.protocol import Record, Rejected, Unreadable
+from ingest.sources.protocol import Block, Record, Rejected, Unreadable
 from ingest.typing_rules import TYPERS, Untypable
 
 if TYPE_CHECKING:
@@ -37,7 +40,10 @@ ROW_FIELDS: Final = ("source_account", "_payload", "_source_ref", "_row_hash")
 
 _SEPARATOR: Final = "\x1f"
 _ESCAPES: Final = (("\x1e", "\x1e0"), (_SEPARATOR, "\x1e1"))
+_SEPARATOR_MASK, _SEPARATOR_BITS = 0xFE, 0x1E
+"""Both characters of `_ESCAPES` in one comparison."""
 _NULL: Final = "\x00"
+_NULL_TEXT: Final = pa.scalar(_NULL)
 MAX_DIGITS: Final = 30
 # Python's default context would round a sum to 28 digits without a word.
 _SUMS: Final = Context(prec=100)
@@ -62,6 +68,23 @@ class Tally:
     rejected: list[Rejected] = field(default_factory=list)
     sums: dict[tuple[str, str, str], ReceivedSum] = field(default_factory=dict)
 
+    def add(self, other: Tally) -> None:
+        """Count what another part of the rows counted.
+
+        Raises:
+            ContractViolation: there are too many findings to keep.
+        """
+        self.received += other.received
+        self.landed_rows.update(other.landed_rows)
+        self.quarantined_rows.update(other.quarantined_rows)
+        for finding in other.rejected:
+            self.reject(finding)
+        for key, more in other.sums.items():
+            total = self.sums.setdefault(key, ReceivedSum())
+            total.row_count += more.row_count
+            total.landed = _SUMS.add(total.landed, more.landed)
+            total.quarantined = _SUMS.add(total.quarantined, more.quarantined)
+
     def reject(self, finding: Rejected) -> None:
         """Keep one finding.
 
@@ -79,7 +102,7 @@ class Tally:
 
 
 def conform_rows(
-    rows: Iterable[Record],
+    rows: Iterable[Record | Callable[[], Block]],
     contract: EntityContract,
     *,
     tally: Tally,
@@ -93,16 +116,41 @@ def conform_rows(
     Raises:
         ContractViolation: a record holds a column the contract does not have.
     """
+
+    def work(
+        part: Sequence[Record] | Callable[[], Block],
+    ) -> tuple[pa.RecordBatch, Tally]:
+        own = Tally()
+        if callable(part):
+            return _conform_block(part(), contract, own), own
+        batch, _ = _conform_chunk(part, contract, own)
+        return batch, own
+
+    for batch, counted in map_in_order(work, _parts(rows, chunk_rows)):
+        tally.add(counted)
+        yield batch
+
+
+def _parts(
+    rows: Iterable[Record | Callable[[], Block]], chunk_rows: int
+) -> Iterator[Sequence[Record] | Callable[[], Block]]:
+    """Yield what is worked on at once: a chunk of records, or one block."""
     chunk: list[Record] = []
     size = 0
-    for record in rows:
-        chunk.append(record)
-        size += len(record.payload)
+    for row in rows:
+        if callable(row):
+            if chunk:
+                yield chunk
+            yield row
+            chunk, size = [], 0
+            continue
+        chunk.append(row)
+        size += len(row.payload)
         if len(chunk) >= chunk_rows or size >= CHUNK_BYTES:
-            yield _conform_chunk(chunk, contract, tally)
+            yield chunk
             chunk, size = [], 0
     if chunk:
-        yield _conform_chunk(chunk, contract, tally)
+        yield chunk
 
 
 def conformed_schema(contract: EntityContract) -> pa.Schema:
@@ -111,23 +159,21 @@ def conformed_schema(contract: EntityContract) -> pa.Schema:
     return pa.schema([*fields, *(pa.field(name, pa.string()) for name in ROW_FIELDS)])
 
 
-def hash_rows(batch: pa.RecordBatch, contract: EntityContract) -> list[str]:
+def hash_rows(batch: pa.RecordBatch, contract: EntityContract) -> pa.Array:
     """Return SHA-256 over the typed contract values of each row.
 
     Equal values give equal hashes whatever the vendor's spelling ("12.5" and "12.50"), and
     NULL differs from ''.
     """
+    if not batch.num_rows:
+        return pa.array([], type=pa.string())
     texts = []
     for column in contract.columns:
         values = batch.column(column.name)
-        if column.type is Type.TEXT:
-            # A separator inside a text must not move a value into the next column.
-            for character, escaped in _ESCAPES:
-                values = call_function(
-                    "replace_substring",
-                    [values],
-                    ReplaceSubstringOptions(character, escaped),
-                )
+        if texts and values.null_count == len(values):
+            values = _NULL_TEXT
+        elif column.type is Type.TEXT:
+            values = _escape_separators(values)
         else:
             values = values.cast(pa.string())
         texts.append(values)
@@ -136,12 +182,70 @@ def hash_rows(batch: pa.RecordBatch, contract: EntityContract) -> list[str]:
         [*texts, _SEPARATOR],
         JoinOptions(null_handling="replace", null_replacement=_NULL),
     )
-    return [hashlib.sha256(text.encode()).hexdigest() for text in joined.to_pylist()]
+    contents = joined.cast(pa.binary()).to_pylist()
+    hashes = [digest(content).hexdigest() for content in contents]
+    return pa.array(hashes, type=pa.string())
+
+
+def _escape_separators(values: pa.Array) -> pa.Array:
+    """Return texts in which a separator cannot move a value into the next column."""
+    content = values.buffers()[2]
+    letters = np.frombuffer(content or b"", dtype=np.uint8)
+    if not ((letters & _SEPARATOR_MASK) == _SEPARATOR_BITS).any():
+        return values
+    for character, escaped in _ESCAPES:
+        options = ReplaceSubstringOptions(character, escaped)
+        values = call_function("replace_substring", [values], options)
+    return values
+
+
+def _conform_block(
+    block: Block, contract: EntityContract, tally: Tally
+) -> pa.RecordBatch:
+    """Return a block's rows with their hashes, rows typed one by one in their places."""
+    count = len(block.payloads)
+    arrays = []
+    for column in contract.columns:
+        values = block.columns.get(column.name)
+        if values is None:
+            values = pa.nulls(count, ARROW[column.type])
+        if _may_be_blank(contract, column.name):
+            values = values.fill_null("")
+        arrays.append(values)
+    if count:
+        tally.received += count
+        tally.landed_rows[block.source_account] += count
+    for (name, currency), (rows, total) in block.received.items():
+        key = (block.source_account, name, currency)
+        tally.sums[key] = ReceivedSum(row_count=rows, landed=total)
+    typed = _complete(
+        arrays,
+        contract,
+        accounts=pa.repeat(pa.scalar(block.source_account), count),
+        payloads=block.payloads,
+        references=block.source_refs,
+    )
+    if not block.others:
+        return typed
+    records = [record for _, record in block.others]
+    rest, kept = _conform_chunk(records, contract, tally)
+    places = [block.others[index][0] for index in kept]
+    both = pa.concat_batches([typed, rest])
+    order = sorted(range(count + len(kept)), key=lambda row: _place(row, count, places))
+    return both.take(pa.array(order, pa.int64()))
+
+
+def _place(row: int, count: int, places: Sequence[int]) -> tuple[int, int, int]:
+    """Return where a row stands: block rows at their own numbers, others before theirs."""
+    if row < count:
+        return row, 1, 0
+    return places[row - count], 0, row
 
 
 def _conform_chunk(
     chunk: Sequence[Record], contract: EntityContract, tally: Tally
-) -> pa.RecordBatch:
+) -> tuple[pa.RecordBatch, list[int]]:
+    """Return the typed rows of a chunk, and which of its records they are."""
     _check_columns(chunk, contract)
     refused: dict[int, list[Rejected]] = {}
     columns: dict[str, list[object]] = {}
@@ -157,19 +261,36 @@ def _conform_chunk(
             name: [values[index] for index in kept] for name, values in columns.items()
         }
     records = [chunk[index] for index in kept]
-    arrays = [
-        pa.array(columns[column.name], type=ARROW[column.type])
-        for column in contract.columns
-    ]
-    typed = pa.RecordBatch.from_arrays(arrays, names=[c.name for c in contract.columns])
-    own = (
-        [record.source_account for record in records],
-        [record.payload for record in records],
-        [record.source_ref for record in records],
-        hash_rows(typed, contract),
+    batch = _complete(
+        [
+            pa.array(columns[column.name], type=ARROW[column.type])
+            for column in contract.columns
+        ],
+        contract,
+        accounts=_texts([record.source_account for record in records]),
+        payloads=_texts([record.payload for record in records]),
+        references=_texts([record.source_ref for record in records]),
     )
+    return batch, kept
+
+
+def _texts(values: list[str]) -> pa.Array:
+    return pa.array(values, type=pa.string())
+
+
+def _complete(
+    arrays: list[pa.Array],
+    contract: EntityContract,
+    *,
+    accounts: pa.Array,
+    payloads: pa.Array,
+    references: pa.Array,
+) -> pa.RecordBatch:
+    """Return the batch of the contract's columns and what differs from row to row."""
+    typed = pa.RecordBatch.from_arrays(arrays, names=[c.name for c in contract.columns])
+    hashes = hash_rows(typed, contract)
     return pa.RecordBatch.from_arrays(
-        [*arrays, *(pa.array(values, type=pa.string()) for values in own)],
+        [*arrays, accounts, payloads, references, hashes],
         schema=conformed_schema(contract),
     )
 
@@ -223,14 +344,10 @@ def _complete_keys(
     Only in files, and never in the first part of a key: a cost without a product is a cost,
     an API record without its id is not a record.
     """
-    for position, name in enumerate(contract.key):
+    for name in contract.key:
         if name not in columns:
             continue  # a load column: given by the configuration, never missing
-        may_be_blank = (
-            contract.kind == "files"
-            and position > 0
-            and contract.column(name).type is Type.TEXT
-        )
+        may_be_blank = _may_be_blank(contract, name)
         values = columns[name]
         for index, value in enumerate(values):
             if value is not None:
@@ -245,6 +362,15 @@ def _complete_keys(
                         record, name, value=received, reason="is a key and is missing"
                     )
                 )
+
+
+def _may_be_blank(contract: EntityContract, name: str) -> bool:
+    """Say whether a blank of this column is a key part that means 'none'."""
+    return (
+        contract.kind == "files"
+        and name in contract.key[1:]
+        and contract.column(name).type is Type.TEXT
+    )
 
 
 def _is_refused(refused: dict[int, list[Rejected]], index: int, name: str) -> bool:
@@ -278,7 +404,7 @@ def _count(
             tally.landed_rows[record.source_account] += 1
     for column in contract.money_columns:
         for index, record in enumerate(chunk):
-            amount = _received_amount(record.values.get(column.name))
+            amount = received_amount(record.values.get(column.name))
             if amount is None:
                 continue
             currency = _received_text(record.values.get(column.currency_column))
@@ -291,7 +417,7 @@ def _count(
                 total.row_count += 1
 
 
-def _received_amount(value: object) -> Decimal | None:
+def received_amount(value: object) -> Decimal | None:
     """Return an amount as received; what is no amount adds nothing."""
     if value is None or isinstance(value, (bool, float, Unreadable)):
         return None

@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ingest import cursors, ledger
-from ingest.batch_file import spool_rows, write_empty_file, write_parquet
+from ingest.batch_file import fill_batch_id, write_empty_file, write_rows
 from ingest.conform import Tally
 from ingest.contracts import CONTRACTS
 from ingest.control import check_not_shrunk, coverage_of, totals_of
@@ -57,6 +57,10 @@ if TYPE_CHECKING:
     from ingest.entities import EntityContract
     from ingest.sources.protocol import Extract
     from ingest.windows import Window
+
+
+_ID_DIGITS: Final = 8
+"""Digits of the content's digest in a batch id."""
 
 
 @dataclass(frozen=True)
@@ -243,9 +247,23 @@ def _write_batch(
     baseline: BatchManifest | None,
     acknowledged: frozenset[str],
 ) -> BatchManifest:
-    tally = Tally()
-    spool = working / "spool.arrow"
-    digest = spool_rows(extract, contract, tally=tally, spool=spool)
+    prefix = f"{origin.stream.stream}-{origin.stream.entity}-{window.load_date}-"
+    placeholder = f"{prefix}{'~' * _ID_DIGITS}"
+    source_name = extract.source_name or origin.source_name
+    legal_entity = extract.legal_entity or origin.legal_entity
+    written = working / "rows.parquet"
+    shared = {
+        "source_name": source_name,
+        "legal_entity": legal_entity,
+        "_batch_id": placeholder,
+        "_load_date": window.load_date,
+        "_extracted_at": window.extracted_at,
+    }
+    while True:
+        tally = Tally()
+        digest = write_rows(extract, contract, tally=tally, path=written, shared=shared)
+        if extract.is_settled():
+            break
     # Everything the source fills while its rows are consumed is complete from here on.
     _count_rejected(extract, tally)
     coverage = coverage_of(extract.coverage, tally, contract, window)
@@ -255,10 +273,7 @@ def _write_batch(
         )
         digest.update(days.encode())
     digest.update(f"{extract.is_full_list}|{extract.mode}".encode())
-    batch_id = (
-        f"{origin.stream.stream}-{origin.stream.entity}-{window.load_date}-"
-        f"{digest.hexdigest()[:8]}"
-    )
+    batch_id = f"{prefix}{digest.hexdigest()[:_ID_DIGITS]}"
     refused = tally.quarantined_rows.total()
     if tally.rejected:
         folder = quarantine_dir(root, origin.stream, window.load_date)
@@ -272,18 +287,8 @@ def _write_batch(
     )
     if extract.is_full_list:
         check_not_shrunk(coverage, baseline, acknowledged=acknowledged)
-    parquet = working / f"{batch_id}.parquet"
-    source_name = extract.source_name or origin.source_name
-    legal_entity = extract.legal_entity or origin.legal_entity
-    shared = {
-        "source_name": source_name,
-        "legal_entity": legal_entity,
-        "_batch_id": batch_id,
-        "_load_date": window.load_date,
-        "_extracted_at": window.extracted_at,
-    }
-    write_parquet(parquet, spool, contract.arrow_schema(), shared)
-    spool.unlink()
+    fill_batch_id(written, placeholder, batch_id)
+    parquet = written.rename(working / f"{batch_id}.parquet")
     manifest = BatchManifest(
         kind=origin.stream.kind,
         entity=origin.stream.entity,

@@ -28,9 +28,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date, datetime
     from pathlib import Path
+
+    import pyarrow as pa
 
     from ingest.config import SourceConfig
     from ingest.entities import EntityContract
@@ -55,6 +57,24 @@ class Record:
     payload: str
     source_ref: str
     source_account: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Many rows a source has typed itself, column by column: nothing is left to type.
+
+    `columns` are arrays of the contract's types; a column left out is NULL. `received` holds
+    rows and sum of each money column as received, by (column, currency). `others` are the
+    rows of the same stretch that have to be typed one by one, each with the number of block
+    rows that stand before it.
+    """
+
+    columns: Mapping[str, pa.Array]
+    payloads: pa.Array
+    source_refs: pa.Array
+    source_account: str
+    received: Mapping[tuple[str, str], tuple[int, Decimal]]
+    others: tuple[tuple[int, Record], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +119,11 @@ class Unreadable:
     reason: str
 
 
+def always_settled() -> bool:
+    """Say that rows stand as they were read."""
+    return True
+
+
 @dataclass
 class Extract:
     """The answer of a source for one entity and window; filled while `rows` is consumed.
@@ -115,9 +140,13 @@ class Extract:
     `quarantine_share`: see `QUARANTINE_SHARE`; a file dataset may configure another.
     `absorbed`: records of a file that stand in no row of their own, counted by cause (added
     up, equal duplicate, older version, replaced by a later file).
+    `rows` may hold, in place of a record, a function that returns a `Block`: blocks are read
+    side by side. `is_settled` is asked once all rows were consumed; False = what was read
+    does not stand (two rows of one key), `rows` now gives it anew.
     """
 
-    rows: Iterable[Record] = ()
+    rows: Iterable[Record | Callable[[], Block]] = ()
+    is_settled: Callable[[], bool] = always_settled
     coverage: list[AccountWindow] = field(default_factory=list)
     is_full_list: bool = False
     mode: str = ""

@@ -1,19 +1,23 @@
-"""One dropped file to a table of text, by the kind its name or its bytes say.
+"""One dropped file to tables of text, by the kind its name or its bytes say.
 
 Belongs here: choosing the reader. Stays out: the readers (`delimited`, `tabular`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import io
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ingest.errors import ContractViolation
-from ingest.sources.files.delimited import read_delimited
+from ingest.sources.files.delimited import PART_BYTES, read_delimited
 from ingest.sources.files.scalars import decimal_sign
-from ingest.sources.files.table import RawTable, without_blank_rows
+from ingest.sources.files.table import Part, RawTable, join_tables, without_blank_rows
 from ingest.sources.files.tabular import read_jsonl, read_parquet, read_xlsx
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ingest.config_files import Dataset
 
 _ENDINGS: Final = {
@@ -50,21 +54,39 @@ def guess_ending(start: bytes) -> str:
     return ".jsonl" if start.lstrip().startswith(b"{") else ".csv"
 
 
-def decode_file(content: bytes, dataset: Dataset, *, name: str) -> RawTable:
-    """Return the records of one file, rows of blanks left out.
+def decode_parts(
+    stream: BinaryIO, dataset: Dataset, *, name: str, part_bytes: int = PART_BYTES
+) -> Iterator[Part]:
+    """Yield the records of one file in parts, at least one, rows of blanks left out.
+
+    Delimited text is read as it is asked for. Other formats hold a whole file in memory:
+    what a workbook can hold is bounded, and exports of millions of rows are text.
 
     Raises:
         ContractViolation: the bytes are not what the name and the configuration say.
     """
     kind = format_of(name)
     sign = decimal_sign(dataset.number_format)
+    if kind == "text":
+        tab = name.lower().endswith(".tsv")
+        for part in read_delimited(
+            stream,
+            what=name,
+            encoding=dataset.encoding,
+            delimiter="\t" if tab else dataset.delimiter,
+            skip_rows=dataset.skip_rows,
+            part_bytes=part_bytes,
+        ):
+            yield Part(part.headers, partial(_read_filled, part))
+        return
+    content = stream.read()
     if kind == "jsonl":
         table = read_jsonl(
             content, what=name, encoding=dataset.encoding, decimal_sign=sign
         )
     elif kind == "parquet":
         table = read_parquet(content, what=name, decimal_sign=sign)
-    elif kind == "xlsx":
+    else:
         table = read_xlsx(
             content,
             what=name,
@@ -72,13 +94,19 @@ def decode_file(content: bytes, dataset: Dataset, *, name: str) -> RawTable:
             skip_rows=dataset.skip_rows,
             decimal_sign=sign,
         )
-    else:
-        tab = name.lower().endswith(".tsv")
-        table = read_delimited(
-            content,
-            what=name,
-            encoding=dataset.encoding,
-            delimiter="\t" if tab else dataset.delimiter,
-            skip_rows=dataset.skip_rows,
-        )
-    return without_blank_rows(table)
+    whole = without_blank_rows(table)
+    yield Part(whole.headers, lambda: whole, is_native=whole.is_native)
+
+
+def decode_file(content: bytes, dataset: Dataset, *, name: str) -> RawTable:
+    """Return the records of one small file, rows of blanks left out.
+
+    Raises:
+        ContractViolation: the bytes are not what the name and the configuration say.
+    """
+    parts = decode_parts(io.BytesIO(content), dataset, name=name)
+    return join_tables([part.read() for part in parts])
+
+
+def _read_filled(part: Part) -> RawTable:
+    return without_blank_rows(part.read())

@@ -33,13 +33,15 @@ from ingest.sources.files.table import BLANKS, RawTable, tidy_header
 from ingest.sources.protocol import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
 _EXACT: Final = Context(prec=100)
-_LOST_DIGITS: Final = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}", re.ASCII)
-_POWERS: Final[dict[Unit, int]] = {"micros": -6, "thousand": 3, "million": 6}
+LOST_DIGITS: Final = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}", re.ASCII)
+POWERS: Final[dict[Unit, int]] = {"micros": -6, "thousand": 3, "million": 6}
+NUMERIC: Final = frozenset({Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE})
+INSTANTS, NUMBERS, NO_VERSION = "instants", "numbers", "neither"
 _CURRENCY_NAMES: Final = frozenset({"currency", "base_currency", "quote_currency"})
 
 
@@ -72,92 +74,118 @@ class MappedTable:
     unused_headers: frozenset[str]
 
 
-LookupTables = dict[str, "RawTable"]
+class LookupTables:
+    """The files lookups refer to, each indexed once however many tables are mapped."""
+
+    def __init__(self, tables: Mapping[str, RawTable]) -> None:
+        """Keep the tables by the pattern lookups name them with."""
+        self._tables = tables
+        self._indices: dict[str, dict[tuple[str | None, ...], str | None]] = {}
+
+    def index(
+        self, rule: Lookup, dataset: Dataset
+    ) -> dict[tuple[str | None, ...], str | None]:
+        """Return key -> value of one lookup."""
+        name = rule.model_dump_json()
+        if name not in self._indices:
+            other = self._tables[rule.file]
+            formats = formats_of(dataset, is_native=other.is_native)
+            zone = ZoneInfo(dataset.timezone)
+            self._indices[name] = _index_of(other, rule, formats=formats, zone=zone)
+        return self._indices[name]
 
 
-def map_table(
-    table: RawTable, dataset: Dataset, *, what: str, lookup_tables: LookupTables
-) -> MappedTable:
-    """Return the file's rows as contract columns.
+class FileMapping:
+    """How the columns of one file become columns of the contract.
 
-    Grain: one row per record of the table, in its order.
-    Units: money and numbers in major units.
+    Built once per file, from its headers; then it maps any of the file's tables.
 
     Raises:
         ContractViolation: a declared header is missing, twice in the file, or a lookup is
             ambiguous.
     """
-    mapper = _Mapper(table, dataset, what, lookup_tables)
-    return mapper.map()
-
-
-class _Mapper:
-    """One mapping of one file; keeps the text columns lookups and units refer to."""
 
     def __init__(
-        self, table: RawTable, dataset: Dataset, what: str, lookup_tables: LookupTables
+        self,
+        headers: Sequence[str],
+        dataset: Dataset,
+        *,
+        what: str,
+        lookups: LookupTables,
+        is_native: bool = False,
     ) -> None:
-        self.table = table
+        """Find the header of every column the dataset maps."""
+        self.headers = tuple(headers)
         self.dataset = dataset
         self.what = what
-        self.lookup_tables = lookup_tables
-        self.rows = len(table.lines)
+        self.lookups = lookups
         self.zone = ZoneInfo(dataset.timezone)
-        self.formats = _formats_of(dataset, table)
-        self.texts: dict[str, Coded] = {}
-        self.used: set[str] = set()
-
-    def map(self) -> MappedTable:
-        """Return the mapped table."""
-        self._take_headers()
-        for name, value in self.dataset.constants.items():
-            self._keep(name, Coded((value,), [0] * self.rows))
-        for name in self.dataset.lookup:
-            self._keep(name, self._look_up(name))
-        self._check_required()
-        contract = self.dataset.contract
-        currencies = {c.currency_column for c in contract.columns} | _CURRENCY_NAMES
-        columns: dict[str, list[object]] = {}
-        for column in sorted(contract.columns, key=lambda c: c.name not in currencies):
-            if column.name in self.texts:
-                is_currency = column.name in currencies
-                columns[column.name] = self._read(
-                    column, columns, is_currency=is_currency
-                )
-        return MappedTable(
-            columns={
-                c.name: columns[c.name] for c in contract.columns if c.name in columns
-            },
-            versions=self._versions(columns),
-            unused_headers=frozenset(self.table.headers) - self.used,
+        self.formats = formats_of(dataset, is_native=is_native)
+        self.header_of = self._find_headers()
+        self._used = set(self.header_of.values())
+        for rule in dataset.lookup.values():
+            for local in rule.on:
+                self._note_local(local)
+            lookups.index(rule, dataset)
+        contract = dataset.contract
+        self.currencies = {
+            c.currency_column for c in contract.columns if c.currency_column
+        } | _CURRENCY_NAMES
+        given = {*self.header_of, *dataset.constants, *dataset.lookup}
+        for name in required_columns(contract):
+            if name not in given:
+                hint = nearest(name, self.headers)
+                message = f"{what}: has no header {name!r}, which is required{hint}"
+                raise ContractViolation(message)
+        # Amounts are read by their currency, so currencies come first.
+        self.columns = tuple(
+            sorted(
+                (c for c in contract.columns if c.name in given),
+                key=lambda c: c.name not in self.currencies,
+            )
         )
+        name = dataset.version_column
+        self.version_header: str | None = None
+        if name is not None and name not in given:
+            self._note_local(name)
+            self.version_header = name
+        self.unused_headers = frozenset(self.headers) - self._used
 
-    def _take_headers(self) -> None:
-        """Fill the columns that come from headers of the file."""
-        headers = self.dataset.columns
-        if not headers:
-            given = {*self.dataset.constants, *self.dataset.lookup}
-            known = [
-                c.name for c in self.dataset.contract.columns if c.name not in given
-            ]
-            headers = {name: (name,) for name in known if name in self.table.headers}
-        for name, spellings in headers.items():
-            wanted = [tidy_header(spelling) for spelling in spellings]
-            found = [header for header in wanted if header in self.table.headers]
-            if not found:
-                hint = nearest(wanted[0], self.table.headers)
-                message = f"{self.what}: has no header {wanted[0]!r} (for {name}){hint}"
-                raise ContractViolation(message)
-            if len(set(found)) > 1:
-                message = (
-                    f"{self.what}: has both {found[0]!r} and {found[1]!r} for {name}"
-                )
-                raise ContractViolation(message)
-            self.used.add(found[0])
-            self._keep(name, _tidy_cells(self.table.column(found[0])))
+    def map(self, table: RawTable, *, versions: str | None = None) -> MappedTable:
+        """Return the rows of a table; `versions` as `version_kinds` says of the file.
 
-    def _keep(self, name: str, cells: Coded) -> None:
-        """Keep a text column after its blanks and its value map."""
+        Grain: one row per record of the table, in its order.
+        Units: money and numbers in major units.
+        """
+        return _TableMapper(self, table).map(versions)
+
+    def cells(self, name: str, table: RawTable) -> Coded:
+        """Return a column of text after its blanks and its value map."""
+        return _TableMapper(self, table).text(name)
+
+    def header_words(self, table: RawTable) -> tuple[str | None, ...]:
+        """Return the words of the version header."""
+        header = tidy_header(self.version_header or "")
+        return _tidy_cells(table.column(header)).words
+
+    def read_word(self, column: Column) -> Callable[[str], object]:
+        """Return what reads one text of a column, after blanks and value map."""
+        if column.type is Type.TEXT:
+            return _text_reader(
+                column,
+                self.dataset.contract.key,
+                is_currency=column.name in self.currencies,
+            )
+        if column.type is Type.BOOLEAN:
+            return read_boolean
+        if column.type is Type.DATE:
+            return lambda text: read_date(text, self.formats, self.zone)
+        if column.type is Type.INSTANT:
+            return lambda text: read_instant(text, self.formats, self.zone)
+        return lambda text: read_number(text, self.dataset.number_format)
+
+    def word_rules(self, name: str) -> tuple[frozenset[str], dict[str, str]]:
+        """Return the words of a column that mean NULL, and those that mean another word."""
         nulls = {
             tidy_cell(word)
             for key in (EVERY_COLUMN, name)
@@ -166,59 +194,121 @@ class _Mapper:
         mapping = {
             tidy_cell(k): v for k, v in self.dataset.values.get(name, {}).items()
         }
-        if nulls or mapping:
-            cells = cells.map_words(
-                lambda word: None if word in nulls else mapping.get(word, word)
-            )
-        self.texts[name] = cells
+        return frozenset(nulls), mapping
 
-    def _check_required(self) -> None:
-        for name in required_columns(self.dataset.contract):
-            if name not in self.texts:
-                hint = nearest(name, self.table.headers)
+    def _find_headers(self) -> dict[str, str]:
+        """Return contract column -> header."""
+        headers = self.dataset.columns
+        if not headers:
+            given = {*self.dataset.constants, *self.dataset.lookup}
+            known = [
+                c.name for c in self.dataset.contract.columns if c.name not in given
+            ]
+            headers = {name: (name,) for name in known if name in self.headers}
+        taken: dict[str, str] = {}
+        for name, spellings in headers.items():
+            wanted = [tidy_header(spelling) for spelling in spellings]
+            found = [header for header in wanted if header in self.headers]
+            if not found:
+                hint = nearest(wanted[0], self.headers)
+                message = f"{self.what}: has no header {wanted[0]!r} (for {name}){hint}"
+                raise ContractViolation(message)
+            if len(set(found)) > 1:
                 message = (
-                    f"{self.what}: has no header {name!r}, which is required{hint}"
+                    f"{self.what}: has both {found[0]!r} and {found[1]!r} for {name}"
                 )
                 raise ContractViolation(message)
+            taken[name] = found[0]
+        return taken
+
+    def _note_local(self, name: str) -> None:
+        """Count a header as used; it may also be a contract column filled already."""
+        header = tidy_header(name)
+        if header in self.headers:
+            self._used.add(header)
+        elif name not in {
+            *self.header_of,
+            *self.dataset.constants,
+            *self.dataset.lookup,
+        }:
+            known = [*self.headers, *self.header_of, *self.dataset.constants]
+            message = (
+                f"{self.what}: has no header or column {name!r}{nearest(name, known)}"
+            )
+            raise ContractViolation(message)
+
+
+class _TableMapper:
+    """One mapping of one table; keeps the text columns lookups and units refer to."""
+
+    def __init__(self, file: FileMapping, table: RawTable) -> None:
+        self.file = file
+        self.dataset = file.dataset
+        self.table = table
+        self.rows = len(table.lines)
+        self.texts: dict[str, Coded] = {}
+
+    def map(self, versions: str | None) -> MappedTable:
+        """Return the mapped table."""
+        columns: dict[str, list[object]] = {}
+        for column in self.file.columns:
+            columns[column.name] = self._read(column, columns)
+        return MappedTable(
+            columns={
+                c.name: columns[c.name]
+                for c in self.dataset.contract.columns
+                if c.name in columns
+            },
+            versions=self._versions(columns, versions),
+            unused_headers=self.file.unused_headers,
+        )
+
+    def text(self, name: str) -> Coded:
+        """Return a column of text after its blanks and its value map."""
+        if name not in self.texts:
+            if name in self.dataset.constants:
+                cells = Coded((self.dataset.constants[name],), [0] * self.rows)
+            elif name in self.dataset.lookup:
+                cells = self._look_up(name)
+            else:
+                cells = _tidy_cells(self.table.column(self.file.header_of[name]))
+            nulls, mapping = self.file.word_rules(name)
+            if nulls or mapping:
+                cells = cells.map_words(
+                    lambda word: None if word in nulls else mapping.get(word, word)
+                )
+            self.texts[name] = cells
+        return self.texts[name]
 
     def _local(self, name: str) -> list[str | None]:
-        """Return a text column by header, else by contract column already filled."""
+        """Return a text column by header, else by contract column."""
         header = tidy_header(name)
-        if header in self.table.headers:
-            self.used.add(header)
+        if header in self.file.headers:
             return _tidy_cells(self.table.column(header)).to_list()
-        if name in self.texts:
-            return self.texts[name].to_list()
-        hint = nearest(name, [*self.table.headers, *self.texts])
-        message = f"{self.what}: has no header or column {name!r}{hint}"
-        raise ContractViolation(message)
+        return self.text(name).to_list()
 
     def _look_up(self, name: str) -> Coded:
         """Return the column another file gives; no match is NULL."""
         rule = self.dataset.lookup[name]
-        other = self.lookup_tables[rule.file]
-        formats = _formats_of(self.dataset, other)
-        found = _index_of(other, rule, formats=formats, zone=self.zone)
+        found = self.file.lookups.index(rule, self.dataset)
         keys = zip(*(self._local(local) for local in rule.on), strict=True)
         taken = [found.get(key) for key in keys]
         words: dict[str | None, int] = {}
         codes = [words.setdefault(word, len(words)) for word in taken]
         return Coded(tuple(words), codes)
 
-    def _read(
-        self, column: Column, done: Mapping[str, list[object]], *, is_currency: bool
-    ) -> list[object]:
+    def _read(self, column: Column, done: Mapping[str, list[object]]) -> list[object]:
         """Return the typed values of one column."""
-        cells = self.texts[column.name]
-        read = self._reader(column, is_currency=is_currency)
-        values = [_attempt(read, word) for word in cells.words]
-        if column.type not in (Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE):
+        cells = self.text(column.name)
+        read = self.file.read_word(column)
+        values = [attempt(read, word) for word in cells.words]
+        if column.type not in NUMERIC:
             return [values[code] for code in cells.codes]
         unit = self.dataset.units.get(column.name, "major")
         marks = [value[1] if isinstance(value, tuple) else None for value in values]
         numbers = [value[0] if isinstance(value, tuple) else value for value in values]
-        if unit in _POWERS:
-            numbers = [_shift(number, _POWERS[unit]) for number in numbers]
+        if unit in POWERS:
+            numbers = [shift(number, POWERS[unit]) for number in numbers]
         amounts = [numbers[code] for code in cells.codes]
         if not column.currency_column:
             return amounts
@@ -237,29 +327,18 @@ class _Mapper:
             ]
         return amounts
 
-    def _reader(self, column: Column, *, is_currency: bool) -> Callable[[str], object]:
-        """Return what reads one text of the column."""
-        if column.type is Type.TEXT:
-            return _text_reader(
-                column, self.dataset.contract.key, is_currency=is_currency
-            )
-        if column.type is Type.BOOLEAN:
-            return read_boolean
-        if column.type is Type.DATE:
-            return lambda text: read_date(text, self.formats, self.zone)
-        if column.type is Type.INSTANT:
-            return lambda text: read_instant(text, self.formats, self.zone)
-        return lambda text: read_number(text, self.dataset.number_format)
-
-    def _versions(self, columns: Mapping[str, list[object]]) -> list[object] | None:
+    def _versions(
+        self, columns: Mapping[str, list[object]], kind: str | None
+    ) -> list[object] | None:
         """Return what orders rows of one key: a contract column, else a header."""
         name = self.dataset.version_column
         if name is None:
             return columns.get(self.dataset.contract.version_column)
         if name in columns:
             return columns[name]
+        what = f"{self.file.what} {name}"
         return order_values(
-            self._local(name), self.formats, self.zone, f"{self.what} {name}"
+            self._local(name), self.file.formats, self.file.zone, what, kind=kind
         )
 
 
@@ -271,29 +350,58 @@ def tidy_cell(text: str) -> str:
 
 
 def order_values(
-    texts: Sequence[str | None], formats: Sequence[str], zone: ZoneInfo, what: str
+    texts: Sequence[str | None],
+    formats: Sequence[str],
+    zone: ZoneInfo,
+    what: str,
+    *,
+    kind: str | None = None,
 ) -> list[object]:
     """Return comparable values of a version header: instants, else whole numbers.
+
+    `kind` is what `version_kinds` said of the whole column, when these are only some of it.
 
     Raises:
         ContractViolation: they are neither, so nobody can say which row is newer.
     """
+    if kind is None:
+        kinds = _kinds_of(texts, formats, zone)
+        kind = next((k for k in (INSTANTS, NUMBERS) if k in kinds), NO_VERSION)
+    if kind == NO_VERSION:
+        message = f"{what}: is neither dates of the declared formats nor whole numbers"
+        raise ContractViolation(message)
     words = {text for text in texts if text is not None}
-    try:
-        moments: dict[str, object] = {w: read_instant(w, formats, zone) for w in words}
-    except Misread:
-        if not all(word.isascii() and word.isdigit() for word in words):
-            message = (
-                f"{what}: is neither dates of the declared formats nor whole numbers"
-            )
-            raise ContractViolation(message) from None
-        moments = {word: int(word) for word in words}
+    moments: dict[str, object] = {
+        word: int(word) if kind == NUMBERS else read_instant(word, formats, zone)
+        for word in words
+    }
     return [None if text is None else moments[text] for text in texts]
 
 
-def _formats_of(dataset: Dataset, table: RawTable) -> tuple[str, ...]:
+def version_kinds(texts: Iterable[str | None], mapping: FileMapping) -> frozenset[str]:
+    """Return what all texts of a version header can be read as: INSTANTS, NUMBERS, both."""
+    return _kinds_of(texts, mapping.formats, mapping.zone)
+
+
+def _kinds_of(
+    texts: Iterable[str | None], formats: Sequence[str], zone: ZoneInfo
+) -> frozenset[str]:
+    words = {text for text in texts if text is not None}
+    kinds = set()
+    if all(word.isascii() and word.isdigit() for word in words):
+        kinds.add(NUMBERS)
+    try:
+        for word in words:
+            read_instant(word, formats, zone)
+        kinds.add(INSTANTS)
+    except Misread:
+        pass
+    return frozenset(kinds)
+
+
+def formats_of(dataset: Dataset, *, is_native: bool) -> tuple[str, ...]:
     """Return the date formats of a file; typed formats also write ISO."""
-    if table.is_native and "iso" not in dataset.date_formats:
+    if is_native and "iso" not in dataset.date_formats:
         return (*dataset.date_formats, "iso")
     return dataset.date_formats
 
@@ -356,7 +464,7 @@ def _is_newer(rank: object, other: object) -> bool:
     return rank > other  # type: ignore[operator]  # both instants or both integers
 
 
-def _attempt(read: Callable[[str], object], word: str | None) -> object:
+def attempt(read: Callable[[str], object], word: str | None) -> object:
     """Return the value of one text, NULL, or why it is none."""
     if word is None:
         return None
@@ -381,7 +489,7 @@ def _text_reader(
         if column.values and word not in column.values:
             message = f"is none of {', '.join(column.values)}"
             raise Misread(message)
-        if is_identifier and _LOST_DIGITS.fullmatch(word):
+        if is_identifier and LOST_DIGITS.fullmatch(word):
             message = "is an identifier a spreadsheet turned into a rounded number"
             raise Misread(message)
         return word
@@ -389,7 +497,7 @@ def _text_reader(
     return read
 
 
-def _shift(number: object, power: int) -> object:
+def shift(number: object, power: int) -> object:
     """Return a number times a power of ten, exactly."""
     return (
         number.scaleb(power, context=_EXACT) if isinstance(number, Decimal) else number
@@ -402,7 +510,7 @@ def _from_minor(amount: object, currency: object) -> object:
         return amount
     if not isinstance(currency, str):
         return Unreadable(str(amount), "is in minor units but the row has no currency")
-    return _shift(amount, -EXPONENTS[currency])
+    return shift(amount, -EXPONENTS[currency])
 
 
 def _agree(

@@ -158,7 +158,7 @@ def resolve_duplicates(rows: Sequence[Row], dataset: Dataset, *, what: str) -> M
     unkeyed: list[Row] = []
     absorbed: dict[str, int] = {}
     for row in rows:
-        key = _key_of(row, dataset.contract)
+        key = key_of(row, dataset.contract)
         if key is None or not row.is_readable:
             unkeyed.append(row)
             continue
@@ -183,12 +183,16 @@ def resolve_duplicates(rows: Sequence[Row], dataset: Dataset, *, what: str) -> M
     return Merged([*unkeyed, *standing.values()], absorbed)
 
 
-def _key_of(row: Row, contract: EntityContract) -> tuple[object, ...] | None:
-    """Return the key, None where landing will refuse the row for its missing key."""
+def key_of(row: Row, contract: EntityContract) -> tuple[object, ...] | None:
+    """Return the key, None where landing will refuse the row for its missing key.
+
+    A load column in a key (`legal_entity`) is the same in all rows of a drop.
+    """
+    own = {column.name for column in contract.columns}
     parts: list[object] = []
     for position, name in enumerate(contract.key):
         value = row.values.get(name)
-        if value is None:
+        if value is None and name in own:
             if position == 0 or contract.column(name).type is not Type.TEXT:
                 return None
             value = ""
@@ -226,13 +230,15 @@ def covered_periods(
         for row in rows
         if row.is_readable and (day := day_of(row.values.get(name or ""), zone))
     }
-    if not days:
-        return []
+    return [period_between(min(days), max(days), contract)] if days else []
+
+
+def period_between(first: dt.date, last: dt.date, contract: EntityContract) -> Period:
+    """Return the span a file with this first and last day speaks for."""
     if contract.truth is Truth.RESTATED_DAILY:
-        return [Period(min(days), max(days))]
-    last = max(days)
+        return Period(first, last)
     length = calendar.monthrange(last.year, last.month)[1]
-    return [Period(min(days).replace(day=1), last.replace(day=length))]
+    return Period(first.replace(day=1), last.replace(day=length))
 
 
 def join_periods(periods: Iterable[Period]) -> list[Period]:

@@ -1,8 +1,8 @@
 """One file as text: headers, columns, the physical line of every record.
 
-Belongs here: the shape every reader ends in, what makes a header row acceptable, and the row
-as received (JSON). Stays out: how one format is read (`delimited`, `tabular`), what a column
-means (`mapping`).
+Belongs here: the shape every reader ends in, what makes a header row acceptable, looking at
+the letters of a whole column at once, and the row as received (JSON). Stays out: how one
+format is read (`delimited`, `tabular`), what a column means (`mapping`).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pyarrow as pa
 from pyarrow.compute import (
     JoinOptions,
-    MatchSubstringOptions,
     ReplaceSubstringOptions,
     TrimOptions,
     call_function,
@@ -24,12 +24,14 @@ from pyarrow.compute import (
 from ingest.errors import ContractViolation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 BLANKS: Final = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\ufeff"
 """What is cut off both ends of a cell: spaces, the no-break ones and invisible marks too."""
 
-_CONTROL: Final = r"[\x00-\x1f]"
+_FIRST_PRINTABLE: Final = 0x20
+_LAST_ASCII: Final = 0x7F
+_SPACE, _QUOTE, _BACKSLASH = b' "\\'
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,91 @@ class RawTable:
         """Return the column under a header."""
         return self.columns[self.headers.index(header)]
 
-    def payload_texts(self) -> Sequence[str]:
+    def payload_array(self) -> pa.Array:
         """Return each record as received: JSON of header -> text."""
         if self.payloads is not None:
-            return self.payloads
-        return _json_objects(self.headers, self.columns).to_pylist()
+            return pa.array(self.payloads, pa.string())
+        return _json_objects(self.headers, self.columns)
+
+    def payload_texts(self) -> Sequence[str]:
+        """Return each record as received: JSON of header -> text."""
+        return self.payload_array().to_pylist()
+
+    def take(self, rows: Sequence[int]) -> RawTable:
+        """Return some of the records, nothing broken among them."""
+        return RawTable(
+            headers=self.headers,
+            columns=tuple(
+                column.take(pa.array(rows, pa.int64())) for column in self.columns
+            ),
+            lines=[self.lines[row] for row in rows],
+            payloads=None
+            if self.payloads is None
+            else [self.payloads[row] for row in rows],
+            is_native=self.is_native,
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run of a file's records, parsed when asked for: parts can be read side by side."""
+
+    headers: tuple[str, ...]
+    read: Callable[[], RawTable]
+    is_native: bool = False
+
+
+@dataclass(frozen=True)
+class Letters:
+    """The bytes of a column of text and where each cell begins and ends."""
+
+    data: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    @staticmethod
+    def of(column: pa.Array) -> Letters:
+        """Return the letters of a column; they are not copied."""
+        if not len(column):
+            return Letters(np.empty(0, np.uint8), *(np.empty(0, np.int32),) * 2)
+        _, offsets, data = column.buffers()
+        first, last = column.offset, column.offset + len(column)
+        places = np.frombuffer(offsets, dtype=np.int32)[first : last + 1]
+        letters = np.frombuffer(data or b"", dtype=np.uint8)
+        letters = letters[places[0] : places[-1]]
+        places = places - places[0]
+        return Letters(letters, places[:-1], places[1:])
+
+    @property
+    def is_plain(self) -> bool:
+        """True if all is printable ASCII and no cell begins or ends with a space.
+
+        Such cells are read as they stand: composed already, with nothing to cut off.
+        """
+        if not self.data.size:
+            return True
+        if self.data.min() < _FIRST_PRINTABLE or self.data.max() >= _LAST_ASCII:
+            return False
+        if not (self.data == _SPACE).any():
+            return True
+        filled = self.ends > self.starts
+        starts, ends = self.starts[filled], self.ends[filled] - 1
+        return not (
+            (self.data[starts] == _SPACE).any() or (self.data[ends] == _SPACE).any()
+        )
+
+    @property
+    def needs_escape(self) -> bool:
+        """True if a letter cannot stand in a JSON string as it is."""
+        data = self.data
+        return bool(
+            data.size
+            and (
+                data.min() < _FIRST_PRINTABLE
+                or (data == _QUOTE).any()
+                or (data == _BACKSLASH).any()
+            )
+        )
 
 
 def tidy_header(text: str) -> str:
@@ -94,6 +176,9 @@ def without_blank_rows(table: RawTable) -> RawTable:
     blank: pa.Array | None = None
     trim = TrimOptions(characters=BLANKS)
     for column in table.columns:
+        letters = Letters.of(column)
+        if letters.is_plain and (letters.ends > letters.starts).all():
+            return table
         texts = call_function("utf8_trim", [column.fill_null("")], trim)
         empty = call_function("equal", [texts, pa.scalar("")])
         blank = empty if blank is None else call_function("and", [blank, empty])
@@ -115,6 +200,25 @@ def without_blank_rows(table: RawTable) -> RawTable:
     )
 
 
+def join_tables(tables: Sequence[RawTable]) -> RawTable:
+    """Return the tables of one file as one."""
+    if len(tables) == 1:
+        return tables[0]
+    first = tables[0]
+    payloads = [text for table in tables for text in table.payloads or ()]
+    return RawTable(
+        headers=first.headers,
+        columns=tuple(
+            pa.concat_arrays(list(columns))
+            for columns in zip(*(table.columns for table in tables), strict=True)
+        ),
+        lines=[line for table in tables for line in table.lines],
+        broken=tuple(row for table in tables for row in table.broken),
+        payloads=None if first.payloads is None else payloads,
+        is_native=first.is_native,
+    )
+
+
 def _json_objects(headers: Sequence[str], columns: Sequence[pa.Array]) -> pa.Array:
     """Return one JSON object of strings per row, built column by column."""
     parts: list[pa.Array | pa.Scalar] = []
@@ -130,10 +234,10 @@ def _json_objects(headers: Sequence[str], columns: Sequence[pa.Array]) -> pa.Arr
 
 def _escape(column: pa.Array) -> pa.Array:
     """Return the texts as they stand between the quotes of a JSON string."""
-    control = call_function(
-        "match_substring_regex", [column], MatchSubstringOptions(_CONTROL)
-    )
-    if call_function("any", [control]).as_py():
+    letters = Letters.of(column)
+    if not letters.needs_escape:
+        return column
+    if letters.data.min() < _FIRST_PRINTABLE:
         texts = [json.dumps(text, ensure_ascii=False) for text in column.to_pylist()]
         return pa.array([text[1:-1] for text in texts], pa.string())
     for character, escaped in (("\\", "\\\\"), ('"', '\\"')):

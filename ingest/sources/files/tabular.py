@@ -44,7 +44,8 @@ def read_jsonl(
     Raises:
         ContractViolation: the bytes are not text of that encoding.
     """
-    text = decode_text(content, what=what, encoding=encoding)
+    parts = decode_text(io.BytesIO(content), what=what, encoding=encoding)
+    text = "".join(part for part, _ in parts)
     headers: dict[str, None] = {}
     records: list[dict[str, str]] = []
     lines: list[int] = []

@@ -344,13 +344,16 @@ def test_rows_are_typed_while_they_stream() -> None:
     taken: list[int] = []
 
     def stream():  # noqa: ANN202 - a generator of records
-        for n in range(10):
+        for n in range(100):
             taken.append(n)
             yield record({"deal_id": str(n)}, n)
 
     batches = conform_rows(stream(), DEALS, tally=Tally(), chunk_rows=3)
     first = next(batches)
-    assert (first.num_rows, taken) == (3, [0, 1, 2])
+    # A few chunks are worked on side by side, however many there are.
+    assert first.num_rows == 3
+    assert len(taken) <= 3 * 5
+    assert 3 + sum(batch.num_rows for batch in batches) == 100
 
 
 def test_an_empty_chunk_still_has_the_contracts_types() -> None:

@@ -10,14 +10,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.errors import ContractViolation
-from ingest.sources.files.delimited import _read_fast, _read_strict, read_delimited
-from ingest.sources.files.table import RawTable, without_blank_rows
+from ingest.sources.files.delimited import (
+    _is_line_per_record,
+    _read_fast,
+    _read_strict,
+    _whole_lines,
+    read_delimited,
+)
+from ingest.sources.files.table import RawTable, join_tables, without_blank_rows
 
 
 def read(content: bytes | str, **more: object) -> RawTable:
     data = content.encode() if isinstance(content, str) else content
     options = {"encoding": "utf-8-sig", "delimiter": ",", "skip_rows": 0, **more}
-    return without_blank_rows(read_delimited(data, what="f.csv", **options))
+    parts = read_delimited(io.BytesIO(data), what="f.csv", **options)
+    return without_blank_rows(join_tables([part.read() for part in parts]))
 
 
 def rows_of(table: RawTable) -> list[tuple[int, ...]]:
@@ -144,11 +151,38 @@ def test_whatever_a_writer_quotes_is_read_back(grid: list[list[str]], end: str) 
     headers = [f"h{number}" for number in range(len(grid[0]))]
     writer.writerows([headers, *grid])
 
-    table = read_delimited(
-        out.getvalue().encode(), what="f", encoding="utf-8", delimiter=",", skip_rows=0
-    )
+    table = whole(out.getvalue())
 
     assert [list(row[1:]) for row in rows_of(table)] == grid
+
+
+def whole(text: str, part_bytes: int = 1 << 20) -> RawTable:
+    """Read without leaving out rows of blanks, in parts of some bytes."""
+    parts = read_delimited(
+        io.BytesIO(text.encode()),
+        what="f",
+        encoding="utf-8",
+        delimiter=",",
+        skip_rows=0,
+        part_bytes=part_bytes,
+    )
+    return join_tables([part.read() for part in parts])
+
+
+@given(grid=GRID, end=st.sampled_from(["\n", "\r\n", "\r"]), quote_all=st.booleans())
+def test_parts_of_any_size_are_the_same_file(
+    grid: list[list[str]], end: str, *, quote_all: bool
+) -> None:
+    out = io.StringIO(newline="")
+    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+    writer = csv.writer(out, lineterminator=end, quoting=quoting)
+    writer.writerows([[f"h{number}" for number in range(len(grid[0]))], *grid])
+    expected = whole(out.getvalue())
+
+    for part_bytes in (1, 2, 3, 7):
+        table = whole(out.getvalue(), part_bytes)
+        assert rows_of(table) == rows_of(expected)
+        assert table.broken == expected.broken
 
 
 CELLS = (
@@ -171,14 +205,23 @@ LINE = st.tuples(st.sampled_from(CELLS), st.sampled_from(CELLS)).map(",".join)
 @example([',""a'], "\n")
 @given(st.lists(LINE, max_size=4), st.sampled_from(["\n", "\r\n"]))
 def test_both_readers_agree_however_quotes_stand(lines: list[str], end: str) -> None:
-    text = end.join(["h1,h2", *lines])
-    fast = _read_fast(text, what="f", delimiter=",", skip_rows=0)
+    text = end.join(lines)
+    if not _is_line_per_record(text.encode(), ","):
+        return
+    fast = _read_fast(text.encode(), ("h1", "h2"), first=2, delimiter=",")
     if fast is None:
         return
-    strict = _read_strict(text, what="f", delimiter=",", skip_rows=0)
+    strict, used = _read_strict(
+        _whole_lines(text, is_end=True),
+        ("h1", "h2"),
+        first=2,
+        is_end=True,
+        what="f",
+        delimiter=",",
+    )
 
     assert rows_of(fast) == rows_of(strict)
-    assert strict.broken == ()
+    assert (strict.broken, used) == ((), len(lines))
 
 
 def test_the_row_as_received_is_json_whatever_it_holds() -> None:

@@ -9,7 +9,7 @@ import pytest
 from ingest.config_files import Dataset
 from ingest.errors import ContractViolation
 from ingest.sources.files.decode import decode_file
-from ingest.sources.files.mapping import MappedTable, map_table
+from ingest.sources.files.mapping import FileMapping, LookupTables, MappedTable
 from ingest.sources.protocol import Unreadable
 
 DEALS = {"opportunity_id": "ID", "stage": "S", "status": "S", "created_at": "At"}
@@ -33,7 +33,14 @@ def mapped(text: str, rules: Dataset, **lookups: str) -> MappedTable:
         for name, content in lookups.items()
     }
     table = decode_file(text.encode(), rules, name="f.csv")
-    return map_table(table, rules, what="f.csv", lookup_tables=tables)
+    mapping = FileMapping(
+        table.headers,
+        rules,
+        what="f.csv",
+        lookups=LookupTables(tables),
+        is_native=table.is_native,
+    )
+    return mapping.map(table)
 
 
 def refusal(text: str, rules: Dataset, **lookups: str) -> str:

@@ -14,6 +14,7 @@ from ingest.config import FilesSource, load_config
 from ingest.errors import ContractViolation, FatalSourceError
 from ingest.sources.files import SOURCE
 from ingest.sources.protocol import AccountWindow, Extract, Record, Unreadable
+from tests.unit.ingest.blocks import records_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +55,7 @@ class Drop:
             known_files=frozenset(known),
             replay_files=replay,
         )
-        return extract, list(extract.rows)
+        return extract, records_of(extract)
 
 
 def amounts(records: list[Record]) -> list[object]:

@@ -22,6 +22,7 @@ from ingest.sandbox.story import STORY_START
 from ingest.sandbox.truth_billing import mrr_of
 from ingest.sources.files.source import FileDrop
 from ingest.windows import Window
+from tests.unit.ingest.blocks import records_of
 
 if TYPE_CHECKING:
     from ingest.sandbox.model import Company
@@ -62,7 +63,7 @@ def read_back(root: Path) -> dict[str, list[dict[str, Any]]]:
                 known_files=frozenset(),
                 replay_files=(),
             )
-            found[stream.name] = [dict(record.values) for record in extract.rows]
+            found[stream.name] = [dict(r.values) for r in records_of(extract)]
             assert extract.rejected == [], stream.name
             assert extract.unknown_fields == set(), stream.name
     return found
