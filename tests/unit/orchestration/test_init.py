@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,8 @@ from orchestration.header_proposals import Proposal, propose_datasets
 from orchestration.initial_config import NEEDS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typer.testing import Result
 
 DEALS = """\
@@ -93,7 +94,7 @@ def test_answers_given_beforehand_are_written(here: Path) -> None:
 
 
 def test_it_asks_for_the_rest_with_defaults_to_take(here: Path) -> None:
-    typed = "\n".join(["stripe", "Acme", "", "", "", "", "", "MY_KEY", "acct_1"]) + "\n"
+    typed = "stripe\nAcme\n\n\n\n\n\nMY_KEY\nacct_1" + "\n"
     done = init(typed=typed)
     assert done.exit_code == 0, done.output
     config = load_config(here / "warehouse.yml", environ={"MY_KEY": "x"})
