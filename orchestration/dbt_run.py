@@ -1,40 +1,34 @@
 """Running dbt as a child process: what it does as it does it, and what failed.
 
 Belongs here: one `dbt build` and its results. Stays out: getting ready for it
-(`orchestration.dbt_setup`), turning results into assets (`orchestration.assets.models`), the
-models. dbt runs in its own process because an in-process run keeps the build file locked after
-it returns.
+(`orchestration.dbt_setup`), the process (`orchestration.dbt_process`), turning results into
+assets (`orchestration.assets.models`), the models.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ingest.errors import StorageError
 from ingest.faults import fault
-from orchestration.dbt_setup import (
-    DbtError,
-    dbt_environment,
-    dbt_executable,
-    dbt_vars,
-)
-from orchestration.processes import ended
+from orchestration.build_file import discard_build_file, tells_damage
+from orchestration.dbt_process import DbtError
+from orchestration.dbt_setup import dbt_vars
+from orchestration.room import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from orchestration.dbt_process import DbtProcess
     from orchestration.night_run import NightRun
     from orchestration.settings import Settings
 
 _FAILED: Final = frozenset({"error", "fail", "runtime error", "partial success"})
 _RUN_RESULTS: Final = "run_results.json"
-_RESULT_EVENTS: Final = frozenset(
-    {"LogSeedResult", "LogModelResult", "LogSnapshotResult", "LogTestResult"}
-)
 _QUOTES_DATA: Final = re.compile(r"Conversion Error|Constraint Error|Invalid Input")
 _LAST_LINES: Final = 15
 
@@ -67,15 +61,13 @@ class DbtOutcome:
 def build_arguments(
     run: NightRun, *, full_refresh: bool, selected: list[str]
 ) -> list[str]:
-    """Return the command line of the night's `dbt build`."""
+    """Return the arguments of the night's `dbt build`."""
     variables = dbt_vars(
         run.settings.config,
         raw=run.settings.home.raw,
         night=(run.as_of, run.build_id),
     )
     return [
-        dbt_executable(),
-        "build",
         # Unit tests prove the models' logic on fixtures; they do not depend on the night.
         *("--exclude-resource-type", "unit_test"),
         "--vars",
@@ -88,39 +80,34 @@ def build_arguments(
 class DbtBuild:
     """One `dbt build` in a child process."""
 
-    def __init__(self, settings: Settings, arguments: list[str]) -> None:
-        """Prepare the call; nothing runs before `results` is read."""
+    def __init__(
+        self, settings: Settings, dbt: DbtProcess, arguments: list[str]
+    ) -> None:
+        """Prepare the order; nothing is built before `results` is read."""
         self._settings = settings
+        self._dbt = dbt
         self._arguments = arguments
         self._target = settings.home.dbt / "target"
         self._log = settings.home.dbt / "build.log"
         self._exit_code: int | None = None
 
     def results(self) -> Iterator[NodeResult]:
-        """Run dbt and yield every model, seed and test as it ends."""
+        """Run dbt and yield every model, seed and test as it ends.
+
+        Raises:
+            DbtError: the project does not parse.
+        """
         self._target.mkdir(parents=True, exist_ok=True)
         (self._target / _RUN_RESULTS).unlink(missing_ok=True)
-        process = subprocess.Popen(  # noqa: S603 - our own dbt with our own arguments
-            self._arguments,
-            cwd=self._settings.dbt_project_dir,
-            env={**dbt_environment(self._settings), "DBT_LOG_FORMAT": "json"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
         # What dbt says goes to a file: the terminal belongs to the night's progress.
         fault("dbt.started")
-        with ended(process), self._log.open("w", encoding="utf-8") as log:
-            for line in process.stdout or ():
-                text, result = _read_line(line)
-                log.write(f"{text}\n")
-                if result is not None:
+        with self._log.open("w", encoding="utf-8") as log:
+            for told in self._dbt.build(self._arguments):
+                log.write(f"{told.get('said', '')}\n")
+                if "result" in told:
                     fault("dbt.node_done")
-                    yield result
-            self._exit_code = process.wait()
+                    yield NodeResult(**told["result"])
+            self._exit_code = self._dbt.wait()
         fault("dbt.ended")
 
     def outcome(self, manifest: Mapping[str, Any]) -> DbtOutcome:
@@ -132,13 +119,31 @@ class DbtBuild:
 
         Raises:
             DbtError: dbt did not end well.
+            StorageError: because the disk refused, or the build file is damaged.
         """
         if self._exit_code == 0:
             return
+        said = self._log.read_text("utf-8", errors="replace").strip().splitlines()
+        # The engine's words, whole: failures are shortened for people.
+        self._raise_if_disk_failed(said)
         if outcome.failures:
             raise DbtError("; ".join(outcome.failures))
-        said = self._log.read_text("utf-8", errors="replace").strip().splitlines()
         raise DbtError("dbt did not build:\n" + "\n".join(said[-_LAST_LINES:]))
+
+    def _raise_if_disk_failed(self, said: list[str]) -> None:
+        """Tell a full disk and a damaged build file from models that are wrong."""
+        warehouse = self._settings.home.warehouse
+        for line in said:
+            if tells_damage(line):
+                discard_build_file(warehouse)
+                message = (
+                    f"{warehouse.name} is damaged ({line.strip()[:120]}); it is removed, "
+                    "the next run rebuilds it from raw"
+                )
+                raise StorageError(message)
+            refused = explain(self._settings, OSError(line))
+            if refused is not None:
+                raise refused
 
 
 def read_outcome(target: Path, manifest: Mapping[str, Any]) -> DbtOutcome:
@@ -151,25 +156,6 @@ def read_outcome(target: Path, manifest: Mapping[str, Any]) -> DbtOutcome:
     tests = [r for r in rows if r["unique_id"].split(".")[0] in {"test", "unit_test"}]
     failed = [_describe(r, manifest) for r in rows if r["status"] in _FAILED]
     return DbtOutcome(len(rows) - len(tests), len(tests), tuple(failed))
-
-
-def _read_line(line: str) -> tuple[str, NodeResult | None]:
-    """Return the text of one line of dbt's JSON log, and the result it tells, if any."""
-    try:
-        event = json.loads(line)
-        info, data = event["info"], event["data"]
-    except (ValueError, KeyError, TypeError):
-        return line.rstrip(), None
-    if info["name"] not in _RESULT_EVENTS:
-        return info["msg"], None
-    result = NodeResult(
-        unique_id=data["node_info"]["unique_id"],
-        is_success=data["node_info"]["node_status"] == "success",
-        seconds=round(float(data["execution_time"]), 3),
-        number=data["index"],
-        total=data.get("total") or data.get("num_models") or data["index"],
-    )
-    return info["msg"], result
 
 
 def _describe(result: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:

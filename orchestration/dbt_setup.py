@@ -8,39 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import subprocess
-import sys
+from contextlib import ExitStack, contextmanager
 from datetime import date, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from ingest import ledger
-from ingest.errors import EXIT_BUSY, IngestError
 from ingest.faults import fault
 from ingest.storage import write_file
+from orchestration.dbt_process import DbtProcess, start_dbt
 from orchestration.settings import child_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from ingest.config import WarehouseConfig
     from orchestration.settings import Settings
-
-_LAST_LINES: Final = 15
-_POLL_SECONDS: Final = 2.0
-
-
-class DbtError(IngestError):
-    """dbt failed; the text names models and tests, or quotes its last lines."""
-
-
-class ForeignHolderError(IngestError):
-    """A program outside the pipeline has the build file open."""
-
-    exit_code = EXIT_BUSY
 
 
 def dbt_vars(
@@ -82,54 +67,47 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
             "DBT_PROJECT_DIR": str(settings.dbt_project_dir),
             "DBT_TARGET_PATH": str(home.dbt / "target"),
             "DBT_LOG_PATH": str(home.dbt / "logs"),
-            # dbt's own log is 13 MB a night at its level of detail; `build.log` and the
-            # compiled statements in the target say the same.
-            "DBT_LOG_LEVEL_FILE": "none",
             "DBT_VERSION_CHECK": "true",
             "PYTHONUNBUFFERED": "1",
         }
     )
 
 
-def dbt_executable() -> str:
-    """Return the dbt of this environment, whatever PATH says."""
-    return str(Path(sys.executable).with_name("dbt"))
+@contextmanager
+def start_night_dbt(settings: Settings) -> Iterator[DbtProcess]:
+    """Start the dbt that will build tonight; it parses at once, and ends with the block."""
+    variables = dbt_vars(settings.config, raw=settings.home.raw)
+    fingerprint = _fingerprint(settings, variables)
+    with start_dbt(
+        settings.dbt_project_dir,
+        dbt_environment(settings),
+        target=manifest_file(settings).parent,
+        variables=variables,
+        parses=fingerprint,
+        writes_manifest=not _is_current(settings, fingerprint),
+    ) as process:
+        yield process
 
 
-def prepare_manifest(settings: Settings, variables: Mapping[str, Any]) -> Path:
+def prepare_manifest(
+    settings: Settings, variables: Mapping[str, Any], *, dbt: DbtProcess | None = None
+) -> Path:
     """Return the path of an up-to-date `manifest.json`; parse the project if it is stale.
+
+    `dbt` is the process that is parsing it already, if there is one.
 
     Raises:
         DbtError: the project does not parse.
     """
-    target = settings.home.dbt / "manifest"
-    manifest = target / "manifest.json"
-    stamp = target / "stamp"
-    wanted = _fingerprint(settings.dbt_project_dir, variables)
-    if manifest.is_file() and stamp.is_file() and stamp.read_text("utf-8") == wanted:
+    wanted = _fingerprint(settings, variables)
+    manifest = manifest_file(settings)
+    if _is_current(settings, wanted):
         return manifest
-    target.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(  # noqa: S603 - our own dbt with our own arguments
-        [
-            dbt_executable(),
-            "--quiet",
-            "parse",
-            "--target-path",
-            str(target),
-            "--vars",
-            json.dumps(dict(variables)),
-        ],
-        cwd=settings.dbt_project_dir,
-        env=dbt_environment(settings),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        last = (done.stdout + done.stderr).strip().splitlines()[-_LAST_LINES:]
-        message = "The dbt project does not parse:\n" + "\n".join(last)
-        raise DbtError(message)
-    stamp.write_text(wanted, encoding="utf-8")
+    with ExitStack() as stack:
+        if dbt is None or dbt.parses != wanted:
+            dbt = stack.enter_context(start_night_dbt(settings))
+        dbt.wait_parsed()
+    _stamp(settings).write_text(wanted, encoding="utf-8")
     return manifest
 
 
@@ -155,7 +133,7 @@ def prepare_build(settings: Settings, as_of: date, *, full_refresh: bool) -> boo
     a batch that was replaced after a model consumed it: its rows must go again.
     """
     state = settings.home.root / "state" / "build.json"
-    project = (settings.home.dbt / "manifest" / "stamp").read_text("utf-8")
+    project = _stamp(settings).read_text("utf-8")
     try:
         last = json.loads(state.read_text("utf-8"))
         same_code = last["project"] == project
@@ -189,39 +167,24 @@ def _consumed_replaced_batches(settings: Settings) -> bool:
     return any(batch_id not in live for (batch_id,) in consumed)
 
 
-def wait_for_build_file(
-    path: Path, *, sleep: Callable[[float], None], patience_seconds: float = 600
-) -> None:
-    """Wait until nobody else has the build file open.
-
-    Raises:
-        ForeignHolderError: somebody still has after the patience is over (exit 75).
-    """
-    if not path.exists():
-        return
-    waited = 0.0
-    while True:
-        try:
-            duckdb.connect(str(path)).close()
-        except duckdb.IOException as error:
-            if "lock" not in str(error).lower():
-                raise
-            if waited >= patience_seconds:
-                holder = re.search(r"PID \d+", str(error))
-                who = holder.group() if holder else "another program"
-                message = (
-                    f"{path.name} is held by {who} for {waited:.0f} s; close it there and "
-                    "run again. What is published is not affected."
-                )
-                raise ForeignHolderError(message) from None
-            sleep(_POLL_SECONDS)
-            waited += _POLL_SECONDS
-        else:
-            return
+def _stamp(settings: Settings) -> Path:
+    """Return where it is noted of what the prepared manifest was made."""
+    return manifest_file(settings).with_name("stamp")
 
 
-def _fingerprint(project: Path, variables: Mapping[str, Any]) -> str:
+def _is_current(settings: Settings, wanted: str) -> bool:
+    """Return whether the prepared manifest was made of just this."""
+    stamp = _stamp(settings)
+    return (
+        manifest_file(settings).is_file()
+        and stamp.is_file()
+        and stamp.read_text("utf-8") == wanted
+    )
+
+
+def _fingerprint(settings: Settings, variables: Mapping[str, Any]) -> str:
     """Return a hash over the project's files and the variables that shape the graph."""
+    project = settings.dbt_project_dir
     digest = hashlib.sha256()
     digest.update(json.dumps(dict(variables), sort_keys=True).encode())
     for path in sorted(project.rglob("*")):

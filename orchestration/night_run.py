@@ -17,6 +17,7 @@ from orchestration.night import NightReport, write_report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestration.dbt_process import DbtProcess
     from orchestration.settings import Settings
 
 DAY: Final = timedelta(days=1)
@@ -39,7 +40,8 @@ class NightRun:
     `now` is the instant of extraction (the sandbox's own time there), `clock` the wall clock,
     `say` shows progress to whoever watches. `refetch`
     asks sources again for what was promoted already (before line `ledger_lines` of the ledger
-    when that is given); `full_refresh` rebuilds every model.
+    when that is given); `full_refresh` rebuilds every model. `dbt` was started in advance, if
+    it was.
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class NightRun:
     ledger_lines: int | None = None
     acknowledged: frozenset[str] = frozenset()
     say: Callable[[str], None] = _silent
+    dbt: DbtProcess | None = None
     report: NightReport = field(init=False)
 
     def __post_init__(self) -> None:

@@ -14,8 +14,10 @@ import dagster as dg
 from ingest.errors import IngestError
 from orchestration.backfill import land_missed
 from orchestration.build import build_definitions
+from orchestration.dbt_setup import dbt_vars, prepare_manifest
 from orchestration.instance import end_dead_runs, open_instance
 from orchestration.jobs import NIGHTLY
+from orchestration.room import explained
 
 if TYPE_CHECKING:
     from datetime import date
@@ -47,7 +49,10 @@ class NightRunner:
         job = self.definitions.resolve_job_def(NIGHTLY)
         problem = ""
         try:
-            with open_instance(night.settings.home.dagster) as instance:
+            with (
+                explained(night.settings),
+                open_instance(night.settings.home.dagster) as instance,
+            ):
                 end_dead_runs(instance)
                 job.execute_in_process(
                     instance=instance,
@@ -77,6 +82,8 @@ class NightRunner:
 def make_runner(session: Session) -> NightRunner:
     """Return a runner for a session."""
     session.say("preparing the asset graph")
+    variables = dbt_vars(session.settings.config, raw=session.settings.home.raw)
+    prepare_manifest(session.settings, variables, dbt=session.dbt)
     return NightRunner(
         session, build_definitions(session.settings, resources={"night": None})
     )

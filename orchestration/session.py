@@ -6,23 +6,24 @@ Stays out: the nights' steps, the asset graph.
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ingest import landing
-from ingest.errors import EXIT_BUSY, IngestError, StorageError
+from ingest.errors import EXIT_BUSY, IngestError
 from orchestration.acknowledgements import read_acknowledged
 from orchestration.alerts import send_alert
 from orchestration.backfill import STEP, note_due_night
-from orchestration.dbt_setup import wait_for_build_file
+from orchestration.build_file import prepare_build_file
+from orchestration.dbt_setup import start_night_dbt
 from orchestration.lock import BusyError, RunLock, hold_run_lock
 from orchestration.night_run import NightRun, night_instant
 from orchestration.outcome import alert_for, close_night
 from orchestration.prune import prune
 from orchestration.publish import build_id_for, recover
+from orchestration.room import check_room, explained
 from orchestration.sandbox import Sandbox, serve_sandbox
 from orchestration.settings import Settings, disable_telemetry, load_settings
 
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
-_ROOM_FACTOR: Final = 3
-"""A night needs a new build file, a new published build and spill space at most."""
+    from orchestration.dbt_process import DbtProcess
 
 
 class HandedOverError(IngestError):
@@ -51,6 +51,7 @@ class Session:
     clock: Callable[[], datetime]
     say: Callable[[str], None]
     sandbox: Sandbox | None
+    dbt: DbtProcess
 
     def open_night(
         self,
@@ -83,15 +84,19 @@ class Session:
             ledger_lines=ledger_lines,
             acknowledged=read_acknowledged(self.settings.home.root),
             say=self.say,
+            dbt=self.dbt,
         )
 
     def end_night(self, night: NightRun, *, problem: str = "") -> None:
         """Settle and keep the report, and tell people when there is something to tell."""
-        close_night(night, finished_at=self.clock(), problem=problem)
-        alert = alert_for(night.report, night.settings.config.company.name)
-        if alert is not None:
-            for failed in send_alert(alert, night.settings.alerts):
-                night.say(f"alert: {failed}")
+        try:
+            close_night(night, finished_at=self.clock(), problem=problem)
+        finally:
+            # Also when a full disk takes no report: then people have nothing but this.
+            alert = alert_for(night.report, night.settings.config.company.name)
+            if alert is not None:
+                for failed in send_alert(alert, night.settings.alerts):
+                    night.say(f"alert: {failed}")
 
 
 @contextmanager
@@ -110,18 +115,26 @@ def open_session(
     Raises:
         BusyError: another run holds it.
         HandedOverError: a backfill holds it and was left word of the night that is due.
-        StorageError: the disk is full or not ours.
+        StorageError: the disk is full or not ours, now or at any time in the block.
+        ForeignHolderError: a program outside the pipeline has the build file open.
     """
     disable_telemetry()
     home = settings.home
-    with ExitStack() as stack:
+    with explained(settings), ExitStack() as stack:
         lock = _hold_or_hand_over(stack, home.root, step, now=clock(), due=due)
         landing.repair(home.root)
         said = recover(home.published)
         if said:
             say(said)
-        check_room(home.root, home.warehouse, home.published)
-        wait_for_build_file(home.warehouse, sleep=time.sleep)
+        check_room(settings)
+        prepare_build_file(
+            home.warehouse,
+            sleep=time.sleep,
+            say=say,
+            patience_seconds=settings.patience_seconds,
+        )
+        # Parses while the sources are read; the night that builds takes it over.
+        dbt = stack.enter_context(start_night_dbt(settings))
         sandbox = None
         if settings.config.uses_sandbox and not settings.sandbox_url:
             say("sandbox company: starting")
@@ -132,7 +145,7 @@ def open_session(
                 sandbox_url=sandbox.url,
             )
         try:
-            yield Session(settings, step, lock, clock, say, sandbox)
+            yield Session(settings, step, lock, clock, say, sandbox, dbt)
         finally:
             _tidy(settings, say)
 
@@ -160,24 +173,3 @@ def _tidy(settings: Settings, say: Callable[[str], None]) -> None:
         prune(settings.home, keep_builds=settings.config.publish.keep)
     except IngestError as error:
         say(f"not tidied up: {error}")
-
-
-def check_room(root: Path, warehouse: Path, published: Path) -> None:
-    """Refuse to start when the last build would not fit three times.
-
-    Raises:
-        StorageError: too little is free.
-    """
-    sizes = [warehouse.stat().st_size] if warehouse.exists() else [0]
-    current = published / "current"
-    if current.exists():
-        files = (path for path in current.resolve().rglob("*") if path.is_file())
-        sizes.append(sum(path.stat().st_size for path in files))
-    needed = _ROOM_FACTOR * max(sizes)
-    free = shutil.disk_usage(root).free
-    if free < needed:
-        message = (
-            f"{root} has {free:,} bytes free, a night may need {needed:,}; "
-            "free some space and run again. What is published is not affected."
-        )
-        raise StorageError(message)

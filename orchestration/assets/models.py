@@ -13,6 +13,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from orchestration import dbt_run
-from orchestration.dbt_setup import prepare_build
+from orchestration.dbt_setup import prepare_build, start_night_dbt
 from orchestration.night_run import NightRun
 from orchestration.translator import WarehouseTranslator
 
@@ -64,13 +65,17 @@ def run_dbt(
     mode = "rebuilding everything from raw" if refresh else "building"
     night.say(f"dbt: {mode}")
     arguments = dbt_run.build_arguments(night, full_refresh=refresh, selected=selected)
-    build = dbt_run.DbtBuild(night.settings, arguments)
     shown = 0.0
-    for result in build.results():
-        yield result
-        if result.share - shown >= _SHOWN_STEP:
-            shown = result.share
-            night.say(f"dbt: {result.share:.0%} of {result.total} models and tests")
+    with ExitStack() as stack:
+        dbt = night.dbt
+        if dbt is None or not dbt.is_waiting:
+            dbt = stack.enter_context(start_night_dbt(night.settings))
+        build = dbt_run.DbtBuild(night.settings, dbt, arguments)
+        for result in build.results():
+            yield result
+            if result.share - shown >= _SHOWN_STEP:
+                shown = result.share
+                night.say(f"dbt: {result.share:.0%} of {result.total} models and tests")
     outcome = build.outcome(manifest)
     night.report.dbt_nodes = outcome.nodes
     night.report.dbt_tests = outcome.tests
