@@ -54,6 +54,7 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
             failed = land_missed(session, as_of)
             if failed is not None:
                 raise MissedNightError(last_line(failed))
+            session.start_dbt()
             night = session.open_night(as_of)
             try:
                 yield night

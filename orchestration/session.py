@@ -41,9 +41,9 @@ class HandedOverError(IngestError):
     exit_code = EXIT_BUSY
 
 
-@dataclass(frozen=True)
+@dataclass
 class Session:
-    """A held warehouse."""
+    """A held warehouse; what is entered into `stack` ends with it."""
 
     settings: Settings
     step: str
@@ -51,7 +51,13 @@ class Session:
     clock: Callable[[], datetime]
     say: Callable[[str], None]
     sandbox: Sandbox | None
-    dbt: DbtProcess
+    stack: ExitStack
+    dbt: DbtProcess | None = None
+
+    def start_dbt(self) -> DbtProcess:
+        """Start the dbt of the next night that builds: it parses while sources are read."""
+        self.dbt = self.stack.enter_context(start_night_dbt(self.settings))
+        return self.dbt
 
     def open_night(
         self,
@@ -133,8 +139,6 @@ def open_session(
             say=say,
             patience_seconds=settings.patience_seconds,
         )
-        # Parses while the sources are read; the night that builds takes it over.
-        dbt = stack.enter_context(start_night_dbt(settings))
         sandbox = None
         if settings.config.uses_sandbox and not settings.sandbox_url:
             say("sandbox company: starting")
@@ -145,7 +149,7 @@ def open_session(
                 sandbox_url=sandbox.url,
             )
         try:
-            yield Session(settings, step, lock, clock, say, sandbox, dbt)
+            yield Session(settings, step, lock, clock, say, sandbox, stack)
         finally:
             _tidy(settings, say)
 
