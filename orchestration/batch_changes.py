@@ -104,4 +104,8 @@ def _parquet_of(root: Path, promoted: BatchManifest) -> Path | None:
 def _needed(field: LostField, contract: EntityContract) -> tuple[str, ...]:
     """Return the columns the field filled that a model beyond staging reads."""
     used = used_columns(PACKAGES / "dbt_project", contract.kind, contract.name)
-    return tuple(column for column in field.columns if used and column in used)
+    if used is None:
+        return ()
+    # Staging itself tells records and their states apart by these.
+    always = {*contract.key, contract.version_column, contract.date_column}
+    return tuple(column for column in field.columns if column in used | always)

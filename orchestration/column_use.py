@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
@@ -38,9 +39,32 @@ def used_columns(project: Path, kind: str, entity: str) -> frozenset[str] | None
 
 
 def _aliases(sql: str, column: str) -> set[str]:
-    """Return the names a select item gives to what it makes of the column."""
-    pattern = rf"\b{re.escape(column)}\b[^,]*?\bas\s+(\w+)\s*(?:,|\n)"
-    return set(re.findall(pattern, sql))
+    """Return what select items that name the column are called."""
+    word = re.compile(rf"\b{re.escape(column)}\b")
+    return {
+        named[-1]
+        for item in _items(sql)
+        if word.search(item) and (named := item.split())[-1].isidentifier()
+    }
+
+
+def _items(sql: str) -> Iterator[str]:
+    """Yield the text between commas and `from`, inside every bracket and around it."""
+    # Of every open bracket: the whole text so far, and its item so far.
+    brackets = [["", ""]]
+    for part in re.findall(r"[(),]|\bfrom\b|[^(),\s]+|\s+", sql):
+        if part == "(":
+            brackets.append(["", ""])
+        elif part == ")" and len(brackets) > 1:
+            whole, item = brackets.pop()
+            yield item
+            brackets[-1] = [f"{text}({whole})" for text in brackets[-1]]
+        elif part in (",", "from"):
+            yield brackets[-1][1]
+            brackets[-1] = [f"{brackets[-1][0]} ", ""]
+        else:
+            brackets[-1] = [text + part for text in brackets[-1]]
+    yield from (item for _, item in brackets)
 
 
 def _refers(sql: str, model: str) -> bool:
