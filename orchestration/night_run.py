@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from ingest import ledger
-from orchestration.night import NightReport, write_report
+from orchestration.night import NightReport, read_report, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,12 +102,14 @@ def missed_nights(settings: Settings, as_of: date) -> list[date]:
     """Return the nights between the newest one that landed anything and `as_of`.
 
     Both ends left out, oldest first; the ledger knows, not a scheduler. Empty before the
-    first night and when an older day is run again.
+    first night and when an older day is run again. A night without a report was killed while
+    it landed: it is among the missed ones, and what it has landed is not fetched again.
     """
     promoted = ledger.read(settings.home.root)
     if not promoted:
         return []
     newest = max(batch.load_date for batch in promoted) - DAY
+    was_killed = read_report(settings.home.nights, newest) is None
     days = (as_of - newest).days
-    missed = [newest + offset * DAY for offset in range(1, days)]
+    missed = [newest + offset * DAY for offset in range(0 if was_killed else 1, days)]
     return missed[-MOST_MISSED_NIGHTS:]

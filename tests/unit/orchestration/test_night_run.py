@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestration.night import NightReport, write_report
 from orchestration.night_run import missed_nights, night_instant, yesterday
 from orchestration.settings import SANDBOX_CONFIG, load_settings
 
@@ -44,6 +45,12 @@ def test_a_long_gap_is_caught_up_by_its_last_nights(
     landed = SimpleNamespace(load_date=date(2026, 1, 2))
     monkeypatch.setattr("orchestration.night_run.ledger.read", lambda _root: [landed])
     settings = load_settings(root=tmp_path, config_path=SANDBOX_CONFIG, environ={})
+    # Without a report the newest night was killed, so it is landed to its end as well.
+    assert missed_nights(settings, date(2026, 1, 3)) == [
+        date(2026, 1, 1),
+        date(2026, 1, 2),
+    ]
+    write_report(settings.home.nights, NightReport("2026-01-01", "b", ""))
     assert missed_nights(settings, date(2026, 1, 4)) == [
         date(2026, 1, 2),
         date(2026, 1, 3),
