@@ -111,7 +111,8 @@ def _lost(changes: BatchChanges, lost: LostColumn) -> RuleResult:
 def _thin_day(changes: BatchChanges) -> RuleResult | None:
     counts = changes.same_weekday_rows
     usual = statistics.median(counts) if len(counts) >= MIN_SAME_WEEKDAYS else 0
-    if usual < MIN_DAY_ROWS:
+    # A day without any row is late, not thin: `newest_day_age` judges it.
+    if usual < MIN_DAY_ROWS or not changes.newest_day_rows:
         return None
     least = math.ceil(usual / 2)
     return _judge(

@@ -41,13 +41,16 @@ NEVER_LATE: Final = Freshness()
 def measure_changes(
     batch: LandedBatch,
     contract: EntityContract,
-    past: Sequence[BatchManifest],
+    earlier: Sequence[BatchManifest],
     *,
     root: Path,
     as_of: date,
     freshness: Freshness,
 ) -> tuple[BatchChanges, tuple[str, ...]]:
-    """Return how a batch differs from `past`, its earlier loads, and notes for people.
+    """Return how a batch differs from its earlier loads, and notes for people.
+
+    Records are compared with the last load of the same kind, fields with the last load that
+    had any rows: after a full list come windows of a few changed records.
 
     A new field and a lost one nobody needs are noted in the night they are first seen: from
     the next night on they are part of the load compared with.
@@ -56,19 +59,23 @@ def measure_changes(
     stream = f"{manifest.stream}-{manifest.entity}"
     days = None
     # First loads and files bring days of any age.
-    if past and contract.truth is Truth.RESTATED_DAILY and contract.kind != "files":
+    if earlier and contract.truth is Truth.RESTATED_DAILY and contract.kind != "files":
         days = count_days(batch.parquet, contract, as_of)
-    known = set(past[-1].unknown_fields) if past else set()
-    notes = [f"new field {n!r}" for n in manifest.unknown_fields if n not in known]
+    last = next((b for b in reversed(earlier) if b.row_count), None)
+    known = set(last.unknown_fields) if last else set()
+    new = [name for name in manifest.unknown_fields if name not in known]
+    notes = [f"new field {name!r}" for name in new]
     removed, known_count = None, 0
     lost: list[LostColumn] = []
-    baseline = past[-1] if past else None
-    before = None if baseline is None else _parquet_of(root, baseline)
-    if baseline is not None and before is not None:
-        if manifest.is_full_list and contract.kind != "files":
-            removed = count_removed(batch.parquet, before, contract)
-            known_count = baseline.row_count
-        for field in find_lost_fields(batch.parquet, before, contract):
+    same_kind = [b for b in earlier if b.is_full_list == manifest.is_full_list]
+    baseline = same_kind[-1] if same_kind else None
+    before = _parquet_of(root, baseline)
+    if baseline and before and manifest.is_full_list and contract.kind != "files":
+        removed = count_removed(batch.parquet, before, contract)
+        known_count = baseline.row_count
+    fields_before = _parquet_of(root, last)
+    if fields_before:
+        for field in find_lost_fields(batch.parquet, fields_before, contract):
             needed = _needed(field, contract)
             if needed:
                 lost.append(LostColumn(needed, field.describe()))
@@ -84,7 +91,7 @@ def measure_changes(
         newest_day_rows=days.row_count if days else 0,
         same_weekday_rows=days.same_weekday_counts if days else (),
         fail_hours=freshness.fail_hours,
-        baseline=baseline.batch_id if baseline else "",
+        baseline=last.batch_id if last else "",
         drop_finding=drop_id(baseline) if baseline else "",
         stream=stream,
     )
@@ -94,8 +101,10 @@ def measure_changes(
     return changes, tuple(notes)
 
 
-def _parquet_of(root: Path, promoted: BatchManifest) -> Path | None:
-    """Return the data file of a promoted batch, if it is still kept."""
+def _parquet_of(root: Path, promoted: BatchManifest | None) -> Path | None:
+    """Return the data file of a promoted batch, if there is one and it is still kept."""
+    if promoted is None:
+        return None
     folder = raw_dir(root, promoted.stream_path, promoted.load_date)
     path = folder / promoted.parquet_name
     return path if path.is_file() else None

@@ -58,13 +58,19 @@ def judge_batch(
     """Run the raw gate on a landed batch and write its verdict beside it."""
     manifest = batch.manifest
     contract = contract_of(manifest.kind, manifest.entity)
-    past = _past(manifest, root=root)
+    earlier = _earlier(manifest, root=root)
+    past = [b for b in earlier if b.is_full_list == manifest.is_full_list]
     suite = raw_suite(_facts(manifest, contract, past, acknowledged))
     columns = [c for c in contract.arrow_schema().names if c not in _NOT_JUDGED]
     frame = pq.read_table(batch.parquet, columns=columns).to_pandas()
     rows = run_gate(suite, frame)
     changes, notes = measure_changes(
-        batch, contract, past, root=root, as_of=as_of, freshness=freshness
+        batch,
+        contract,
+        earlier,
+        root=root,
+        as_of=as_of,
+        freshness=freshness,
     )
     judged = judge_changes(replace(changes, accepted=acknowledged))
     drop = drop_id(past[-1]) if past else ""
@@ -89,8 +95,8 @@ def _acceptable(rule: RuleResult, drop: str) -> RuleResult:
     return replace(rule, finding=drop) if is_volume else rule
 
 
-def _past(manifest: BatchManifest, *, root: Path) -> list[BatchManifest]:
-    """Return the earlier promoted loads of the same kind, oldest first.
+def _earlier(manifest: BatchManifest, *, root: Path) -> list[BatchManifest]:
+    """Return the earlier promoted loads, oldest first.
 
     A drop folder with nothing new lands an empty batch; only loads that read a file tell
     how much a file usually holds.
@@ -99,7 +105,6 @@ def _past(manifest: BatchManifest, *, root: Path) -> list[BatchManifest]:
         batch
         for batch in ledger.live(ledger.read(root, manifest.stream_path))
         if batch.load_date < manifest.load_date
-        and batch.is_full_list == manifest.is_full_list
         and (batch.kind != "files" or batch.file_sha256s)
     ]
 
