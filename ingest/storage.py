@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from ingest.errors import EXIT_STORAGE_WRITE, StorageError
@@ -22,9 +24,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CANNOT_CREATE: Final = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS),
+        # A file stands where a folder must be.
+        *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
+    }
 )
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL_TEXT: Final = re.compile(
+    r"No space left on device|database or disk is full|Disk quota exceeded"
+)
+_REFUSED_TEXT: Final = re.compile(
+    r"Read-only file system|Permission denied|attempt to write a readonly database"
+    r"|unable to open database file"
+)
 _BLOCK: Final = 1 << 20
 
 
@@ -50,6 +63,27 @@ def disk_errors(what: str) -> Iterator[None]:
         if error.errno in _CANNOT_CREATE:
             raised.exit_code = EXIT_STORAGE_WRITE
         raise raised from error
+
+
+class Trouble(StrEnum):
+    """What a disk does to whoever writes."""
+
+    FULL = "full"
+    REFUSED = "refused"
+
+
+def trouble_of(error: BaseException) -> Trouble | None:
+    """Return whether an error says that the disk is full or refuses; None = neither.
+
+    Engines and libraries say what the disk said in exceptions of their own, as text.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error)
+    if number in _FULL or _FULL_TEXT.search(text):
+        return Trouble.FULL
+    if number in _CANNOT_CREATE or _REFUSED_TEXT.search(text):
+        return Trouble.REFUSED
+    return None
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -6,9 +6,7 @@ clear `StorageError`. Stays out: writing anything.
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -17,6 +15,7 @@ from ingest import ledger
 from ingest.config_files import FilesSource
 from ingest.errors import EXIT_STORAGE_IO, EXIT_STORAGE_WRITE, IngestError, StorageError
 from ingest.sources.files.discover import find_files
+from ingest.storage import Trouble, trouble_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,22 +27,6 @@ _BUILDS: Final = 3
 """A night needs a new build file, a new published build and spill space at most."""
 _COPIES: Final = 3
 """Bytes landed lie as spool, as Parquet and, of dropped files, in the archive."""
-
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_REFUSED: Final = frozenset(
-    {
-        *(errno.EACCES, errno.EPERM, errno.EROFS),
-        # A file stands where a folder must be.
-        *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
-    }
-)
-_FULL_TEXT: Final = re.compile(
-    r"No space left on device|database or disk is full|Disk quota exceeded"
-)
-_REFUSED_TEXT: Final = re.compile(
-    r"Read-only file system|Permission denied|attempt to write a readonly database"
-    r"|unable to open database file"
-)
 
 
 def free_bytes(path: Path) -> int:
@@ -106,8 +89,8 @@ def explain(settings: Settings, error: BaseException) -> DiskError | None:
     Looks through causes: the engine, the run history and Arrow each wrap what the disk said.
     """
     root = settings.home.root
-    kinds = [_kind(part) for part in _chain(error)]
-    if "full" in kinds:
+    troubles = {trouble_of(part) for part in _chain(error)}
+    if Trouble.FULL in troubles:
         raised = DiskError(
             f"The disk is full: {_said(error)}. {free_bytes(root):,} bytes are free at "
             f"{root}, a night may need {needed_bytes(settings):,}; free some space and run "
@@ -115,7 +98,7 @@ def explain(settings: Settings, error: BaseException) -> DiskError | None:
         )
         raised.exit_code = EXIT_STORAGE_IO
         return raised
-    if "refused" in kinds:
+    if Trouble.REFUSED in troubles:
         raised = DiskError(
             f"The disk refuses: {_said(error)}. Give user {os.getuid()} a folder it may "
             f"write below {root} (mounted read-only? owned by another user? a file in the "
@@ -151,19 +134,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _kind(error: BaseException) -> str:
-    number = error.errno if isinstance(error, OSError) else None
-    text = str(error)
-    if number in _FULL or _FULL_TEXT.search(text):
-        return "full"
-    if number in _REFUSED or _REFUSED_TEXT.search(text):
-        return "refused"
-    return ""
-
-
 def _said(error: BaseException) -> str:
     """Return the words that name the trouble, our own before the disk's, on one line."""
-    named = [part for part in _chain(error) if _kind(part)]
+    named = [part for part in _chain(error) if trouble_of(part)]
     own = [part for part in named if isinstance(part, StorageError)]
     return " ".join(str((own or named[::-1])[0]).split()).rstrip(".")[:200]
 

@@ -16,6 +16,7 @@ import duckdb
 
 from ingest.errors import EXIT_STORAGE_IO, IngestError, StorageError
 from ingest.faults import fault
+from ingest.storage import trouble_of
 from orchestration.lock import hold_lock
 from orchestration.publish.audience import OLD_PREFIX, AudienceWriter
 from orchestration.publish.copying import attach, read_catalog
@@ -124,7 +125,11 @@ def _publish_alone(
         commit_build(request.published, unfinished, request.build_id)
         prune_builds(request.published, keep=request.keep)
         fault("publish.pruned")
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.Error) as error:
+        # The engine tells of a full disk in whatever failed: a commit, a checkpoint.
+        is_of_disk = isinstance(error, OSError | duckdb.IOException)
+        if not is_of_disk and trouble_of(error) is None:
+            raise
         served = current_build(request.published)
         which = "It" if served and served.name == request.build_id else "The last build"
         message = (
