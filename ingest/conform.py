@@ -43,7 +43,6 @@ _ESCAPES: Final = (("\x1e", "\x1e0"), (_SEPARATOR, "\x1e1"))
 _SEPARATOR_MASK, _SEPARATOR_BITS = 0xFE, 0x1E
 """Both characters of `_ESCAPES` in one comparison."""
 _NULL: Final = "\x00"
-_NULL_TEXT: Final = pa.scalar(_NULL)
 MAX_DIGITS: Final = 30
 # Python's default context would round a sum to 28 digits without a word.
 _SUMS: Final = Context(prec=100)
@@ -171,7 +170,8 @@ def hash_rows(batch: pa.RecordBatch, contract: EntityContract) -> pa.Array:
     for column in contract.columns:
         values = batch.column(column.name)
         if texts and values.null_count == len(values):
-            values = _NULL_TEXT
+            # Made here: the first scalar loads pandas, which no start should wait for.
+            values = pa.scalar(_NULL)
         elif column.type is Type.TEXT:
             values = _escape_separators(values)
         else:

@@ -31,6 +31,7 @@ from ingest.landing import waiting_batches
 from ingest.manifest import GATE_FILE
 from ingest.paths import quarantine_dir
 from orchestration.acknowledgements import read_acknowledged
+from orchestration.backfill import read_backfill
 from orchestration.freshness import (
     STALE,
     SourceFreshness,
@@ -311,6 +312,16 @@ class _Judge:
                 f"{status.killed.step} (process {status.killed.pid} is gone)",
                 "warehouse nightly (puts everything in order first)",
                 EXIT_BUSY,
+            )
+        plan = read_backfill(self.home.root)
+        if plan is not None and status.running is None:
+            words = f" --source {plan.source}" if plan.source else ""
+            yield Finding(
+                "backfill",
+                f"the backfill of {plan.first} to {plan.last} begun {plan.begun_at} has "
+                "not come to its end",
+                f"warehouse backfill --from {plan.first} --to {plan.last}{words}",
+                EXIT_OK,
             )
         last = status.last_run
         if last is not None and last.state == FAILED:

@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 
 from ingest.errors import ConfigError
-from orchestration.header_proposals import propose_datasets
 from orchestration.initial_config import (
     FILES,
     KINDS,
@@ -156,6 +155,9 @@ def _answer_files(answers: Answers, path: str, out: Path) -> None:
     if not folder.is_dir():
         message = f"{folder} is no folder; create it and drop the files there first"
         raise ConfigError(message)
+    # The readers of files load pandas and openpyxl, which no other verb should wait for.
+    from orchestration.header_proposals import propose_datasets  # noqa: PLC0415
+
     answers.path = path
     answers.proposals = propose_datasets(
         folder, zone=answers.timezone, currency=answers.reporting_currency

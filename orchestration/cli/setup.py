@@ -12,7 +12,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,6 @@ from ingest.errors import EXIT_OK, RetryableError
 from ingest.sources import streams_of
 from orchestration.cli.options import Config, Json, Root, now, print_json, say
 from orchestration.cli.words import describe_source_check
-from orchestration.doctor_live import SourceCheck, check_sources, worst_code
 from orchestration.processes import ended
 from orchestration.settings import (
     ENV_CONFIG,
@@ -31,6 +30,9 @@ from orchestration.settings import (
     load_settings,
     ui_environment,
 )
+
+if TYPE_CHECKING:
+    from orchestration.doctor_live import SourceCheck
 
 sandbox_app = typer.Typer(
     no_args_is_help=True, help="The simulated company behind the default configuration."
@@ -96,6 +98,9 @@ def doctor(
 
 def _ask_sources(settings: Settings, *, as_json: bool) -> None:
     """Show what every source answers, and leave with the code of the worst refusal."""
+    # Connectors and readers of files are heavy; the other verbs do not wait for them.
+    from orchestration.doctor_live import check_sources, worst_code  # noqa: PLC0415
+
     results: list[SourceCheck] = []
     with ExitStack() as stack:
         if settings.config.uses_sandbox and not settings.sandbox_url:

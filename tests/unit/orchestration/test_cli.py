@@ -179,3 +179,19 @@ def test_acknowledgement_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert read_acknowledged(tmp_path) == {"drop-b"}
     kept = (tmp_path / "state" / "acknowledged.jsonl").read_text()
     assert '"reason": "moved"' in kept
+
+
+def test_the_command_starts_without_orchestrator_gates_and_frames() -> None:
+    script = (
+        "import sys, orchestration.cli\n"
+        "heavy = {'dagster', 'dbt', 'great_expectations', 'pandas'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        check=True,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "[]"

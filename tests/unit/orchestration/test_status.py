@@ -24,6 +24,7 @@ from ingest.paths import StreamPath, incoming_dir, quarantine_dir, raw_dir
 from ingest.quarantine import write_quarantine
 from ingest.sources.protocol import Rejected
 from orchestration.acknowledgements import Acknowledgement, acknowledge
+from orchestration.backfill import begin_backfill, plan_backfill
 from orchestration.cli import app
 from orchestration.lock import hold_run_lock
 from orchestration.night import NightReport, Outcome, StreamReport, write_report
@@ -347,6 +348,21 @@ def test_refused_rows_are_counted_by_source_entity_and_reason(made: Made) -> Non
         "is not a number",
         3,
     )
+
+
+def test_a_backfill_that_broke_off_names_the_words_to_go_on(made: Made) -> None:
+    plan = plan_backfill(
+        made.root, date(2026, 9, 1), AS_OF, source="crm", now=PUBLISHED_AT
+    )
+    begin_backfill(made.root, plan)
+    status = made.look()
+    assert status.exit_code == 0
+    [finding] = status.findings
+    assert finding.next_step == (
+        "warehouse backfill --from 2026-09-01 --to 2026-10-31 --source crm"
+    )
+    with hold_run_lock(made.root, step="backfill of …", now=PUBLISHED_AT):
+        assert made.look().findings == []
 
 
 def test_the_command_leaves_with_the_code_of_the_worst_finding(made: Made) -> None:
