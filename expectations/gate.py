@@ -13,8 +13,11 @@ rule id; a missing column comes back as a failed result with an exception, which
 from __future__ import annotations
 
 import functools
+import importlib
 import logging
-from typing import TYPE_CHECKING, Any
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 from expectations.results import GateResult, RuleResult
 
@@ -23,11 +26,20 @@ if TYPE_CHECKING:
 
     from expectations.suite import Rule, Suite
 
+_NEVER_USED: Final = ("scipy.stats", "altair")
+"""What its expectations on distributions import, a third of its start; no rule is of those."""
+
 
 @functools.cache
 def _great_expectations() -> tuple[Any, Any]:
-    """Return the module and one ephemeral context for this process."""
+    """Return the module and what makes a batch of a frame, once for this process.
+
+    A source of its own for every frame costs a quarter of judging it: the library writes its
+    whole configuration as YAML at each of four steps.
+    """
     # Both cost seconds; only gates pay for them.
+    for name in _NEVER_USED:
+        sys.modules.setdefault(name, _LoadedWhenUsed(name))
     import great_expectations as gx  # noqa: PLC0415
     from great_expectations.data_context.types.base import (  # noqa: PLC0415
         ProgressBarsConfig,
@@ -38,7 +50,24 @@ def _great_expectations() -> tuple[Any, Any]:
     context.variables.progress_bars = ProgressBarsConfig(
         globally=False, metric_calculations=False
     )
-    return gx, context
+    asset = context.data_sources.add_pandas(name="gate").add_dataframe_asset(
+        name="frame"
+    )
+    return gx, asset.add_batch_definition_whole_dataframe("whole")
+
+
+class _LoadedWhenUsed(ModuleType):
+    """Stands for a module until somebody asks for something in it.
+
+    `importlib.util.LazyLoader` would load it at the second import (Python 3.11 looks at its
+    `__spec__` then), which is what the library does.
+    """
+
+    def __getattr__(self, name: str) -> object:
+        """Import the real module and hand over to it."""
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
 
 
 def run_gate(suite: Suite, frame: pd.DataFrame) -> GateResult:
@@ -47,23 +76,15 @@ def run_gate(suite: Suite, frame: pd.DataFrame) -> GateResult:
     Returns one result per rule, in the suite's order. Nothing raises for bad data; a rule
     that cannot be judged (its column is missing) is red with `error` set.
     """
-    gx, context = _great_expectations()
+    gx, frames = _great_expectations()
     expectations = [
         _expectation(gx, rule, rule_id=rule.id_on(suite.subject))
         for rule in suite.rules
     ]
-    source = context.data_sources.add_pandas(name=f"gate-{suite.name}-{id(frame)}")
-    try:
-        asset = source.add_dataframe_asset(name=suite.subject)
-        batch = asset.add_batch_definition_whole_dataframe("frame").get_batch(
-            batch_parameters={"dataframe": frame}
-        )
-        validation = batch.validate(
-            gx.ExpectationSuite(name=suite.name, expectations=expectations),
-            result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
-        )
-    finally:
-        context.data_sources.delete(source.name)
+    validation = frames.get_batch(batch_parameters={"dataframe": frame}).validate(
+        gx.ExpectationSuite(name=suite.name, expectations=expectations),
+        result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
+    )
     outcomes = {
         outcome.expectation_config.meta["rule_id"]: outcome
         for outcome in validation.results

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 
 import pandas as pd
 import pytest
 
-from expectations.gate import run_gate
+from expectations.gate import _LoadedWhenUsed, run_gate
 from expectations.results import GateResult
 from expectations.suite import Suite, in_set, not_null, row_count
 
@@ -53,3 +55,22 @@ def test_results_hold_counts_and_no_cell_values() -> None:
 
 def test_a_result_without_rules_is_not_a_pass() -> None:
     assert not GateResult("raw_x", "x", row_count=3, rules=()).passed
+
+
+def test_a_verdict_is_of_its_own_frame_whatever_was_judged_before() -> None:
+    suite = Suite("raw_x", "x.y", (row_count(1, None, "rows"), not_null("a", "known")))
+    good, bad = pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [1, None, None]})
+    verdicts = [run_gate(suite, frame) for frame in (good, bad, good)]
+    assert [verdict.passed for verdict in verdicts] == [True, False, True]
+    (red,) = verdicts[1].failed
+    assert (red.checked, red.unexpected) == (3, 2)
+
+
+def test_a_module_loaded_when_used_is_the_real_one_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_in = _LoadedWhenUsed("colorsys")
+    monkeypatch.setitem(sys.modules, "colorsys", stand_in)
+    assert importlib.import_module("colorsys") is stand_in
+    assert stand_in.rgb_to_yiq(0, 0, 0) == (0, 0, 0)
+    assert importlib.import_module("colorsys") is not stand_in
