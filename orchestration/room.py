@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ingest import ledger
 from ingest.config_files import FilesSource
 from ingest.errors import EXIT_STORAGE_IO, EXIT_STORAGE_WRITE, IngestError, StorageError
+from ingest.paths import TEMPORARY
 from ingest.sources.files.discover import find_files
 from ingest.storage import Trouble, trouble_of
 
@@ -63,13 +64,15 @@ def expected_input(settings: Settings) -> int:
 
 
 def check_room(settings: Settings, *, free: Callable[[Path], int] = free_bytes) -> None:
-    """Refuse to start a night that may not fit.
+    """Refuse to start a night that may not fit, or could not be written in the end.
 
     Raises:
+        OSError: a folder the night writes to cannot be written.
         StorageError: too little is free on a disk the night writes to.
     """
     needed = needed_bytes(settings)
     for place in (settings.home.root, settings.home.published):
+        _try_to_write(place)
         found = free(place)
         if found < needed:
             message = (
@@ -81,6 +84,14 @@ def check_room(settings: Settings, *, free: Callable[[Path], int] = free_bytes) 
 
 class DiskError(StorageError):
     """A disk that is full or refuses, with what is free and what a night may need."""
+
+
+def _try_to_write(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    # Rights and mounts say little: root may write anywhere but on a read-only disk.
+    probe = folder / f"probe{TEMPORARY}"
+    probe.write_bytes(b"")
+    probe.unlink()
 
 
 def explain(settings: Settings, error: BaseException) -> DiskError | None:
