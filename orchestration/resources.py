@@ -60,5 +60,9 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
                 yield night
             finally:
                 close_night(night, finished_at=datetime.now(UTC))
+                # A failed run is told by the sensor, which also hears of runs that never
+                # came so far; of a night that published something held back it hears nothing.
+                if night.report.published:
+                    session.tell_people(night)
 
     return dg.ResourceDefinition(resource_fn=open_night)

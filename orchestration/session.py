@@ -99,10 +99,14 @@ class Session:
             close_night(night, finished_at=self.clock(), problem=problem)
         finally:
             # Also when a full disk takes no report: then people have nothing but this.
-            alert = alert_for(night.report, night.settings.config.company.name)
-            if alert is not None:
-                for failed in send_alert(alert, night.settings.alerts):
-                    night.say(f"alert: {failed}")
+            self.tell_people(night)
+
+    def tell_people(self, night: NightRun) -> None:
+        """Alert people if the night failed or held something back."""
+        alert = alert_for(night.report, night.settings.config.company.name)
+        if alert is not None:
+            for failed in send_alert(alert, night.settings.alerts):
+                night.say(f"alert: {failed}")
 
 
 @contextmanager
