@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 from ingest.errors import IngestError
 from ingest.faults import fault
@@ -29,7 +29,7 @@ from orchestration.publish.copying import (
 )
 from orchestration.publish.facts import BUILD_INFO, comment_facts
 from orchestration.publish.hashing import hash_table, sum_money
-from orchestration.publish.manifest import TableEntry
+from orchestration.publish.manifest import TableEntry, describe_file, read_manifest
 from orchestration.publish.tables import BUILD_FILE, PublishedTable
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class AudienceWriter:
     facts: str
     folder: Path
     audience: str
+    previous: Path | None = None
 
     def write(
         self, tables: Sequence[PublishedTable], *, known: Mapping[str, TableEntry]
@@ -127,17 +128,22 @@ class AudienceWriter:
         return None
 
     def _export(self, table: PublishedTable, shape: SourceTable) -> None:
-        """Write the table's Parquet, or share the file its home audience wrote."""
+        """Write the table's Parquet, or share a file that holds it already.
+
+        That is the one its home audience wrote, or for a held table the one of the previous
+        build: the same rows, build id and all. Any other table names its new build in every
+        row and is written. Files of builds are never edited, so a second name for one is safe,
+        and pruning a build takes its name away, not the file.
+        """
+        at_home = f"parquet/{table.files[0]}/{table.name}.parquet"
         path = self.folder / "parquet" / self.audience / f"{table.name}.parquet"
-        home = self.folder / "parquet" / table.files[0] / f"{table.name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not home.is_file():
+        if (self.folder / at_home).is_file():
+            _share(self.folder / at_home, path)
+        elif table.theme in self.held and _is_whole(self.previous, at_home):
+            _share(self.previous / at_home, path)
+        else:
             export_parquet(self.con, shape, path)
-            return
-        try:
-            os.link(home, path)
-        except OSError:
-            shutil.copyfile(home, path)
 
     def _describe(self, table: PublishedTable, shape: SourceTable) -> TableEntry:
         row_count, content_hash = hash_table(self.con, shape)
@@ -148,3 +154,20 @@ class AudienceWriter:
             content_hash=content_hash,
             totals=sum_money(self.con, shape) if table.is_open else (),
         )
+
+
+def _share(source: Path, path: Path) -> None:
+    """Give a file a second name; a copy where the disk knows no links."""
+    try:
+        os.link(source, path)
+    except OSError:
+        shutil.copyfile(source, path)
+
+
+def _is_whole(build: Path | None, name: str) -> TypeGuard[Path]:
+    """Return whether a build has a file and every byte of it is as published."""
+    if build is None:
+        return False
+    published = read_manifest(build).files.get(name)
+    path = build / name
+    return path.is_file() and describe_file(path) == published

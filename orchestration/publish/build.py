@@ -175,6 +175,7 @@ def _write_build(
                 facts=facts,
                 folder=folder,
                 audience=audience,
+                previous=previous,
             )
             entries.update(writer.write(tables, known=entries))
     if request.quality is not None:

@@ -274,6 +274,43 @@ def test_build_says_itself_what_is_held(tmp_path: Path) -> None:
     ]
 
 
+def test_a_held_table_is_the_same_file_and_outlives_the_build_it_came_from(
+    tmp_path: Path,
+) -> None:
+    def deals(manifest: Manifest) -> Path:
+        folder = tmp_path / "published" / manifest.build_id / "parquet"
+        return folder / "finance" / "fct_deals.parquet"
+
+    write_warehouse(tmp_path)
+    first = publish(tmp_path)
+    write_warehouse(tmp_path, deal="99.00")
+    second = publish(tmp_path, night=1, red=frozenset({"sales"}))
+    assert deals(second).samefile(deals(first))
+    name = "parquet/sales/fct_deals.parquet"
+    assert second.files[name] == first.files[name]
+    ledger = "parquet/finance/fct_ledger.parquet"
+    assert second.files[ledger] != first.files[ledger], "it names its new build"
+
+    third = publish(tmp_path, night=2, red=frozenset({"sales"}), keep=1)
+    assert not deals(first).exists()
+    assert not deals(second).exists()
+    rows = pq.read_table(deals(third), columns=["won_amount"])["won_amount"]
+    assert sorted(map(str, rows.to_pylist())) == ["10.0000", "5.5000"]
+    assert find_damage(tmp_path / "published" / third.build_id) is None
+
+
+def test_a_held_file_that_is_no_longer_whole_is_written_anew(tmp_path: Path) -> None:
+    write_warehouse(tmp_path)
+    first = publish(tmp_path)
+    spoiled = tmp_path / "published" / "current" / "parquet/sales/fct_deals.parquet"
+    spoiled.chmod(0o644)
+    spoiled.write_bytes(b"spoiled" + spoiled.read_bytes()[7:])
+    second = publish(tmp_path, night=1, red=frozenset({"sales"}))
+    whole = tmp_path / "published" / second.build_id / "parquet/sales/fct_deals.parquet"
+    assert pq.read_metadata(whole).num_rows == 2
+    assert second.tables["fct_deals"] == first.tables["fct_deals"]
+
+
 def test_held_theme_without_a_last_good_build_is_absent(tmp_path: Path) -> None:
     write_warehouse(tmp_path)
     manifest = publish(tmp_path, red=frozenset({"sales"}))
