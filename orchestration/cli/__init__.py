@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ingest.errors import IngestError
+from ingest.errors import EXIT_STORAGE_IO, EXIT_STORAGE_WRITE, IngestError
+from ingest.storage import Trouble, trouble_of
 from orchestration.cli import (
     connect,
     decisions,
@@ -53,3 +54,12 @@ def main() -> None:
     except IngestError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        trouble = trouble_of(error)
+        if trouble is None:
+            raise
+        # Nights explain themselves (`orchestration.room`); this is for every other verb.
+        sys.stderr.write(
+            f"The disk is full or refuses: {error}. Repair it and run again.\n"
+        )
+        sys.exit(EXIT_STORAGE_IO if trouble is Trouble.FULL else EXIT_STORAGE_WRITE)
