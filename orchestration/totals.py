@@ -11,24 +11,31 @@ written down here a second time and differently, so that a mistake in a model sh
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, time
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 import duckdb
 
 from ingest import ledger
 from ingest.contracts import CONTRACTS
-from ingest.entities import EntityContract, Truth
+from ingest.entities import EntityContract, Truth, Type
+from orchestration.mart_totals import MART_TOTALS, ROWS
 from orchestration.publish.copying import attach, read_catalog, text
 from orchestration.publish.tables import CORE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from orchestration.night_run import NightRun
 
 _FILES: Final = "files"
+_LOAD_COLUMNS: Final = (
+    "source_name, source_account, legal_entity, _batch_id, _load_date, _extracted_at,"
+    " _row_hash"
+)
 _EXACT: Final = Context(prec=80)
 """Sums have up to 38 digits; the default context would round a difference to 28."""
 
@@ -51,6 +58,8 @@ class ControlRow:
     before: str
     after: str
     difference: str
+    left_out: str = ""
+    """What did not go on, by reason; part of `after`."""
 
     @property
     def is_broken(self) -> bool:
@@ -60,87 +69,8 @@ class ControlRow:
     def describe(self) -> str:
         """Return one line for reports."""
         where = f"{self.source} {self.entity} {self.column} {self.currency}".strip()
-        return f"{self.step}: {where}: {self.before} before, {self.after} after"
-
-
-@dataclass(frozen=True)
-class MartSum:
-    """Two queries that must agree: (source_name, account, currency, rows or money)."""
-
-    theme: str
-    entity: str
-    column: str
-    table: str
-    before: str
-    after: str
-
-
-MART_SUMS: Final = (
-    MartSum(
-        theme="marketing",
-        entity="ad_performance_daily",
-        column="spend_amount",
-        table="fct_ad_performance_daily",
-        before="""
-            select source_name, source_account, currency, sum(amount) from (
-                select source_name, source_account, currency, date,
-                    cast(cast(cost_micros as decimal(28, 0)) * 0.000001
-                        as decimal(38, 6)) as amount
-                from build.main.stg_google_ads__campaign_performance_daily
-                union all
-                select source_name, source_account, currency, date,
-                    cast(spend as decimal(38, 6))
-                from build.main.stg_meta_ads__campaign_insights_daily
-                union all
-                select source_name, ad_account_id,
-                    coalesce(upper(currency), '(unknown)'), date,
-                    cast(spend as decimal(38, 6))
-                from build.main.stg_files__ad_performance_daily
-            ) where date <= $as_of group by all
-        """,
-        after="""
-            select source_name, ad_account_id, currency, sum(spend_amount)
-            from build.main.fct_ad_performance_daily group by all
-        """,
-    ),
-    # Every line and credit note ends in the mart or among those left out for a stated reason.
-    MartSum(
-        theme="finance",
-        entity="invoice_lines+credit_notes",
-        column="net_amount",
-        table="fct_invoice_lines",
-        before="""
-            select source_name, source_account, currency, sum(amount) from (
-                select source_name, source_account, currency,
-                    (amount_minor - coalesce(discount_minor, 0)) * stripe_minor_unit_amount
-                        as amount
-                from build.main.stg_stripe__invoice_lines
-                inner join build.main.currency_exponents using (currency)
-                union all
-                select source_name, source_account, currency,
-                    -subtotal_minor * stripe_minor_unit_amount
-                from build.main.stg_stripe__credit_notes
-                inner join build.main.currency_exponents using (currency)
-                union all
-                select source_name, source_account, currency, amount
-                from build.main.stg_files__invoice_lines
-                union all
-                select source_name, source_account, currency, -amount
-                from build.main.stg_files__credit_notes
-            ) group by all
-        """,
-        after="""
-            select source_name, source_account, currency, sum(net_amount) from (
-                select source_name, source_account, currency, net_amount
-                from build.main.fct_invoice_lines
-                union all
-                select source_name, source_account, currency, net_amount
-                from build.main.int_revenue_events_classified
-                where exclusion_reason is not null
-            ) group by all
-        """,
-    ),
-)
+        told = f"{self.step}: {where}: {self.before} before, {self.after} after"
+        return f"{told} (left out: {self.left_out})" if self.left_out else told
 
 
 def landed_breaks(run: NightRun) -> list[str]:
@@ -200,6 +130,13 @@ def _row(
     )
 
 
+def _total(values: Iterable[Decimal | int]) -> Decimal:
+    total = Decimal()
+    for value in values:
+        total = _EXACT.add(total, Decimal(value))
+    return total
+
+
 def _plain(value: Decimal) -> str:
     """Return an exact number without an exponent or trailing zeros."""
     written = f"{value:f}"
@@ -208,8 +145,8 @@ def _plain(value: Decimal) -> str:
 
 
 def _staged(con: duckdb.DuckDBPyConnection, run: NightRun) -> Iterator[ControlRow]:
-    """Compare every vendor entity's rows and money in raw with its staging model."""
-    kinds = {source.kind for source in run.settings.config.sources} - {_FILES}
+    """Compare every entity's rows and money in raw with its staging model."""
+    kinds = {source.kind for source in run.settings.config.sources}
     catalog = read_catalog(con, ("build",))
     for kind in sorted(kinds):
         for contract in CONTRACTS[kind].values():
@@ -218,47 +155,59 @@ def _staged(con: duckdb.DuckDBPyConnection, run: NightRun) -> Iterator[ControlRo
             if staged is None:
                 continue
             columns = {column.name for column in staged.columns}
-            for name, before, after in _raw_and_staged(run, contract, model, columns):
-                yield from _compare(
-                    con, RAW_TO_STAGING, CORE, (contract.name, name), (before, after)
+            table = f"build.main.{model}"
+            if "is_standing" in columns:
+                table = f"(select * from {table} where is_standing)"
+            for currency, measures in _measures_of(contract, columns).items():
+                check = _Check(RAW_TO_STAGING, CORE, contract.name, measures)
+                needed = tuple(name for name in (currency, *measures) if name != ROWS)
+                raw = _standing_rows(run, contract, needed)
+                by = f"upper(coalesce({currency}, ''))" if currency else "''"
+                before, after = (
+                    _added_up(
+                        con,
+                        check,
+                        f"select *, {by} as _currency, '' as reason from ({rows})",
+                    )
+                    for rows in (raw, f"select * from {table}")
                 )
+                yield from _balanced(check, before, after)
 
 
-def _raw_and_staged(
-    run: NightRun, contract: EntityContract, model: str, columns: set[str]
-) -> Iterator[tuple[str, str, str]]:
-    """Yield (column, query over raw, query over staging) for row count and money."""
-    standing = _standing_rows(run, contract)
-    who = "source_name, source_account"
-    yield (
-        "rows",
-        f"select {who}, '', count(*) from ({standing}) group by all",
-        f"select {who}, '', count(*) from build.main.{model} group by all",
-    )
+def _measures_of(
+    contract: EntityContract, columns: set[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return currency column ('' = none) -> what is added up by it; rows with the first."""
+    found: dict[str, list[str]] = {}
     for column in contract.money_columns:
-        currency = column.currency_column
-        if {column.name, currency} <= columns:
-            by = f"upper(coalesce({currency}, '')), sum({column.name})"
-            yield (
-                column.name,
-                f"select {who}, {by} from ({standing}) group by all",
-                f"select {who}, {by} from build.main.{model} group by all",
-            )
+        if {column.name, column.currency_column} <= columns:
+            found.setdefault(column.currency_column, []).append(column.name)
+    by_currency = {key: tuple(names) for key, names in found.items()} or {"": ()}
+    first = next(iter(by_currency))
+    return {**by_currency, first: (ROWS, *by_currency[first])}
 
 
-def _standing_rows(run: NightRun, contract: EntityContract) -> str:
+def _standing_rows(
+    run: NightRun, contract: EntityContract, needed: tuple[str, ...]
+) -> str:
     """Return the query of the raw rows that stand, by the entity's truth."""
     raw = run.settings.home.raw
     files = text(f"{raw}/{contract.kind}/{contract.name}/*/*/*.parquet")
+    # Only what is compared: the payload is most of a row.
+    kept = {*needed, *contract.key, contract.version_column, contract.date_column}
+    names = ", ".join(sorted(kept - {"", "legal_entity"}))
     rows = (
-        f"select * from read_parquet({files}, union_by_name = true,"
-        " hive_partitioning = false)"
+        f"select {names}, {_LOAD_COLUMNS}"
+        f" from read_parquet({files}, union_by_name = true, hive_partitioning = false)"
     )
     live = (
         f"select * from read_parquet({text(f'{raw}/_batches/data.parquet')}) where"
         f" kind = {text(contract.kind)} and entity = {text(contract.name)}"
         f" and load_date <= date {text(run.load_date.isoformat())}"
     )
+    if contract.kind == _FILES:
+        zone = run.settings.config.company.timezone
+        return _standing_file_rows(contract, rows, live, zone)
     if contract.truth is Truth.RESTATED_DAILY:
         newer = (
             "newer.source_name = r.source_name and newer.source_account = "
@@ -271,44 +220,140 @@ def _standing_rows(run: NightRun, contract: EntityContract) -> str:
             " on own.batch_id = r._batch_id"
             f" anti join ({live}) newer on {newer}"
         )
-    version = contract.version_column or "_extracted_at"
-    key = ", ".join(("source_name", "source_account", *contract.key))
-    newest = f"coalesce({version}, timestamptz '0001-01-01'), _load_date, _extracted_at"
-    return (
-        f"select unnest(max_by(r, ({newest}, _row_hash))) from ({rows}) r"
-        f" semi join ({live}) own on own.batch_id = r._batch_id group by {key}"
+    return _newest(
+        contract,
+        f"select r.* from ({rows}) r semi join ({live}) own"
+        " on own.batch_id = r._batch_id",
     )
+
+
+def _newest(contract: EntityContract, rows: str) -> str:
+    """Return the query of the newest version of each record."""
+    version, oldest = "_extracted_at", "timestamptz '0001-01-01'"
+    if contract.version_column:
+        version = contract.version_column
+        if contract.column(version).type is Type.DATE:
+            oldest = "date '0001-01-01'"
+    key = ", ".join(("source_name", "source_account", *contract.key))
+    newest = f"coalesce({version}, {oldest}), _load_date, _extracted_at, _row_hash"
+    return f"select unnest(max_by(r, ({newest}))) from ({rows}) r group by {key}"
+
+
+def _standing_file_rows(
+    contract: EntityContract, rows: str, live: str, zone: str
+) -> str:
+    """Return the query of a dropped entity's rows that stand, by their batches' modes.
+
+    A full replacement ends everything before it in its stream, a replaced period the older
+    rows of its days (and those without a day), an upsert the older versions of its records.
+    """
+    day = "cast(null as date)"
+    if contract.date_column:
+        day = f"r.{contract.date_column}"
+        if contract.column(contract.date_column).type is Type.INSTANT:
+            day = f"cast(timezone({text(zone)}, {day}) as date)"
+    batches = (
+        "select source_name, stream, batch_id, mode, min(window_start_date) as first_day,"
+        " max(window_end_date) as last_day, (load_date, extracted_at, batch_id) as age"
+        f" from ({live}) group by all"
+    )
+    replaced = (
+        f"select source_name, stream, max(age) as age from ({batches})"
+        " where mode = 'replace' group by all"
+    )
+    standing = (
+        f"select r.*, own.mode as _mode from ({rows}) r"
+        f" inner join ({batches}) own on own.batch_id = r._batch_id"
+        f" left join ({replaced}) whole"
+        " on whole.source_name = own.source_name and whole.stream = own.stream"
+        f" anti join (select * from ({batches}) where mode = 'replace_period') newer"
+        " on newer.source_name = own.source_name and newer.stream = own.stream"
+        f" and newer.age > own.age and coalesce({day}, newer.first_day)"
+        " between newer.first_day and newer.last_day"
+        " where whole.age is null or own.age >= whole.age"
+    )
+    latest = _newest(contract, f"select * from ({standing}) where _mode = 'upsert'")
+    return f"select * from ({standing}) where _mode <> 'upsert' union all ({latest})"
 
 
 def _marted(con: duckdb.DuckDBPyConnection, run: NightRun) -> Iterator[ControlRow]:
-    for check in MART_SUMS:
-        before = check.before.replace("$as_of", f"date {text(run.as_of.isoformat())}")
-        yield from _compare(
-            con,
-            STAGING_TO_MART,
-            check.theme,
-            (check.entity, check.column),
-            (before, check.after),
+    """Compare what staging holds with what arrived in each mart or was left out and why."""
+    company = run.settings.config.company
+    end = datetime.combine(run.load_date, time(), tzinfo=ZoneInfo(company.timezone))
+    values = {
+        "$end": f"timestamptz {text(end.isoformat())}",
+        "$as_of": f"date {text(run.as_of.isoformat())}",
+        "$home": text(company.reporting_currency),
+    }
+    for total in MART_TOTALS:
+        check = _Check(STAGING_TO_MART, total.theme, total.entity, total.measures)
+        staged, arrived, left_out = (
+            _added_up(con, check, _filled_in(query, values)) if query else {}
+            for query in (total.staged, total.arrived, total.left_out)
         )
+        yield from _balanced(check, staged, arrived, {**staged, **left_out})
 
 
-def _compare(
-    con: duckdb.DuckDBPyConnection,
-    step: str,
-    theme: str,
-    what: tuple[str, str],
-    queries: tuple[str, str],
+def _filled_in(query: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        query = query.replace(name, value)
+    return query
+
+
+@dataclass(frozen=True)
+class _Check:
+    """What is compared between two sides."""
+
+    step: str
+    theme: str
+    entity: str
+    measures: tuple[str, ...]
+
+
+_Where = tuple[str, str, str]
+"""(source, account, currency)."""
+_Sums = dict[tuple[_Where, str], tuple[Decimal | int, ...]]
+"""By place and reason ('' = none): the measures of a check."""
+
+
+def _added_up(con: duckdb.DuckDBPyConnection, check: _Check, query: str) -> _Sums:
+    """Add up the measures of a query's rows by place and reason, in one pass."""
+    sums = ", ".join("count(*)" if m == ROWS else f"sum({m})" for m in check.measures)
+    rows = con.execute(
+        f"select source_name, source_account, _currency, reason, {sums}"
+        f" from ({query}) group by all"
+    ).fetchall()
+    return {
+        ((row[0] or "", row[1] or "", row[2] or ""), row[3] or ""): tuple(
+            value or 0 for value in row[4:]
+        )
+        for row in rows
+    }
+
+
+def _balanced(
+    check: _Check, staged: _Sums, arrived: _Sums, named: _Sums | None = None
 ) -> Iterator[ControlRow]:
-    before, after = (
-        {tuple(row[:3]): row[3] or 0 for row in con.execute(query).fetchall()}
-        for query in queries
-    )
-    for key in sorted({*before, *after}, key=str):
-        source, account, currency = (str(part or "") for part in key)
-        yield _row(
-            step,
-            theme,
-            (source, *what),
-            (account, currency),
-            (before.get(key, 0), after.get(key, 0)),
-        )
+    """Yield one comparison per place and measure: staged = arrived + left out by reason."""
+    reasons = {key: sums for key, sums in (named or {}).items() if key[1]}
+    for place in sorted({at for at, _ in (*staged, *arrived, *reasons)}):
+        source, account, currency = place
+        for number, measure in enumerate(check.measures):
+            before, here = (
+                _total(sums[number] for (at, _), sums in side.items() if at == place)
+                for side in (staged, arrived)
+            )
+            missing = {
+                reason: _total((sums[number],))
+                for (at, reason), sums in sorted(reasons.items())
+                if at == place
+            }
+            row = _row(
+                check.step,
+                check.theme,
+                (source, check.entity, measure),
+                (account, currency),
+                (before, _total((here, *missing.values()))),
+            )
+            told = ", ".join(f"{why} {_plain(value)}" for why, value in missing.items())
+            yield replace(row, left_out=told)
