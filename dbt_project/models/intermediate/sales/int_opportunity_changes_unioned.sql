@@ -101,11 +101,20 @@ file_loads as (
         ]) as loaded_field
 
     from file_versions
-    -- One state per load, also where two files of a night name the record.
-    qualify row_number() over (
-        partition by source_name, opportunity_id, _load_date
-        order by updated_at desc nulls last, _row_hash desc
-    ) = 1
+    -- One state per load, also where two files of a night name the record; a file that
+    -- arrives late with an older version tells no change.
+    qualify
+        row_number() over (
+            partition by source_name, opportunity_id, _load_date
+            order by updated_at desc nulls last, _row_hash desc
+        ) = 1
+        and coalesce(
+            updated_at >= max(updated_at) over (
+                partition by source_name, opportunity_id
+                order by _load_date
+            ),
+            true
+        )
 
 ),
 
