@@ -6,6 +6,7 @@ The first night is run once per session and copied for each test that goes on fr
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -66,10 +67,19 @@ class Warehouse:
 
 
 @pytest.fixture(scope="session")
-def first_night(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """A warehouse after its first night; read it, do not run nights on it."""
-    warehouse = Warehouse(tmp_path_factory.mktemp("first_night") / "root")
-    warehouse.night(FIRST_NIGHT)
+def first_night(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Warehouse:
+    """A warehouse after its first night; read it, do not run nights on it.
+
+    Test processes share one: whichever needs it first runs it, the others wait for it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    # With several processes each has its own folder below the one of the session.
+    folder = folder if worker_id == "master" else folder.parent
+    warehouse = Warehouse(folder / "first_night" / "root")
+    with (folder / "first_night.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not warehouse.current.is_dir():
+            warehouse.night(FIRST_NIGHT)
     return warehouse
 
 
