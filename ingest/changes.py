@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from pyarrow.compute import call_function
 
 from ingest.entities import Type
+from ingest.vendor_errors import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,7 +199,7 @@ def _describe(
             if of
             else "a similar name"
         )
-    return LostField(_leaf(name), filled, _leaf(best), reason)
+    return LostField(clean_text(_leaf(name)), filled, clean_text(_leaf(best)), reason)
 
 
 def _filled_by(name: str, before: _Sample) -> tuple[str, ...]:

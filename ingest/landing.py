@@ -48,6 +48,7 @@ from ingest.storage import (
     sync_directory,
     write_file,
 )
+from ingest.vendor_errors import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -307,7 +308,8 @@ def _write_batch(
         totals=totals_of(parquet, contract, tally),
         new_cursor=extract.new_cursor,
         file_sha256s=tuple(extract.file_sha256s),
-        unknown_fields=tuple(sorted(extract.unknown_fields)),
+        # A map keyed by addresses would make a person a field name.
+        unknown_fields=tuple(sorted(map(clean_text, extract.unknown_fields))),
         parquet_sha256=sha256_of(parquet),
         parquet_bytes=parquet.stat().st_size,
         absorbed=dict(sorted(extract.absorbed.items())),

@@ -17,7 +17,7 @@ from ingest.entities import EntityContract, Truth
 from ingest.errors import ConfigError, IngestError
 from ingest.http import ApiClient, Authorization, dump_json
 from ingest.sources.google_ads.gaql import first_day, query_of, rows_of
-from ingest.sources.google_ads.oauth import exchange_token
+from ingest.sources.google_ads.oauth import exchange_token, secrets_of
 from ingest.sources.google_ads.rows import values_of
 from ingest.sources.protocol import AccountWindow, Extract, Record
 
@@ -46,7 +46,11 @@ class GoogleAds:
         google = cast("GoogleAdsSource", config)
         headers = {"developer-token": google.developer_token.get_secret_value()}
         if google.token is None:
-            return Authorization(headers, renew=lambda: exchange_token(google))
+            return Authorization(
+                headers,
+                renew=lambda: exchange_token(google),
+                secrets=secrets_of(google),
+            )
         headers["Authorization"] = f"Bearer {google.token.get_secret_value()}"
         return Authorization(headers)
 

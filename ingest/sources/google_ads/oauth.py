@@ -30,22 +30,31 @@ def exchange_token(config: GoogleAdsSource) -> Mapping[str, str]:
         CredentialsError: the refresh token is revoked or expired, or the client unknown.
         RetryableError: the token endpoint does not answer.
     """
+    names = ("client_id", "client_secret", "refresh_token")
+    secrets = secrets_of(config)
     form = {
         "grant_type": "refresh_token",
-        "client_id": config.client_id.get_secret_value(),
-        "client_secret": config.client_secret.get_secret_value(),
-        "refresh_token": config.refresh_token.get_secret_value(),
+        **dict(zip(names, secrets, strict=True)),
     }
     base_url, _, path = config.token_address.rpartition("/")
     with ApiClient(
         base_url,
         source=config.name,
-        authorization=Authorization(secrets=tuple(form.values())[1:]),
+        authorization=Authorization(secrets=secrets),
         classify_error=_class_of,
     ) as client:
         answer = client.post(path, form=form, required="access_token")
     token = required(answer, "access_token", f"{config.name}: token")
     return {"Authorization": f"Bearer {token}"}
+
+
+def secrets_of(config: GoogleAdsSource) -> tuple[str, ...]:
+    """Return what the token request is made with, none of which may be said anywhere."""
+    return (
+        config.client_id.get_secret_value(),
+        config.client_secret.get_secret_value(),
+        config.refresh_token.get_secret_value(),
+    )
 
 
 def _class_of(_status: int, body: object) -> type[IngestError] | None:
