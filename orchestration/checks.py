@@ -41,7 +41,8 @@ def mart_gate_checks(
 
     @dg.multi_asset_check(name="judge_marts", specs=specs)
     def judge(night: dg.ResourceParam[NightRun]) -> Iterator[dg.AssetCheckResult]:
-        judge_night(night, tuple(tables.values()))
+        with night.timed("mart gate"):
+            judge_night(night, tuple(tables.values()))
         for report in _by_table(night.report.tables):
             yield _verdict(keys[report[0].table], report)
 

@@ -188,13 +188,14 @@ def _judge(
         earlier = ledger.read(run.settings.home.root, manifest.stream_path)
         report.notes.append(describe_gap(manifest, earlier))
         run.say(report.notes[-1])
-    verdict = judge_batch(
-        batch,
-        root=run.settings.home.root,
-        as_of=run.as_of,
-        acknowledged=run.acknowledged,
-        freshness=_freshness_of(source),
-    )
+    with run.timed("raw gate"):
+        verdict = judge_batch(
+            batch,
+            root=run.settings.home.root,
+            as_of=run.as_of,
+            acknowledged=run.acknowledged,
+            freshness=_freshness_of(source),
+        )
     report.notes += [*verdict.notes, *_excluded(manifest)]
     run.report.gates.append(verdict.as_dict())
     note_verdict(report, verdict)

@@ -100,6 +100,7 @@ class NightReport:
     kpi_count: int = 0
     problem: str = ""
     exit_code: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def note_stream(self, report: StreamReport) -> None:
         """Put a stream's report in, replacing an earlier one of the same stream."""

@@ -6,8 +6,10 @@ Belongs here: `NightRun` and the dates of nights to run. Stays out: the steps
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,7 @@ from ingest import ledger
 from orchestration.night import NightReport, read_report, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from orchestration.dbt_process import DbtProcess
     from orchestration.settings import Settings
@@ -27,6 +29,8 @@ reads from the cursor, which covers whatever came before."""
 NIGHT_HOUR: Final = time(2, 0)
 """When the night extracts, in the company zone: the business day is over everywhere in the
 company, and platforms have closed their day."""
+REST: Final = "rest"
+"""The step of whatever has no other: the orchestrator's own work, mostly."""
 
 
 def _silent(_text: str) -> None:
@@ -58,6 +62,8 @@ class NightRun:
     say: Callable[[str], None] = _silent
     dbt: DbtProcess | None = None
     report: NightReport = field(init=False)
+    _step: str = field(init=False, default=REST)
+    _step_since: float = field(init=False, default_factory=perf_counter)
 
     def __post_init__(self) -> None:
         """Open the night's report."""
@@ -66,6 +72,23 @@ class NightRun:
             build_id=self.build_id,
             started_at=self.clock().isoformat(timespec="seconds"),
         )
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Count the time of a block to a step; a step inside another is not counted twice."""
+        outer = self._step
+        self._count_to(step)
+        try:
+            yield
+        finally:
+            self._count_to(outer)
+
+    def _count_to(self, step: str) -> None:
+        now = perf_counter()
+        seconds = self.report.seconds
+        passed = seconds.get(self._step, 0.0) + now - self._step_since
+        seconds[self._step] = round(passed, 3)
+        self._step, self._step_since = step, now
 
     @property
     def load_date(self) -> date:
@@ -84,6 +107,7 @@ class NightRun:
 
     def save(self) -> None:
         """Keep the report as it stands."""
+        self._count_to(self._step)
         write_report(self.settings.home.nights, self.report)
 
 

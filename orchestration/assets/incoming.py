@@ -60,8 +60,9 @@ def incoming_assets(
         partitions_def=partitions,
     )
     def land(night: dg.ResourceParam[NightRun]) -> Iterator[dg.MaterializeResult]:
-        for stream, report in land_source(night, source):
-            yield _landed(incoming_key(source.name, stream), report)
+        with night.timed("landing"):
+            for stream, report in land_source(night, source):
+                yield _landed(incoming_key(source.name, stream), report)
 
     return land
 

@@ -66,7 +66,7 @@ def run_dbt(
     night.say(f"dbt: {mode}")
     arguments = dbt_run.build_arguments(night, full_refresh=refresh, selected=selected)
     shown = 0.0
-    with ExitStack() as stack:
+    with night.timed("dbt"), ExitStack() as stack:
         dbt = night.dbt
         if dbt is None or not dbt.is_waiting:
             dbt = stack.enter_context(start_night_dbt(night.settings))

@@ -25,7 +25,8 @@ def publication_asset(table_keys: list[dg.AssetKey]) -> dg.AssetsDefinition:
         kinds={"duckdb"},
     )
     def publish(night: dg.ResourceParam[NightRun]) -> dg.MaterializeResult:
-        manifest = publish_night(night)
+        with night.timed("publication"):
+            manifest = publish_night(night)
         return dg.MaterializeResult(
             metadata={
                 "build_id": manifest.build_id,

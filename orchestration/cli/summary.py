@@ -35,6 +35,7 @@ def describe_night(report: NightReport, settings: Settings) -> str:
             f"{len(report.control_breaks)} off"
         ),
     ]
+    lines += _time_line(report)
     lines += _unread_line(report)
     lines += [f"  ! {finding}" for finding in report.findings()]
     lines += [f"  ! {gap}" for gap in report.gaps]
@@ -66,6 +67,15 @@ def _source_line(name: str, streams: list[StreamReport]) -> str:
     kept = f", {refused:,} quarantined" if refused else ""
     kept += f", {merged:,} absorbed" if merged else ""
     return f"  {name:<22} {rows:>9,} rows in {len(streams)} entities{kept} · {state}"
+
+
+def _time_line(report: NightReport) -> list[str]:
+    """Return where the night's time went, the longest step first."""
+    if not report.seconds:
+        return []
+    steps = sorted(report.seconds.items(), key=lambda step: -step[1])
+    parts = ", ".join(f"{name} {seconds:.0f}" for name, seconds in steps)
+    return [f"  time      {sum(report.seconds.values()):.0f} s: {parts}"]
 
 
 def _unread_line(report: NightReport) -> list[str]:

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestration.night import NightReport, write_report
-from orchestration.night_run import missed_nights, night_instant, yesterday
+from orchestration.night import NightReport, read_report, write_report
+from orchestration.night_run import (
+    NightRun,
+    missed_nights,
+    night_instant,
+    yesterday,
+)
 from orchestration.settings import SANDBOX_CONFIG, load_settings
 
 if TYPE_CHECKING:
@@ -60,3 +65,25 @@ def test_a_long_gap_is_caught_up_by_its_last_nights(
     long = missed_nights(settings, date(2026, 12, 31))
     assert len(long) == 40
     assert long[-1] == date(2026, 12, 30)
+
+
+def test_time_is_counted_to_the_innermost_step_and_adds_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = iter([1.0, 4.0, 6.0, 9.5, 10.0])
+    monkeypatch.setattr("orchestration.night_run.perf_counter", lambda: next(ticks))
+    night = NightRun(
+        load_settings(root=tmp_path, config_path=SANDBOX_CONFIG, environ={}),
+        date(2026, 10, 31),
+        now=datetime(2026, 10, 31, 19, tzinfo=UTC),
+        build_id="b",
+        clock=lambda: datetime(2026, 10, 31, 19, tzinfo=UTC),
+    )
+    night._step_since = 0.0
+    with night.timed("landing"), night.timed("raw gate"):
+        pass
+    night.save()
+    kept = read_report(night.settings.home.nights, date(2026, 10, 31))
+    assert kept is not None
+    # Landing: 1 to 4 and 6 to 9.5; the gate between.
+    assert kept.seconds == {"rest": 1.5, "landing": 6.5, "raw gate": 2.0}
