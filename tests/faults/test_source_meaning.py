@@ -40,6 +40,8 @@ from orchestration.night_run import NightRun, night_instant
 from orchestration.settings import PACKAGES, SANDBOX_CONFIG, Settings, load_settings
 from tests.faults import invariants
 from tests.faults.vendors import serving
+from tests.pipeline.conftest import Warehouse
+from tests.pipeline.test_bad_nights import script_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -579,3 +581,47 @@ def test_the_night_of_an_instant_is_two_hours_after_its_day() -> None:
     assert NOW - ended == timedelta(hours=2)
     changes = BatchChanges("s.e", newest_day=AS_OF - DAY, as_of_date=AS_OF)
     assert changes.age_hours == 26
+
+
+@pytest.mark.faults
+def test_nights_of_bad_meaning(tmp_path: Path) -> None:
+    """D5, D9, D20 through the command: each stops the build with its own line; then it heals.
+
+    An empty extract, a 60 % drop, a truncated list and a vanished field in one night: what is
+    published stays as it was, every message names its source and what to do.
+    """
+    warehouse = Warehouse(tmp_path / "root")
+    warehouse.night(AS_OF - DAY)
+    before = warehouse.manifest()
+    empty = {"object": "list", "data": [], "has_more": False}
+    script_faults(
+        warehouse,
+        fault("/stripe_vn/v1/charges", "status", status=200, payload=empty),
+        fault(r"/stripe_sg/v1/invoices\?", "drop_rows", share="0.6"),
+        fault("/stripe_vn/v1/subscriptions", "drop_rows", share="0.4"),
+        fault(READS, "drop_field", field="amount"),
+    )
+    warehouse.night(AS_OF, expect=65)
+    assert warehouse.manifest() == before
+    report = json.loads((warehouse.root / f"state/nights/{AS_OF}.json").read_text())
+    said = {
+        (s["source"], s["entity"]): f"{s['problem']} {' '.join(s['red'])}"
+        for s in report["streams"]
+        if s["outcome"] in ("held", "failed")
+    }
+    wanted = {
+        ("stripe_vn", "charges"): "has 0 rows",
+        ("stripe_sg", "invoices"): "taken for a cut answer",
+        ("stripe_vn", "subscription_items"): "removed_records",
+        ("hubspot_main", "deals"): "no longer sends 'amount'",
+    }
+    for stream, text in wanted.items():
+        assert text in said[stream]
+        (finding,) = re.findall(r"warehouse acknowledge (\S+)", said[stream])
+        warehouse.run("acknowledge", finding, "--reason", "seen in the long lane")
+    kept = (warehouse.root / "state" / "acknowledged.jsonl").read_text().splitlines()
+    assert len(kept) == len(wanted)
+    # The sources are well again; what was accepted for a smaller list does not bind.
+    script_faults(warehouse)
+    warehouse.night(AS_OF)
+    assert warehouse.manifest()["as_of_date"] == AS_OF.isoformat()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+from base64 import b64encode
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -218,6 +220,31 @@ def test_a_cut_body_is_read_again(percent: int, *, with_length: bool) -> None:
         client = ApiClient(url, source="crm_main", sleep=lambda _: None)
         assert client.get("/deals") == {"results": [{"id": "1"}, {"id": "2"}]}
         assert client.retry_count == 1
+
+
+def test_a_body_that_drips_without_end_is_given_up() -> None:
+    """C4: a line that is never silent for long keeps a read timeout from ever striking."""
+
+    def drip(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=iter([b"[1", b",2", b",3]"]))
+
+    assert client_of(drip).get("/deals") == [1, 2, 3]
+    with pytest.raises(
+        RetryableError, match=r"no complete answer within 0 s \(2 bytes"
+    ):
+        client_of(drip, answer_seconds=0.0).get("/deals")
+
+
+def test_secrets_are_kept_out_in_any_form() -> None:
+    """J7: a vendor quotes the token as it was sent, URL-encoded and in base64."""
+    token = "pl/anted+tok=en"  # noqa: S105 - planted, must never be seen
+    forms = [token, quote(token, safe=""), b64encode(token.encode()).decode()]
+    body = {"message": f"no rights with {' '.join(forms)}"}
+    authorization = Authorization({"Authorization": "Bearer x"}, secrets=(token,))
+    script = Script(httpx.Response(400, json=body))
+    with pytest.raises(FatalSourceError, match="no rights with <secret>") as caught:
+        client_of(script, authorization=authorization).get("/deals")
+    assert not [form for form in forms if form in str(caught.value)]
 
 
 def test_a_refused_token_ends_with_the_credentials_code() -> None:
