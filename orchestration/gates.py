@@ -32,7 +32,7 @@ from orchestration.publish.tables import CORE, PublishedTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
+    from datetime import date, timedelta
     from pathlib import Path
     from typing import TypeAlias
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 USUAL_LOADS: Final = 14
 WEEKS: Final = 8
+_ALIKE: Final = 2
 """Weeks looked back for loads of the same weekday."""
 _NOT_JUDGED: Final = frozenset({"_payload", "_source_ref", "_row_hash"})
 
@@ -153,11 +154,35 @@ def usual_row_counts(
     changes_only = not manifest.is_full_list and contract.kind != "files"
     if not changes_only or contract.truth is Truth.RESTATED_DAILY:
         return tuple(batch.row_count for batch in recent), 0.5
+    past = [b for b in past if _spans_alike(manifest, b)]
+    recent = past[-USUAL_LOADS:]
     day = manifest.load_date.weekday()
     same = [b for b in past[-WEEKS * 7 :] if b.load_date.weekday() == day]
     if len(same) >= MIN_LOADS_FOR_VOLUME:
         return tuple(batch.row_count for batch in same), 0.5
     return tuple(batch.row_count for batch in recent), 0.0
+
+
+def _spans_alike(one: BatchManifest, other: BatchManifest) -> bool:
+    """Return whether two windows are about as long, so that their volumes compare.
+
+    Catching up makes windows of a month after a gap, and of nothing where a later cursor has
+    covered a missed night already.
+    """
+    first, second = _span_of(one), _span_of(other)
+    if first is None or second is None:
+        return True
+    return max(first, second) <= _ALIKE * min(first, second)
+
+
+def _span_of(batch: BatchManifest) -> timedelta | None:
+    """Return the length of a window, of the account that has the longest."""
+    spans = [
+        part.window_end - part.window_start
+        for part in batch.coverage
+        if part.window_start and part.window_end
+    ]
+    return max(spans, default=None)
 
 
 def judge_tables(

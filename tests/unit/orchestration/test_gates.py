@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from ingest.contracts import contract_of
-from ingest.manifest import BatchManifest
+from ingest.manifest import AccountCoverage, BatchManifest
 from orchestration.gates import usual_row_counts
 
 SATURDAY = date(2026, 10, 3)
@@ -81,3 +81,28 @@ def test_a_window_of_changes_is_compared_with_its_weekday(
     counts, share = usual_row_counts(tonight, contract, past)
     assert share == expected
     assert set(counts) == {40}
+
+
+def test_a_piece_of_a_catch_up_is_not_measured_against_whole_windows() -> None:
+    # After a gap one load reads a month; the tempting rule then took the nights after it,
+    # which had nothing left to read, for a drop, and stopped the catch-up.
+    contract = contract_of("stripe", "subscription_events")
+
+    def events(day: date, rows: int, span: timedelta) -> BatchManifest:
+        end = datetime(2026, 10, 3, 19, tzinfo=UTC)
+        account = AccountCoverage("acct", rows, 0, end - span, end, None, None)
+        return load(
+            day,
+            kind="stripe",
+            entity="subscription_events",
+            rows=rows,
+            coverage=(account,),
+        )
+
+    night = timedelta(hours=25)
+    past = [events(day, 30, night) for day in days_before(4)]
+    past.append(events(SATURDAY - timedelta(days=1), 600, timedelta(days=30)))
+    nothing_left = events(SATURDAY, 0, timedelta(0))
+    assert usual_row_counts(nothing_left, contract, past) == ((), 0.0)
+    whole = events(SATURDAY, 28, night)
+    assert usual_row_counts(whole, contract, past) == ((30,) * 4, 0.0)
