@@ -46,7 +46,7 @@ SECRETS = {
     "GOOGLE_SECRET": "GOCSPX-planted+secret/0123=",
     "GOOGLE_REFRESH": "1//planted-refresh+token/0123=",
 }
-PEOPLE = ("lan.nguyen@planted.example", "+84 912 345 678", "0987654321")
+PEOPLE = ("lan.nguyen@planted.example", "+84 903 771 159", "0903771158")
 
 CONFIG = """\
 company: {{name: Planted, reporting_currency: VND, timezone: Asia/Ho_Chi_Minh}}
