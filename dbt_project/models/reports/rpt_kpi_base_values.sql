@@ -31,47 +31,63 @@ currencies as (
 
 ),
 
--- Each day lies in exactly one period of each grain.
-days_in_periods as (
+flow_days as (
 
     select
-        date_day,
-        'day' as grain,
-        date_day as period_start_date
+        member_days.*,
+        dates.week_start_date,
+        dates.month_start_date
 
-    from dates
-    union all
-    select
-        date_day,
-        'week' as grain,
-        week_start_date as period_start_date
-
-    from dates
-    union all
-    select
-        date_day,
-        'month' as grain,
-        month_start_date as period_start_date
-
-    from dates
-    union all
-    select
-        date_day,
-        'quarter' as grain,
-        fiscal_quarter_start_date as period_start_date
-
-    from dates
-    union all
-    select
-        date_day,
-        'year' as grain,
-        fiscal_year_start_date as period_start_date
-
-    from dates
+    from member_days
+    inner join registry
+        on
+            member_days.kpi_key = registry.kpi_key
+            and registry.aggregation <> 'last'
+    inner join dates
+        on member_days.report_date = dates.date_day
 
 ),
 
-values_summed as (
+-- Each day lies in one week and one month, each month in one quarter and one year: longer
+-- periods add up the months, a tenth of the rows.
+{%- for grain, relation, start in [
+    ('week', 'flow_days', 'flow_days.week_start_date'),
+    ('month', 'flow_days', 'flow_days.month_start_date'),
+    ('quarter', 'month_values', 'dates.fiscal_quarter_start_date'),
+    ('year', 'month_values', 'dates.fiscal_year_start_date'),
+] %}
+    {{ grain }}_values as (
+
+        select
+            {{ relation }}.kpi_key,
+            {{ relation }}.variant,
+            '{{ grain }}' as grain,
+            {{ start }} as period_start_date,
+            {{ relation }}.breakdown,
+            {{ relation }}.member_id,
+            {{ relation }}.currency,
+            sum({{ relation }}.original_amount) as original_amount,
+            sum({{ relation }}.numerator) as numerator,
+            sum({{ relation }}.denominator) as denominator,
+            flatten(
+                list({{ relation }}.case_values)
+                filter (where {{ relation }}.case_values is not null)
+            ) as case_values,
+            sum({{ relation }}.unknown_count)::bigint as unknown_count,
+            sum({{ relation }}.unrated_count)::bigint as unrated_count
+
+        from
+            {{ relation }}
+        {%- if relation == 'month_values' %}
+        inner join dates
+            on month_values.period_start_date = dates.date_day
+        {%- endif %}
+        group by 1, 2, 3, 4, 5, 6, 7
+
+    ),
+{% endfor %}
+-- A stock is never summed over time: the period's last known day speaks.
+stock_values as (
 
     select
         member_days.kpi_key,
@@ -81,29 +97,56 @@ values_summed as (
         member_days.breakdown,
         member_days.member_id,
         member_days.currency,
-        sum(member_days.original_amount) as original_amount,
-        sum(member_days.numerator) as numerator,
-        sum(member_days.denominator) as denominator,
-        flatten(list(member_days.case_values) filter (where member_days.case_values is not null))
-            as case_values,
-        sum(member_days.unknown_count) > 0 as has_unknown,
-        sum(member_days.unrated_count) > 0 as has_unrated,
-        sum(member_days.unknown_count - member_days.unrated_count) > 0 as has_unrecorded
+        member_days.original_amount,
+        member_days.numerator,
+        member_days.denominator,
+        member_days.case_values,
+        member_days.unknown_count,
+        member_days.unrated_count
 
     from member_days
-    inner join days_in_periods
-        on member_days.report_date = days_in_periods.date_day
     inner join kpi_periods
         on
             member_days.kpi_key = kpi_periods.kpi_key
-            and days_in_periods.grain = kpi_periods.grain
-            and days_in_periods.period_start_date = kpi_periods.period_start_date
-            -- A stock is never summed over time: the period's last known day speaks.
-            and (
-                kpi_periods.aggregation <> 'last'
-                or member_days.report_date = kpi_periods.last_known_date
-            )
-    group by 1, 2, 3, 4, 5, 6, 7
+            and member_days.report_date = kpi_periods.last_known_date
+            and kpi_periods.aggregation = 'last'
+
+),
+
+values_by_period as (
+
+    select
+        kpi_key,
+        variant,
+        'day' as grain,
+        report_date as period_start_date,
+        breakdown,
+        member_id,
+        currency,
+        original_amount,
+        numerator,
+        denominator,
+        case_values,
+        unknown_count,
+        unrated_count
+
+    from flow_days
+    {%- for grain in ['week', 'month', 'quarter', 'year', 'stock'] %}
+        union all
+        select * from {{ grain }}_values
+    {%- endfor %}
+
+),
+
+values_summed as (
+
+    select
+        * exclude (unknown_count, unrated_count),
+        unknown_count > 0 as has_unknown,
+        unrated_count > 0 as has_unrated,
+        unknown_count - unrated_count > 0 as has_unrecorded
+
+    from values_by_period
 
 ),
 

@@ -1,3 +1,10 @@
+{#- How many periods back each comparison looks; beyond all history where a grain has no
+    such period. -#}
+{%- set earlier_periods = {
+    'previous': '1',
+    'quarter_ago': 'periods_per_quarter',
+    'year_ago': 'periods_per_year',
+} -%}
 with
 
 kpi_values as (
@@ -34,7 +41,12 @@ periods as (
 
 targets as (
 
-    select * from {{ ref('rpt_target_values') }}
+    select
+        *,
+        -- Targets are set for the standard variant, comments for months.
+        'standard' as variant
+
+    from {{ ref('rpt_target_values') }}
 
 ),
 
@@ -46,7 +58,11 @@ same_elapsed as (
 
 comments as (
 
-    select * from {{ ref('fct_kpi_comments') }}
+    select
+        *,
+        'month' as grain
+
+    from {{ ref('fct_kpi_comments') }}
 
 ),
 
@@ -76,7 +92,7 @@ series as (
             'kpi_values.member_id',
             'kpi_values.currency',
         ]) }} as series_id,
-        case kpi_values.grain when 'month' then 3 when 'quarter' then 1 end
+        case kpi_values.grain when 'month' then 3 when 'quarter' then 1 else 1000000 end
             as periods_per_quarter,
         case kpi_values.grain
             when 'week' then 52
@@ -112,70 +128,29 @@ first_periods as (
 
 ),
 
--- A member without a row in a period the KPI has did nothing in it, where nothing is 0.
-series_compared as (
+series_numbered as (
 
     select
         series.*,
-        first_periods.first_period_number,
-        coalesce(
-            previous.value,
-            case
-                when
-                    series.is_sum
-                    and series.period_number - 1 >= first_periods.first_period_number
-                    and previous.series_id is null
-                    then 0
-            end
-        ) as previous_value,
-        coalesce(
-            quarter_ago.value,
-            case
-                when
-                    series.is_sum
-                    and series.period_number - series.periods_per_quarter
-                    >= first_periods.first_period_number
-                    and quarter_ago.series_id is null
-                    then 0
-            end
-        ) as quarter_ago_value,
-        coalesce(
-            year_ago.value,
-            case
-                when
-                    series.is_sum
-                    and series.period_number - series.periods_per_year
-                    >= first_periods.first_period_number
-                    and year_ago.series_id is null
-                    then 0
-            end
-        ) as year_ago_value
+        first_periods.first_period_number
 
     from series
     inner join first_periods
         on
             series.kpi_key = first_periods.kpi_key
             and series.grain = first_periods.grain
-    left join series as previous
-        on
-            series.series_id = previous.series_id
-            and series.period_number - 1 = previous.period_number
-    left join series as quarter_ago
-        on
-            series.series_id = quarter_ago.series_id
-            and series.period_number - series.periods_per_quarter
-            = quarter_ago.period_number
-    left join series as year_ago
-        on
-            series.series_id = year_ago.series_id
-            and series.period_number - series.periods_per_year = year_ago.period_number
 
 ),
 
+-- Frames are ranges of period numbers, so that a member's missing period is not skipped.
 series_rolled as (
 
     select
         *,
+        {%- for name, length in earlier_periods.items() %}
+            first_value(value) over {{ name }} as {{ name }}_value_found,
+            count(*) over {{ name }} as {{ name }}_count,
+        {%- endfor %}
         {%- for length in [3, 12] %}
             sum(numerator) over rolling_{{ length }} as numerator_{{ length }},
             sum(denominator) over rolling_{{ length }} as denominator_{{ length }},
@@ -197,8 +172,15 @@ series_rolled as (
                 range between 12 preceding and 1 preceding
             ) as earlier_values
 
-    from series_compared
+    from series_numbered
     window
+        {%- for name, length in earlier_periods.items() %}
+            {{ name }} as (
+                partition by series_id
+                order by period_number
+                range between {{ length }} preceding and {{ length }} preceding
+            ),
+        {%- endfor %}
         rolling_3 as (
             partition by series_id
             order by period_number
@@ -212,26 +194,50 @@ series_rolled as (
 
 ),
 
--- Theil-Sen: the median of the slopes of all pairs, deaf to a single odd month.
+-- A member without a row in a period the KPI has did nothing in it, where nothing is 0.
+series_compared as (
+
+    select
+        {%- for name, length in earlier_periods.items() %}
+            coalesce(
+                {{ name }}_value_found,
+                case
+                    when
+                        is_sum
+                        and period_number - {{ length }} >= first_period_number
+                        and {{ name }}_count = 0
+                        then 0
+                end
+            ) as {{ name }}_value,
+        {%- endfor %}
+        *
+
+    from series_rolled
+
+),
+
+-- Theil-Sen: the median of the slopes of all pairs, deaf to a single odd month. The pairs
+-- are written out, six values having fifteen: nested lambdas take ten times as long.
 series_sloped as (
 
     select
         *,
         list_aggregate(
-            flatten(list_transform(
-                range(1, len(recent_values) + 1),
-                lambda i: list_transform(
-                    range(i + 1, len(recent_values) + 1),
-                    lambda j: (recent_values[j] - recent_values[i]) / (j - i)
-                )
-            )),
+            [
+                {%- for i in range(1, 6) %}
+                    {%- for j in range(i + 1, 7) %}
+                        (recent_values[{{ j }}] - recent_values[{{ i }}]) / {{ j - i }}
+                        {{- "," if i < 5 }}
+                    {%- endfor %}
+                {%- endfor %}
+            ],
             'median'
         ) as slope,
         list_aggregate(recent_values, 'median') as recent_median,
         list_aggregate(earlier_values, 'median') as earlier_median,
         list_aggregate(earlier_values, 'mad') as earlier_deviation
 
-    from series_rolled
+    from series_compared
 
 ),
 
@@ -284,7 +290,7 @@ scored as (
     left join targets
         on
             series_judged.kpi_key = targets.kpi_key
-            and series_judged.variant = 'standard'
+            and series_judged.variant = targets.variant
             and series_judged.breakdown = targets.breakdown
             and series_judged.member_id = targets.member_id
             and series_judged.grain = targets.grain
@@ -302,7 +308,7 @@ scored as (
     left join comments
         on
             series_judged.kpi_key = comments.kpi_key
-            and series_judged.grain = 'month'
+            and series_judged.grain = comments.grain
             and series_judged.breakdown = comments.breakdown
             and series_judged.member_id = comments.member_id
             and series_judged.period_start_date = comments.period_start_date

@@ -61,6 +61,14 @@ months as (
 
 ),
 
+days_compared as (
+
+    select opening_date as report_date from months
+    union
+    select closing_date as report_date from months
+
+),
+
 -- Stock per customer and currency: the unit a movement is found in.
 stocks as (
 
@@ -76,6 +84,8 @@ stocks as (
         min(history_basis) as history_basis
 
     from customer_mrr
+    semi join days_compared
+        on customer_mrr.report_date = days_compared.report_date
     group by 1, 2, 3
 
 ),

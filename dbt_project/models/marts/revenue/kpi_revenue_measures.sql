@@ -145,27 +145,32 @@ order_counts as (
 mrr_running as (
 
     select
-        customer_mrr.*,
-        currencies.currency_id as presentation_currency,
-        currencies.exponent,
-        rates.rate,
-        sum(customer_mrr.mrr_amount) over (
-            partition by
-                customer_mrr.customer_id,
-                customer_mrr.currency,
-                customer_mrr.report_date,
-                currencies.currency_id
-            order by customer_mrr.product_id
+        *,
+        sum(mrr_amount) over (
+            partition by customer_id, currency, report_date
+            order by product_id
             rows between unbounded preceding and current row
         ) as running_mrr_amount
 
     from customer_mrr
+
+),
+
+mrr_rated as (
+
+    select
+        mrr_running.*,
+        currencies.currency_id as presentation_currency,
+        currencies.exponent,
+        rates.rate
+
+    from mrr_running
     cross join currencies
     left join rates
         on
             rates.rate_purpose = 'stock'
-            and customer_mrr.report_date = rates.rate_date
-            and customer_mrr.currency = rates.from_currency
+            and mrr_running.report_date = rates.rate_date
+            and mrr_running.currency = rates.from_currency
             and currencies.currency_id = rates.to_currency
 
 ),
@@ -189,7 +194,7 @@ mrr as (
         segment,
         legal_entity
 
-    from mrr_running
+    from mrr_rated
 
 ),
 
