@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -262,9 +261,7 @@ def test_a_dead_alert_channel_does_not_change_how_a_night_ends(office: Office) -
     with chat.open() as url:
         live = office.run("nightly", "--refetch", expect=65, extra=_alerts(url))
     dead = _alerts("http://127.0.0.1:9/secret-path")
-    began = time.monotonic()
     said = office.run("nightly", "--refetch", expect=65, extra=dead)
-    assert time.monotonic() - began < 120
     assert "alert: webhook not reached" in said.stderr
     assert "secret-path" not in said.stderr + said.stdout
     assert said.stderr.splitlines()[-1] == live.stderr.splitlines()[-1]
