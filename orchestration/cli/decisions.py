@@ -56,7 +56,11 @@ def rollback(
     build: Annotated[str, typer.Argument(help="A build of `warehouse status --json`.")],
     root: Root = None,
 ) -> None:
-    """Show readers an earlier build again; the next good night replaces it."""
+    """Show readers an earlier build again, until the next night that passes its gates.
+
+    Nothing is pinned: that night publishes what it built, and a theme it has to hold is
+    carried over from the build readers see then. Stop the schedule to stay longer.
+    """
     home = Home(find_root(root))
     with hold_run_lock(home.root, step=f"rollback to {build}", now=now()):
         known = {path.name: manifest for path, manifest in list_builds(home.published)}
@@ -69,4 +73,7 @@ def rollback(
             message = f"build {build} is damaged ({damage}); choose another"
             raise StorageError(message)
         switch_current(home.published, build)
-    sys.stdout.write(f"Readers see {build}, as of {known[build].as_of_date}.\n")
+    sys.stdout.write(
+        f"Readers see {build}, as of {known[build].as_of_date}, until the next night that "
+        "passes its gates.\n"
+    )

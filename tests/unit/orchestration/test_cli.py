@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,6 +167,17 @@ def test_rollback_shows_an_earlier_build_again(root: Path) -> None:
     assert run("rollback", "2026-10-31T1-a", "--root", str(root)).exit_code == 0
     told = json.loads(run("status", "--json", "--root", str(root)).stdout)
     assert told["current"] == "2026-10-31T1-a"
+    # Nothing is pinned: the next good night is served, and the build gone back from is kept.
+    publish_build(
+        replace(second, build_id="2026-11-02T1-c", now=NOW + timedelta(hours=1))
+    )
+    told = json.loads(run("status", "--json", "--root", str(root)).stdout)
+    assert told["current"] == "2026-11-02T1-c"
+    assert set(told["builds"]) == {
+        "2026-10-31T1-a",
+        "2026-11-01T1-b",
+        "2026-11-02T1-c",
+    }
     wrong = run("rollback", "2026-10-31T1-x", "--root", str(root))
     assert isinstance(wrong.exception, ConfigError)
     assert "2026-10-31T1-a" in str(wrong.exception)
