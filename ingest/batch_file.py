@@ -42,6 +42,7 @@ _ID_ROWS: Final = 1 << 20
 _TAIL: Final = 8
 """Bytes of a Parquet file behind its metadata: their length and the mark."""
 
+_NEVER_SOUGHT: Final = frozenset({"_payload", "_source_ref", "_row_hash"})
 _RARELY_REPEATED: Final = frozenset({Type.MONEY, Type.NUMBER, Type.RATE, Type.INTEGER})
 
 
@@ -109,8 +110,9 @@ def fill_batch_id(path: Path, placeholder: str, batch_id: str) -> None:
 def _writing_options(contract: EntityContract) -> dict[str, Any]:
     """Return how columns are stored: the id so that it can be filled in, text by its words.
 
-    Measured on 1 million ad rows: zstd takes 15 % longer than snappy and half the space.
-    Looking for repeated words in numbers, payloads and hashes costs time and finds none.
+    Measured on 1 million ad rows: zstd takes 0.2 s of CPU more than snappy and half the space.
+    Looking for repeated words in numbers, payloads and hashes costs time and finds none; the
+    smallest and largest payload of a row group help nobody and would hold personal data.
     """
     names = contract.arrow_schema().names
     repeating = [c.name for c in contract.columns if c.type not in _RARELY_REPEATED]
@@ -118,6 +120,7 @@ def _writing_options(contract: EntityContract) -> dict[str, Any]:
     return {
         "compression": {name: "none" if name == _ID else "zstd" for name in names},
         "use_dictionary": [*repeating, *shared, "source_account"],
+        "write_statistics": [name for name in names if name not in _NEVER_SOUGHT],
     }
 
 

@@ -20,6 +20,7 @@ from expectations.catalogue import LandedBatch as BatchFacts
 from expectations.catalogue import PublishedTable as TableFacts
 from expectations.changes import judge_changes
 from expectations.gate import run_gate
+from expectations.measures import judge_measures, measure
 from ingest import ledger
 from ingest.contracts import contract_of
 from ingest.control import drop_id
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from expectations.results import GateResult, RuleResult
+    from expectations.suite import Suite
     from ingest.manifest import BatchManifest
 
     _Known: TypeAlias = dict[tuple[str, str], SourceTable]
@@ -46,6 +48,9 @@ WEEKS: Final = 8
 _ALIKE: Final = 2
 """Weeks looked back for loads of the same weekday."""
 _NOT_JUDGED: Final = frozenset({"_payload", "_source_ref", "_row_hash"})
+FRAME_ROWS: Final = 100_000
+"""Rows judged as one frame; more are measured by one query, in bounded memory."""
+_MEASURING: Final = {"memory_limit": "1GB", "preserve_insertion_order": False}
 
 
 def judge_batch(
@@ -62,9 +67,7 @@ def judge_batch(
     earlier = _earlier(manifest, root=root)
     past = [b for b in earlier if b.is_full_list == manifest.is_full_list]
     suite = raw_suite(_facts(manifest, contract, past, acknowledged))
-    columns = [c for c in contract.arrow_schema().names if c not in _NOT_JUDGED]
-    frame = pq.read_table(batch.parquet, columns=columns).to_pandas()
-    rows = run_gate(suite, frame)
+    rows = judge_rows(suite, batch.parquet, row_count=manifest.row_count)
     changes, notes = measure_changes(
         batch,
         contract,
@@ -88,6 +91,27 @@ def judge_batch(
     )
     fault("gate.raw_recorded")
     return result
+
+
+def judge_rows(
+    suite: Suite, parquet: Path, *, row_count: int, frame_rows: int = FRAME_ROWS
+) -> GateResult:
+    """Judge the rows of a landed file: as a frame, or measured where they are too many."""
+    if row_count <= frame_rows:
+        names = pq.read_schema(parquet).names
+        columns = [name for name in names if name not in _NOT_JUDGED]
+        return run_gate(suite, pq.read_table(parquet, columns=columns).to_pandas())
+    relation = f"read_parquet({text(str(parquet))})"
+    measured = measure(suite, relation)
+    with duckdb.connect(config=_MEASURING) as con:
+        con.execute(f"set temp_directory = {text(str(parquet.parent))}")
+        (row,) = con.execute(measured.query(relation)).fetchall()
+        counts = dict(zip(measured.measures, row, strict=True))
+        for name, query in measured.repeats.items():
+            if counts[name]:
+                ((found,),) = con.execute(query).fetchall()
+                counts[name] = int(found)
+    return judge_measures(measured, counts)
 
 
 def _acceptable(rule: RuleResult, drop: str) -> RuleResult:

@@ -232,7 +232,7 @@ def _plain_numbers(
     values = exact.cast(ARROW[column.type])
     amounts: tuple[_Words | _Digits, ...] = ()
     if column.currency_column:
-        amounts = (_digits_of(plain, fits, point),)
+        amounts = (_digits_of(bare, fits, point),)
     typed = _Typed(values, ~fits, amounts)
     return _with_rest(typed, fits, column, texts, mapping=mapping, done=done)
 
@@ -404,22 +404,20 @@ def _plain_number(group: str, point: str, kind: Type) -> str:
     return f"^-?{whole}{part}$"
 
 
-def _digits_of(plain: pa.Array, fits: np.ndarray, point: str) -> _Digits:
+def _digits_of(bare: pa.Array, fits: np.ndarray, point: str) -> _Digits:
     rows = np.flatnonzero(fits)
-    texts = plain.take(pa.array(rows)) if len(rows) < len(fits) else plain
-    digits = call_function(
-        "replace_substring_regex", [texts], ReplaceSubstringOptions("[^0-9]", "")
-    )
-    mantissas = digits.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    texts = bare.take(pa.array(rows)) if len(rows) < len(fits) else bare
+    mantissas = _replace(texts, point, "").cast(pa.int64())
+    options = MatchSubstringOptions(point)
+    found = call_function("find_substring", [texts], options)
+    places = found.to_numpy(zero_copy_only=False)
     letters = Letters.of(texts)
-    is_negative = letters.data[letters.starts] == ord("-") if len(rows) else []
-    signs = np.where(is_negative, -1, 1)
-    found = call_function(
-        "find_substring", [texts], MatchSubstringOptions(point)
-    ).to_numpy(zero_copy_only=False)
     lengths = letters.ends - letters.starts
-    places = np.where(found < 0, 0, lengths - found - 1)
-    return _Digits(rows, mantissas * signs, places)
+    return _Digits(
+        rows,
+        mantissas.to_numpy(zero_copy_only=False),
+        np.where(places < 0, 0, lengths - places - 1),
+    )
 
 
 def _add_digits(

@@ -325,7 +325,7 @@ class Reading:
         clear = np.flatnonzero(~typed.unclear)
         period = period_column(self.contract) or ""
         days = typed.columns.get(period)
-        clear_days = None if days is None else days.take(pa.array(clear))
+        clear_days = None if days is None else days.filter(pa.array(~typed.unclear))
         kinds = None
         if mapping.version_header is not None:
             kinds = version_kinds(mapping.header_words(table), mapping)

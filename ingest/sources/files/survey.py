@@ -94,13 +94,12 @@ def hash_keys(
     """Return a number per row that is equal where keys are; rows without a key left out."""
     if not rows.size:
         return _NO_KEYS
-    places = pa.array(rows)
     parts = {
-        name: _key_part(columns.get(name), contract, name).take(places)
+        name: _key_part(columns.get(name), contract, name)
         for name in _own_key(contract)
         if name in columns
     }
-    return _hash_columns(parts)
+    return _hash_columns(parts)[rows]
 
 
 def hash_row_keys(rows: Sequence[Row], contract: EntityContract) -> np.ndarray:

@@ -127,7 +127,7 @@ class Letters:
             return True
         if self.data.min() < _FIRST_PRINTABLE or self.data.max() >= _LAST_ASCII:
             return False
-        if not (self.data == _SPACE).any():
+        if _SPACE not in self.data.tobytes():
             return True
         filled = self.ends > self.starts
         starts, ends = self.starts[filled], self.ends[filled] - 1
@@ -138,14 +138,13 @@ class Letters:
     @property
     def needs_escape(self) -> bool:
         """True if a letter cannot stand in a JSON string as it is."""
-        data = self.data
-        return bool(
-            data.size
-            and (
-                data.min() < _FIRST_PRINTABLE
-                or (data == _QUOTE).any()
-                or (data == _BACKSLASH).any()
-            )
+        if not self.data.size:
+            return False
+        letters = self.data.tobytes()  # searching bytes is faster than comparing them
+        return (
+            _QUOTE in letters
+            or _BACKSLASH in letters
+            or bool(self.data.min() < _FIRST_PRINTABLE)
         )
 
 
