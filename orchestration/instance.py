@@ -7,6 +7,7 @@ Stays out: definitions.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
@@ -52,6 +53,12 @@ retention:
   sensor:
     # The failure sensor looks twice a minute: ticks that found nothing tell nothing.
     purge_after_days: {skipped: 1, failure: 90, success: 90, started: 1}
+event_log_storage:
+  # Where Dagster itself would put it.
+  module: orchestration.event_log
+  class: OpenEventLog
+  config:
+    base_dir: {events}
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
@@ -62,8 +69,10 @@ def prepare_instance(folder: Path) -> None:
     """Write the instance's configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "dagster.yaml"
-    if not path.is_file() or path.read_text("utf-8") != _YAML:
-        path.write_text(_YAML, encoding="utf-8")
+    events = json.dumps(str(folder.resolve() / "history" / "runs"))
+    content = _YAML.replace("{events}", events)
+    if not path.is_file() or path.read_text("utf-8") != content:
+        path.write_text(content, encoding="utf-8")
 
 
 def open_instance(folder: Path) -> dg.DagsterInstance:
