@@ -43,6 +43,7 @@ _ESCAPES: Final = (("\x1e", "\x1e0"), (_SEPARATOR, "\x1e1"))
 _SEPARATOR_MASK, _SEPARATOR_BITS = 0xFE, 0x1E
 """Both characters of `_ESCAPES` in one comparison."""
 _HASH_LETTERS: Final = 64
+_UNTYPED: Final = object()
 _NULL: Final = "\x00"
 MAX_DIGITS: Final = 30
 # Python's default context would round a sum to 28 digits without a word.
@@ -317,23 +318,38 @@ def _type_column(
     typer: Callable[[object], object],
     refused: dict[int, list[Rejected]],
 ) -> list[object]:
+    received = [record.values.get(name) for record in chunk]
+    if received.count(None) == len(received):
+        return received
     values: list[object] = []
-    for index, record in enumerate(chunk):
-        value = record.values.get(name)
+    texts: dict[str, object] = {}
+    for index, value in enumerate(received):
         if value is None:
             values.append(None)
             continue
+        if type(value) is str:
+            # Days, currencies, counts come again and again; each is typed once per chunk.
+            known = texts.get(value, _UNTYPED)
+            if known is not _UNTYPED:
+                values.append(known)
+                continue
         if isinstance(value, Unreadable):
             values.append(None)
-            finding = _finding(record, name, value=value.text, reason=value.reason)
+            finding = _finding(
+                chunk[index], name, value=value.text, reason=value.reason
+            )
             refused.setdefault(index, []).append(finding)
             continue
         try:
-            values.append(typer(value))
+            typed = typer(value)
         except Untypable as problem:
             values.append(None)
-            finding = _finding(record, name, value=value, reason=str(problem))
+            finding = _finding(chunk[index], name, value=value, reason=str(problem))
             refused.setdefault(index, []).append(finding)
+            continue
+        values.append(typed)
+        if type(value) is str:
+            texts[value] = typed
     return values
 
 
