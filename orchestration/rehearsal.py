@@ -22,7 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ingest import ledger
+from ingest import landing, ledger
 from ingest.errors import EXIT_BUSY, ConfigError, IngestError
 from orchestration.dbt_setup import dbt_environment, dbt_vars
 from orchestration.diff import FIGURES, BuiltFrom, Side
@@ -115,6 +115,8 @@ def rehearsed_side(settings: Settings, ref: str = "") -> Iterator[Side]:
         project = settings.dbt_project_dir
         if ref:
             project = extract_models(project, ref, folder / "ref")
+        # Models may read an entity that no night has known yet.
+        landing.ensure_empty_batches(settings.home.root)
         before = ledger.read(settings.home.root)
         path = build_figures(settings, folder, project, date.fromisoformat(as_of))
         if ledger.read(settings.home.root) != before:
