@@ -45,7 +45,9 @@ class Snippet:
 
 
 SNIPPETS: Final[Mapping[str, Snippet]] = {
-    "powerquery": Snippet("power_bi.pq", _as_m, "Power BI and dataflows (Power Query M)"),
+    "powerquery": Snippet(
+        "power_bi.pq", _as_m, "Power BI and dataflows (Power Query M)"
+    ),
     "duckdb": Snippet("duckdb.sql", _as_sql, "the DuckDB command line and SQL tools"),
     "python": Snippet("python.py", _as_python, "Python with DuckDB"),
     "pandas": Snippet("pandas_frames.py", _as_python, "pandas, exact decimals kept"),
