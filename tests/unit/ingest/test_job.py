@@ -322,7 +322,8 @@ def test_files_are_loaded_once_and_replayed_with_their_date(tmp_path: Path) -> N
 
 def test_a_vendor_has_one_stream_per_contract() -> None:
     names = [stream.entity for stream in streams_of(CONFIG)]
-    assert names[:3] == ["contacts", "companies", "deals"]
+    assert {"contacts", "companies", "deals"} <= set(names)
+    assert len(names) == len(set(names))
     assert {stream.name for stream in streams_of(CONFIG)} == {"hubspot_main"}
 
 
