@@ -130,4 +130,9 @@ def start_dbt(
         errors="replace",
     )
     with ended(process):
-        yield DbtProcess(process, parses)
+        try:
+            yield DbtProcess(process, parses)
+        finally:
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
