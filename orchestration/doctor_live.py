@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from zoneinfo import ZoneInfo
 
 from ingest.config import FilesSource, VendorSource
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ingest.config import SourceConfig
     from ingest.entities import Column, EntityContract
     from ingest.sources.probing import Probe
+    from ingest.sources.protocol import Record
 
 SAMPLE_ROWS: Final = 5
 ROWS_PER_SECOND: Final = 20_000
@@ -187,7 +188,8 @@ def _sample(
         extract = source_of(source.kind).fetch(
             contract, window, config=source, client=client, cursor=None
         )
-        records = list(islice(extract.rows, SAMPLE_ROWS))
+        rows_read = cast("Iterable[Record]", extract.rows)  # a vendor's are records
+        records = list(islice(rows_read, SAMPLE_ROWS))
     except IngestError as error:
         return Sample(contract.name, columns, (), problem=str(error))
     rows = tuple(
