@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 _WORKER: Final = Path(__file__).with_name("dbt_worker.py")
 _LAST_LINES: Final = 15
-_QUIET: Final = ("--quiet", "--log-level", "none", "--log-level-file", "none")
+_QUIET: Final = (
+    *("--quiet", "--no-use-colors"),
+    *("--log-level", "none", "--log-level-file", "none"),
+)
 """Everything dbt says reaches us as events; writing its own logs as well costs seconds."""
 
 
