@@ -168,7 +168,7 @@ SPEND_OPTIONS = st.fixed_dictionaries(
     }
 )
 LIMITS = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
