@@ -36,7 +36,7 @@ CONFIG = GoogleAdsSource(
     base_url="https://ads.test",
     customer_ids=("123-456-7890", "222"),
     login_customer_id="999-000-1111",
-    token_env="GOOGLE_TOKEN",
+    token_env="GOOGLE_TOKEN",  # noqa: S106 - the name of a variable
     is_sandbox=True,
 )
 END = datetime(2026, 10, 31, 19, tzinfo=UTC)
