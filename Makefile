@@ -31,7 +31,7 @@ test: setup lint types contracts pytest ## Lint, types, import contracts and tes
 lint: setup ## Ruff and sqlfluff
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
-	@$(RUN)/sqlfluff lint --disable-progress-bar dbt_project/models
+	@$(RUN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models
 
 types: setup ## Static types
 	@$(RUN)/basedpyright
