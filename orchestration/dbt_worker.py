@@ -63,8 +63,12 @@ def main() -> int:
 
 
 def _end_with_the_parent() -> None:
-    """End at once when the parent is gone: an orphan would hold the build file."""
-    sys.stdin.read()
+    """End at once when the parent is gone: an orphan would hold the build file.
+
+    Read from the descriptor: a thread inside `sys.stdin` aborts an interpreter that ends.
+    """
+    while os.read(0, 4096):
+        pass
     os._exit(_PARENT_IS_GONE)
 
 
