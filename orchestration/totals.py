@@ -22,6 +22,7 @@ import duckdb
 from ingest import ledger
 from ingest.contracts import CONTRACTS
 from ingest.entities import EntityContract, Truth, Type
+from ingest.periods import period_column
 from orchestration.mart_totals import MART_TOTALS, ROWS
 from orchestration.publish.copying import attach, read_catalog, text
 from orchestration.publish.tables import CORE
@@ -248,9 +249,10 @@ def _standing_file_rows(
     rows of its days (and those without a day), an upsert the older versions of its records.
     """
     day = "cast(null as date)"
-    if contract.date_column:
-        day = f"r.{contract.date_column}"
-        if contract.column(contract.date_column).type is Type.INSTANT:
+    period = period_column(contract)
+    if period:
+        day = f"r.{period}"
+        if contract.column(period).type is Type.INSTANT:
             day = f"cast(timezone({text(zone)}, {day}) as date)"
     batches = (
         "select source_name, stream, batch_id, mode, min(window_start_date) as first_day,"

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from ingest.contracts import contract_of
+from ingest.periods import period_column
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "dbt_project"
 
@@ -152,6 +155,23 @@ def test_published_columns_are_described(manifest: dict[str, Any]) -> None:
             if not column["description"].strip()
         ]
     assert wrong == []
+
+
+def test_staging_of_files_replaces_periods_by_the_day_landing_covers_them() -> None:
+    # Landing notes which days a batch covers, staging and the control totals drop older rows
+    # of those days: another day in one of the three would drop or double rows in silence.
+    staging = sorted((PROJECT / "models/staging/files").glob("stg_files__*.sql"))
+    assert staging
+    differ = []
+    for model in staging:
+        contract = contract_of("files", model.stem.removeprefix("stg_files__"))
+        found = re.search(
+            r"day=(?:report_date\('(\w+)'\)|'(\w+)')", model.read_text("utf-8")
+        )
+        day = next(filter(None, found.groups())) if found else None
+        if day != period_column(contract):
+            differ.append(f"{model.stem}: {day}, landing {period_column(contract)}")
+    assert not differ
 
 
 def test_no_model_knows_the_wall_clock_or_a_hard_coded_hundred() -> None:

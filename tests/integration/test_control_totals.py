@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 AS_OF = date(2026, 10, 31)
 NOW = datetime(2026, 10, 31, 19, 0, tzinfo=UTC)
 FIRST, SECOND = date(2026, 10, 31), date(2026, 11, 1)
+COST = {"cost_type": "tool", "department": "", "channel": "", "product_id": "",
+        "currency": "VND"}  # fmt: skip
 INVOICE = {"customer_id": "c1", "currency": "USD", "status": "paid"}
 
 
@@ -142,6 +144,12 @@ BATCHES = (
          load_date=FIRST),
     drop("activities", "upsert",
          {"activity_id": "A1", "occurred_at": vn("2026-10-30 09:01")}),
+    # Costs name their month only in their key: September is replaced, August stands.
+    drop("costs", "replace_period", *(
+         {**COST, "month": date(2026, month, 1), "amount": month} for month in (8, 9)),
+         load_date=FIRST, days=(date(2026, 8, 1), date(2026, 9, 30))),
+    drop("costs", "replace_period",
+         {**COST, "month": date(2026, 9, 1), "amount": 7}, days=(date(2026, 9, 1), AS_OF)),
     drop("targets", "replace",
          *({"kpi_key": "sales_revenue", "scope_type": "total", "scope_id": "",
             "period_start": date(2026, 11, 1), "period_end": date(2026, 11, 30),
@@ -187,6 +195,8 @@ STAGED = """
         v(source_name, source_account, line_id, currency, amount);
     create table stg_files__credit_notes as select 'drop' as source_name,
         '' as source_account, 'n1' as credit_note_id, 'USD' as currency, 2.00 as amount;
+    create table stg_files__costs as select 'drop' as source_name, '' as source_account,
+        unnest([8, 7])::decimal(38, 4) as amount, 'VND' as currency;
     create table fct_invoice_lines as select * from (values
         ('drop', '', 'USD', 9.00), ('drop', '', 'USD', -2.00))
         v(source_name, source_account, currency, net_amount);
