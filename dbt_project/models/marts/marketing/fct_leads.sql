@@ -36,6 +36,20 @@ owner_versions as (
 
 ),
 
+-- Compared column with column: an expression over both sides of an outer join would make it
+-- a nested loop, quadratic in leads.
+owner_terms as (
+
+    select
+        lead_id,
+        rep_id,
+        valid_from,
+        coalesce(valid_to, timestamptz 'infinity') as valid_to
+
+    from owner_versions
+
+),
+
 users as (
 
     select * from {{ ref('int_users_versioned') }}
@@ -106,11 +120,11 @@ left join users
         and {{ report_date('leads.created_at') }}
         between users.credited_from and users.credited_to
 {%- for event in ['created', 'mql', 'sql'] %}
-    left join owner_versions as {{ event }}_owners
+    left join owner_terms as {{ event }}_owners
         on
             leads.lead_id = {{ event }}_owners.lead_id
             and leads.{{ event }}_at >= {{ event }}_owners.valid_from
-            and coalesce(leads.{{ event }}_at < {{ event }}_owners.valid_to, true)
+            and leads.{{ event }}_at < {{ event }}_owners.valid_to
     left join users as {{ event }}_teams
         on
             {{ event }}_owners.rep_id = {{ event }}_teams.user_id
