@@ -22,9 +22,8 @@
             'channel', 'platform', 'product_id', 'segment', 'stage', 'customer_type',
             'legal_entity',
         ] %}
-        cast({{ dimension }} as varchar) as {{ dimension }},
+        cast({{ dimension }} as varchar) as {{ dimension }}{{ ',' if not loop.last }}
         {%- endfor %}
-        cast('{{ var("build_id") }}' as varchar) as build_id
 
     from {{ relation }}
     group by all

@@ -1,26 +1,52 @@
+{%- set dimensions = [
+    'rep_id', 'team_id', 'department_id', 'lead_source_group', 'campaign_id', 'channel',
+    'platform', 'product_id', 'segment', 'stage', 'customer_type', 'legal_entity',
+] -%}
+{%- set measure_columns = [
+    'kpi_key', 'variant', 'report_date', 'currency', 'original_currency',
+    'original_amount', 'numerator', 'denominator',
+] + dimensions -%}
+{%- set dated = {
+    'kpi_sales_measures': {'days': ['report_date'], 'columns': measure_columns},
+    'kpi_marketing_measures': {'days': ['report_date'], 'columns': measure_columns},
+    'kpi_revenue_measures': {'days': ['report_date'], 'columns': measure_columns},
+    'kpi_sales_cases': {
+        'days': ['report_date'],
+        'columns': ['kpi_key', 'report_date', 'currency', 'value'] + dimensions,
+    },
+} -%}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'day': 'report_date', 'dated': dated},
+    pre_hook='{{ forget_changed_days() }}',
+    post_hook='{{ remember_days() }}',
+) }}
+
 with
 
 sales_measures as (
 
-    select * from {{ ref('kpi_sales_measures') }}
+    {{ changed_rows('kpi_sales_measures', dated['kpi_sales_measures']) }}
 
 ),
 
 marketing_measures as (
 
-    select * from {{ ref('kpi_marketing_measures') }}
+    {{ changed_rows('kpi_marketing_measures', dated['kpi_marketing_measures']) }}
 
 ),
 
 revenue_measures as (
 
-    select * from {{ ref('kpi_revenue_measures') }}
+    {{ changed_rows('kpi_revenue_measures', dated['kpi_revenue_measures']) }}
 
 ),
 
 sales_cases as (
 
-    select * from {{ ref('kpi_sales_cases') }}
+    {{ changed_rows('kpi_sales_cases', dated['kpi_sales_cases']) }}
 
 ),
 
@@ -72,7 +98,6 @@ measures as (
         stage,
         customer_type,
         legal_entity,
-        build_id,
         value as case_value
 
     from sales_cases
@@ -140,7 +165,9 @@ select
     count(*) filter (where numerator is null) as unknown_count,
     count(*) filter (where numerator is null and original_amount is not null)
         as unrated_count,
-    list(case_value) filter (where case_value is not null) as case_values
+    -- In order, so that the same cases are the same list.
+    list(case_value order by case_value) filter (where case_value is not null)
+        as case_values
 
 from measures_by_member
 group by 1, 2, 3, 4, 5, 6

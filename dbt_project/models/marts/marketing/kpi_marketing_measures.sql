@@ -1,21 +1,53 @@
+{%- set dated = {
+    'fct_leads': {
+        'days': ['created_date', 'mql_date', 'sql_date'],
+        'columns': [
+            'created_date', 'created_owner_id', 'created_owner_team_id',
+            'created_owner_department_id', 'creator_id', 'creator_team_id',
+            'creator_department_id', 'mql_date', 'mql_owner_id', 'mql_owner_team_id',
+            'mql_owner_department_id', 'sql_date', 'sql_owner_id', 'sql_owner_team_id',
+            'sql_owner_department_id', 'lead_source_group', 'campaign_id', 'channel',
+            'platform', 'segment', 'is_paid', 'legal_entity',
+        ],
+    },
+    'fct_ad_performance_daily': {
+        'days': ['report_date'],
+        'columns': [
+            'report_date', 'currency', 'spend_amount', 'impression_count', 'click_count',
+            'campaign_id', 'channel', 'platform', 'product_id', 'legal_entity',
+        ],
+    },
+    'fct_fx_rates_daily': {
+        'days': ['rate_date'],
+        'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
+    },
+} -%}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'day': 'report_date', 'dated': dated},
+    pre_hook='{{ forget_changed_days() }}',
+    post_hook='{{ remember_days() }}',
+) }}
+
 with
 
 leads as (
 
-    select * from {{ ref('fct_leads') }}
+    {{ changed_rows('fct_leads', dated['fct_leads']) }}
 
 ),
 
 ad_days as (
 
-    select * from {{ ref('fct_ad_performance_daily') }}
+    {{ changed_rows('fct_ad_performance_daily', dated['fct_ad_performance_daily']) }}
 
 ),
 
-flow_rates as (
+rates as (
 
-    select * from {{ ref('fct_fx_rates_daily') }}
-    where rate_purpose = 'flow'
+    {{ changed_rows('fct_fx_rates_daily', dated['fct_fx_rates_daily']) }}
 
 ),
 
@@ -23,6 +55,13 @@ currencies as (
 
     select * from {{ ref('dim_currencies') }}
     where is_presentation
+
+),
+
+flow_rates as (
+
+    select * from rates
+    where rate_purpose = 'flow'
 
 ),
 
@@ -278,6 +317,13 @@ contributions as (
     union all
     select * from delivery_counts
 
+),
+
+contributions_of_days as (
+
+    select * from contributions
+    {{ in_changed_days('report_date') }}
+
 )
 
-{{ sum_contributions('contributions') }}
+{{ sum_contributions('contributions_of_days') }}

@@ -1,26 +1,67 @@
+{%- set dated = {
+    'fct_order_lines': {
+        'days': ['report_date'],
+        'columns': [
+            'report_date', 'invoice_id', 'currency', 'net_amount', 'rep_id', 'team_id',
+            'department_id', 'product_id', 'segment', 'legal_entity', 'is_order', 'has_order',
+            'order_rep_id', 'order_team_id', 'order_department_id', 'order_segment',
+            'order_legal_entity',
+        ],
+    },
+    'fct_customer_mrr': {
+        'days': ['report_date'],
+        'columns': [
+            'report_date', 'customer_id', 'product_id', 'currency', 'mrr_amount', 'rep_id',
+            'team_id', 'segment', 'legal_entity',
+        ],
+    },
+    'fct_mrr_monthly': {
+        'days': ['closing_date'],
+        'columns': [
+            'closing_date', 'currency', 'original_currency', 'movement_type',
+            'opening_original_amount', 'closing_original_amount', 'opening_mrr_amount',
+            'new_mrr_amount', 'expansion_mrr_amount', 'contraction_mrr_amount',
+            'churned_mrr_amount', 'reactivation_mrr_amount', 'fx_mrr_amount',
+            'closing_mrr_amount', 'rep_id', 'team_id', 'segment', 'legal_entity',
+        ],
+    },
+    'fct_fx_rates_daily': {
+        'days': ['rate_date'],
+        'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
+    },
+} -%}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'day': 'report_date', 'dated': dated},
+    pre_hook='{{ forget_changed_days() }}',
+    post_hook='{{ remember_days() }}',
+) }}
+
 with
 
 invoice_lines as (
 
-    select * from {{ ref('fct_invoice_lines') }}
+    {{ changed_rows('fct_order_lines', dated['fct_order_lines']) }}
 
 ),
 
 customer_mrr as (
 
-    select * from {{ ref('fct_customer_mrr') }}
+    {{ changed_rows('fct_customer_mrr', dated['fct_customer_mrr']) }}
 
 ),
 
 mrr_months as (
 
-    select * from {{ ref('fct_mrr_monthly') }}
+    {{ changed_rows('fct_mrr_monthly', dated['fct_mrr_monthly']) }}
 
 ),
 
 rates as (
 
-    select * from {{ ref('fct_fx_rates_daily') }}
+    {{ changed_rows('fct_fx_rates_daily', dated['fct_fx_rates_daily']) }}
 
 ),
 
@@ -71,51 +112,26 @@ sales_revenue as (
 
 ),
 
--- An order is one finalised invoice, credited to the rep of its largest line. A credit note
--- of an invoice no source delivered lowers revenue, but there is no order it belongs to.
-orders as (
-
-    select
-        invoice_id,
-        presentation_currency,
-        report_date as ordered_date,
-        rep_id,
-        team_id,
-        department_id,
-        segment,
-        legal_entity
-
-    from lines_converted
-    where event_type = 'invoice_line'
-    qualify row_number() over (
-        partition by invoice_id, presentation_currency
-        order by net_amount desc, revenue_event_id asc
-    ) = 1
-
-),
-
+-- A credit note lowers the value of the order it belongs to, on its own day.
 order_values as (
 
     select
         'average_order_value' as kpi_key,
-        lines_converted.report_date,
-        lines_converted.presentation_currency as currency,
-        lines_converted.currency as original_currency,
-        lines_converted.net_amount as original_amount,
-        lines_converted.converted_amount as numerator,
+        report_date,
+        presentation_currency as currency,
+        currency as original_currency,
+        net_amount as original_amount,
+        converted_amount as numerator,
         0 as denominator,
-        orders.rep_id,
-        orders.team_id,
-        orders.department_id,
+        order_rep_id as rep_id,
+        order_team_id as team_id,
+        order_department_id as department_id,
         cast(null as varchar) as product_id,
-        orders.segment,
-        orders.legal_entity
+        order_segment as segment,
+        order_legal_entity as legal_entity
 
     from lines_converted
-    inner join orders
-        on
-            lines_converted.invoice_id = orders.invoice_id
-            and lines_converted.presentation_currency = orders.presentation_currency
+    where has_order
 
 ),
 
@@ -123,7 +139,7 @@ order_counts as (
 
     select
         'average_order_value' as kpi_key,
-        ordered_date as report_date,
+        report_date,
         presentation_currency as currency,
         cast(null as varchar) as original_currency,
         cast(null as decimal(38, 4)) as original_amount,
@@ -136,7 +152,8 @@ order_counts as (
         segment,
         legal_entity
 
-    from orders
+    from lines_converted
+    where is_order
 
 ),
 
@@ -371,6 +388,13 @@ contributions_in_shape as (
 
     from contributions
 
+),
+
+contributions_of_days as (
+
+    select * from contributions_in_shape
+    {{ in_changed_days('report_date') }}
+
 )
 
-{{ sum_contributions('contributions_in_shape') }}
+{{ sum_contributions('contributions_of_days') }}

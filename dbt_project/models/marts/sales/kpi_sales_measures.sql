@@ -1,50 +1,87 @@
+{%- set dimensions = [
+    'lead_source_group', 'campaign_id', 'channel', 'platform', 'product_id', 'segment',
+    'customer_type', 'legal_entity',
+] -%}
+{%- set dated = {
+    'fct_opportunities': {
+        'days': ['created_date'],
+        'columns': [
+            'created_date', 'creator_id', 'creator_team_id', 'creator_department_id',
+            'is_sales_pipeline',
+        ] + dimensions,
+    },
+    'fct_opportunity_states': {
+        'first': 'first_date',
+        'last': 'last_date',
+        'columns': [
+            'status', 'stage', 'amount', 'is_amount_known', 'currency', 'rep_id', 'team_id',
+            'department_id', 'is_sales_pipeline',
+        ] + dimensions,
+    },
+    'fct_opportunity_closes': {
+        'days': ['closed_date'],
+        'columns': [
+            'closed_date', 'is_won', 'close_reason', 'cycle_days', 'amount', 'currency',
+            'rep_id', 'team_id', 'department_id', 'is_sales_pipeline',
+        ] + dimensions,
+    },
+    'fct_activities': {
+        'days': ['occurred_date'],
+        'columns': [
+            'occurred_date', 'is_call', 'direction', 'is_completed', 'rep_id', 'team_id',
+            'department_id', 'segment', 'customer_type', 'legal_entity',
+        ],
+    },
+    'dim_dates': {'days': ['date_day'], 'columns': ['date_day', 'is_stock_day']},
+    'fct_fx_rates_daily': {
+        'days': ['rate_date'],
+        'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
+    },
+} -%}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'day': 'report_date', 'dated': dated},
+    pre_hook='{{ forget_changed_days() }}',
+    post_hook='{{ remember_days() }}',
+) }}
+
 with
 
-opportunities as (
+all_opportunities as (
 
-    select * from {{ ref('fct_opportunities') }}
-    where is_sales_pipeline
-
-),
-
-opportunity_states as (
-
-    select * from {{ ref('fct_opportunity_states') }}
-    where is_sales_pipeline and status = 'open'
+    {{ changed_rows('fct_opportunities', dated['fct_opportunities']) }}
 
 ),
 
-closes as (
+all_states as (
 
-    select * from {{ ref('fct_opportunity_closes') }}
-    where is_sales_pipeline
+    {{ changed_rows('fct_opportunity_states', dated['fct_opportunity_states']) }}
+
+),
+
+all_closes as (
+
+    {{ changed_rows('fct_opportunity_closes', dated['fct_opportunity_closes']) }}
 
 ),
 
 activities as (
 
-    select * from {{ ref('fct_activities') }}
+    {{ changed_rows('fct_activities', dated['fct_activities']) }}
 
 ),
 
-dates as (
+all_dates as (
 
-    select * from {{ ref('dim_dates') }}
-    where is_stock_day
-
-),
-
-flow_rates as (
-
-    select * from {{ ref('fct_fx_rates_daily') }}
-    where rate_purpose = 'flow'
+    {{ changed_rows('dim_dates', dated['dim_dates']) }}
 
 ),
 
-stock_rates as (
+rates as (
 
-    select * from {{ ref('fct_fx_rates_daily') }}
-    where rate_purpose = 'stock'
+    {{ changed_rows('fct_fx_rates_daily', dated['fct_fx_rates_daily']) }}
 
 ),
 
@@ -52,6 +89,48 @@ currencies as (
 
     select * from {{ ref('dim_currencies') }}
     where is_presentation
+
+),
+
+opportunities as (
+
+    select * from all_opportunities
+    where is_sales_pipeline
+
+),
+
+opportunity_states as (
+
+    select * from all_states
+    where is_sales_pipeline and status = 'open'
+
+),
+
+closes as (
+
+    select * from all_closes
+    where is_sales_pipeline
+
+),
+
+dates as (
+
+    select * from all_dates
+    where is_stock_day
+
+),
+
+flow_rates as (
+
+    select * from rates
+    where rate_purpose = 'flow'
+
+),
+
+stock_rates as (
+
+    select * from rates
+    where rate_purpose = 'stock'
 
 ),
 
@@ -356,6 +435,13 @@ contributions as (
     union all
     select * from calls_made
 
+),
+
+contributions_of_days as (
+
+    select * from contributions
+    {{ in_changed_days('report_date') }}
+
 )
 
-{{ sum_contributions('contributions') }}
+{{ sum_contributions('contributions_of_days') }}
