@@ -13,9 +13,9 @@ from tests.pipeline.warehouse_build import build_warehouse
 
 MEASURES = """
     with measures as (
-        select * exclude (build_id) from kpi_sales_measures
+        select * from kpi_sales_measures
         union all
-        select * exclude (build_id) from kpi_marketing_measures
+        select * from kpi_marketing_measures
     )
 """
 STOCKS = sorted({kpi for kpi, _, _ in mini_company.STOCKS})
