@@ -29,6 +29,7 @@ from ingest.sandbox.bulk_rows import BULK_ENTITIES, HISTORY, BulkEntity
 from ingest.storage import sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ingest.entities import EntityContract
@@ -80,14 +81,32 @@ def land_night(root: Path, company: BulkCompany, as_of: date) -> int:
     return _land(root, company, as_of, since=_end_of(as_of - timedelta(days=1)))
 
 
-def _land(root: Path, company: BulkCompany, as_of: date, *, since: datetime) -> int:
+def land_entities(
+    root: Path, company: BulkCompany, as_of: date, entities: Sequence[BulkEntity]
+) -> int:
+    """Land one night's batches of these entities alone; return the rows.
+
+    For nights that tell more than the company's life does: corrected, late, vanished rows.
+    """
+    since = _end_of(as_of - timedelta(days=1))
+    return _land(root, company, as_of, since=since, entities=entities)
+
+
+def _land(
+    root: Path,
+    company: BulkCompany,
+    as_of: date,
+    *,
+    since: datetime,
+    entities: Sequence[BulkEntity] = BULK_ENTITIES,
+) -> int:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("set preserve_insertion_order = false")
         for statement in HISTORY:
             connection.execute(_filled(statement, company, as_of, since))
         rows = 0
-        for entity in BULK_ENTITIES:
+        for entity in entities:
             query = _filled(entity.query, company, as_of, since)
             rows += _land_batch(
                 connection, root, entity, query, as_of=as_of, since=since
