@@ -2,7 +2,8 @@
     from small inputs without one, is computed again only for the days whose inputs changed.
 
     A model declares `day`, its own day column, and `dated`: per input the columns it reads and
-    where a row's days stand, as `days` (columns; a row belongs to each of them) or `first` and
+    where a row's days stand, as `days` (columns or
+    expressions; a row belongs to each of them) or `first` and
     `last` (a row holds for all days between, both inclusive). Every other relation it refers to
     is an undated input. Remembered per day: a fingerprint of rows of that day and of all
     undated rows, written in the transaction that writes the rows. So a day that is new,
@@ -130,19 +131,28 @@
         {{- 'union all' if not loop.first }}
         {% if input['first'] %}
         {{ parts_of_terms(name, input) }}
-        {% elif model_keeps_days(name) %}
+        {% elif kept_day_of(name) %}
+        {% for column in input['days'] %}
+        {{- 'union all' if not loop.first }}
         select
-            day,
-            hash('{{ name }}', fingerprint) as part
-        from {{ target.schema }}._kept_days
-        where model = '{{ name }}'
+            {{ day_of(column) }} as day,
+            hash('{{ name }}.{{ loop.index }}', sum(part::hugeint)) as part
+        from (
+            select
+                day as {{ kept_day_of(name) }},
+                hash(day, fingerprint) as part
+            from {{ target.schema }}._kept_days
+            where model = '{{ name }}'
+        ) as kept
+        group by 1
+        {% endfor %}
         {% else %}
         {% for column in input['days'] %}
         {{- 'union all' if not loop.first }}
         select
             {{ day_of(column) }} as day,
             hash(
-                '{{ name }}.{{ column }}',
+                '{{ name }}.{{ loop.index }}',
                 count(*),
                 sum(hash({{ input['columns'] | join(', ') }})::hugeint)
             ) as part
@@ -157,12 +167,13 @@
 {% endmacro %}
 
 
-{#- A table that keeps days itself has its fingerprints already. -#}
-{% macro model_keeps_days(name) -%}
-    {{- return(name in graph.nodes.values()
-        | selectattr('resource_type', 'equalto', 'model')
+{#- Day column of a table that keeps days itself: it has its fingerprints already. -#}
+{% macro kept_day_of(name) -%}
+    {%- set kept = graph.nodes.values()
+        | selectattr('name', 'equalto', name)
         | selectattr('config.meta.dated', 'defined')
-        | map(attribute='name') | list) -}}
+        | list -%}
+    {{- return(kept[0].config.meta.day if kept else none) -}}
 {%- endmacro %}
 
 

@@ -1,3 +1,46 @@
+{%- set shift = 'to_months(' ~ (var('fiscal_year_start_month') - 1) ~ ')' -%}
+{%- set dated = {
+    'rpt_kpi_member_days': {
+        'days': [
+            'report_date',
+            "date_trunc('week', report_date)::date",
+            "date_trunc('month', report_date)::date",
+            "(date_trunc('quarter', report_date - " ~ shift ~ ") + " ~ shift ~ ")::date",
+            "(date_trunc('year', report_date - " ~ shift ~ ") + " ~ shift ~ ")::date",
+        ],
+        'columns': [
+            'kpi_key', 'variant', 'report_date', 'currency', 'breakdown', 'member_id',
+            'original_amount', 'numerator', 'denominator', 'unknown_count', 'unrated_count',
+            'case_values',
+        ],
+    },
+    'rpt_kpi_periods': {
+        'days': ['period_start_date'],
+        'columns': [
+            'kpi_key', 'aggregation', 'grain', 'period_start_date', 'period_end_date',
+            'last_known_date', 'is_partial', 'is_before_history',
+        ],
+    },
+    'dim_dates': {
+        'days': [
+            'date_day', 'week_start_date', 'month_start_date', 'fiscal_quarter_start_date',
+            'fiscal_year_start_date',
+        ],
+        'columns': [
+            'date_day', 'week_start_date', 'month_start_date', 'fiscal_quarter_start_date',
+            'fiscal_year_start_date',
+        ],
+    },
+} -%}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    meta={'day': 'period_start_date', 'dated': dated},
+    pre_hook='{{ forget_changed_days() }}',
+    post_hook='{{ remember_days() }}',
+) }}
+
 with
 
 registry as (
@@ -8,19 +51,19 @@ registry as (
 
 kpi_periods as (
 
-    select * from {{ ref('rpt_kpi_periods') }}
+    {{ changed_rows('rpt_kpi_periods', dated['rpt_kpi_periods']) }}
 
 ),
 
 member_days as (
 
-    select * from {{ ref('rpt_kpi_member_days') }}
+    {{ changed_rows('rpt_kpi_member_days', dated['rpt_kpi_member_days']) }}
 
 ),
 
 dates as (
 
-    select * from {{ ref('dim_dates') }}
+    {{ changed_rows('dim_dates', dated['dim_dates']) }}
 
 ),
 
@@ -147,6 +190,7 @@ values_summed as (
         unknown_count - unrated_count > 0 as has_unrecorded
 
     from values_by_period
+    {{ in_changed_days('period_start_date') }}
 
 ),
 
@@ -224,7 +268,6 @@ values_judged as (
             as is_without_amounts,
         kpi_periods.period_end_date,
         kpi_periods.is_partial,
-        kpi_periods.data_through_date,
         kpi_periods.is_before_history,
         registry.has_source,
         registry.has_source
@@ -275,7 +318,6 @@ select
         else cast(numerator as decimal(38, 6))
     end as value,
     is_partial,
-    data_through_date,
     is_before_history,
     list_filter(
         [

@@ -1,14 +1,8 @@
 with
 
-stacked_values as (
+values_judged as (
 
-    select * from {{ ref('rpt_kpi_values_stacked') }}
-
-),
-
-registry as (
-
-    select * from {{ ref('dim_kpis') }}
+    select * from {{ ref('rpt_kpi_values_judged') }}
 
 ),
 
@@ -16,76 +10,38 @@ members as (
 
     select * from {{ ref('rpt_members') }}
 
-),
-
--- Counts say how many cases stand behind a rate; a growth or an attainment has none.
-values_described as (
-
-    select
-        stacked_values.*,
-        registry.version as kpi_version,
-        registry.unit,
-        registry.additivity,
-        registry.theme,
-        registry.aggregation = 'ratio'
-        or stacked_values.kpi_key in ('customer_churn_rate', 'customer_retention_rate')
-            as is_rate_of_cases,
-        coalesce(members.member_name, stacked_values.member_id) as member_name
-
-    from stacked_values
-    inner join registry
-        on stacked_values.kpi_key = registry.kpi_key
-    left join members
-        on
-            stacked_values.breakdown = members.breakdown
-            and stacked_values.member_id = members.member_id
-
 )
 
+-- What another night says of every row is not kept with it.
 select
-    {{ surrogate_key([
-        'kpi_key',
-        'variant',
-        "'current'",
-        'grain',
-        'period_start_date',
-        'breakdown',
-        'member_id',
-        'currency',
-    ]) }} as kpi_value_id,
-    kpi_key,
-    kpi_version,
-    variant,
-    'current' as basis,
-    grain,
-    period_start_date,
-    period_end_date,
-    breakdown,
-    member_id,
-    member_name,
-    unit,
-    currency,
-    case
-        when breakdown <> 'currency' then null
-        when is_rate_of_cases then {{ safe_divide('original_amount', 'denominator') }}
-        else original_amount
-    end as value_original,
-    numerator,
-    denominator,
-    value,
-    additivity,
-    is_partial,
-    coalesce(
-        is_rate_of_cases and denominator < {{ policy('low_sample_threshold') }}, false
-    ) as low_sample,
-    list_sort(flag) as flag,
-    case
-        when is_before_history then 'not_available'
-        when list_contains(flag, 'no_source') then 'not_available'
-        else 'source_history'
-    end as history_basis,
-    theme,
+    values_judged.kpi_value_id,
+    values_judged.kpi_key,
+    values_judged.kpi_version,
+    values_judged.variant,
+    values_judged.basis,
+    values_judged.grain,
+    values_judged.period_start_date,
+    values_judged.period_end_date,
+    values_judged.breakdown,
+    values_judged.member_id,
+    coalesce(members.member_name, values_judged.member_id) as member_name,
+    values_judged.unit,
+    values_judged.currency,
+    values_judged.value_original,
+    values_judged.numerator,
+    values_judged.denominator,
+    values_judged.value,
+    values_judged.additivity,
+    values_judged.is_partial,
+    values_judged.low_sample,
+    values_judged.flag,
+    values_judged.history_basis,
+    values_judged.theme,
     {{ as_of_date() }} as as_of_date,
     '{{ var("build_id") }}' as build_id
 
-from values_described
+from values_judged
+left join members
+    on
+        values_judged.breakdown = members.breakdown
+        and values_judged.member_id = members.member_id

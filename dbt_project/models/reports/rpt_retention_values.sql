@@ -27,7 +27,6 @@ periods as (
         period_end_date,
         period_start_date - 1 as opening_date,
         last_known_date as closing_date,
-        data_through_date,
         is_partial,
         is_before_history
 
@@ -204,7 +203,6 @@ members_judged as (
         members_summed.opening_count + members_summed.new_count * 0.5 as denominator,
         periods.period_end_date,
         periods.is_partial,
-        periods.data_through_date,
         periods.is_before_history,
         registry.has_source,
         registry.has_source and not periods.is_before_history as is_known
@@ -234,7 +232,6 @@ select
     cast(case when is_known then denominator end as decimal(38, 6)) as denominator,
     case when is_known then {{ safe_divide('numerator', 'denominator') }} end as value,
     is_partial,
-    data_through_date,
     is_before_history,
     list_filter(
         [

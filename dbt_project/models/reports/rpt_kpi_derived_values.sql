@@ -129,7 +129,6 @@ growth_pairs as (
             when revenue.breakdown <> 'total' and earlier_totals.value is not null then 0
         end as base_value,
         revenue.is_partial,
-        revenue.data_through_date,
         revenue.is_before_history,
         revenue.flag
 
@@ -185,7 +184,6 @@ growth_values as (
             else {{ safe_divide('current_value - base_value', 'base_value') }}
         end as value,
         is_partial,
-        data_through_date,
         is_before_history,
         list_concat(
             flag,
@@ -217,7 +215,6 @@ target_rows as (
         kpi_periods.period_start_date,
         kpi_periods.period_end_date,
         kpi_periods.is_partial,
-        kpi_periods.data_through_date,
         kpi_periods.is_before_history,
         'total' as breakdown,
         '(total)' as member_id,
@@ -234,7 +231,6 @@ target_rows as (
         kpi_periods.period_start_date,
         kpi_periods.period_end_date,
         kpi_periods.is_partial,
-        kpi_periods.data_through_date,
         kpi_periods.is_before_history,
         target_values.breakdown,
         target_values.member_id,
@@ -316,7 +312,6 @@ sales_targets as (
         cast(null as decimal(38, 6)) as denominator,
         case when has_targets then target_value end as value,
         is_partial,
-        data_through_date,
         is_before_history,
         case
             when not has_targets then ['no_source']
@@ -345,7 +340,6 @@ attainments as (
         case when has_both then {{ safe_divide('actual_value', 'target_value') }} end
             as value,
         is_partial,
-        data_through_date,
         is_before_history,
         case
             when not has_both then ['no_source']
@@ -358,10 +352,8 @@ attainments as (
 
 ),
 
-stacked as (
+derived as (
 
-    select * from base_values
-    union all
     select * from retention_values
     union all
     select * from growth_values
@@ -372,4 +364,4 @@ stacked as (
 
 )
 
-select * from stacked
+select * from derived
