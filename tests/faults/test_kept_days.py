@@ -90,12 +90,12 @@ DELETED = (
     ),
     told_again(
         "calls",
-        "* replace (true as is_deleted, timestamptz '{{until}}' as updated_at)"
+        "* replace (timestamptz '{{until}}' as updated_at), true as is_deleted"
         " from {query} where hash(call_id) % 30 = 0",
     ),
     told_again(
         "deals",
-        "* replace (true as is_deleted, timestamptz '{{until}}' as updated_at)"
+        "* replace (timestamptz '{{until}}' as updated_at), true as is_deleted"
         " from {query} where hash(deal_id) % 10 = 1",
     ),
     # An account in another segment: its leads, deals, calls and customers are too.
