@@ -10,6 +10,9 @@
     restated or empty now is deleted and computed again, all of them when an undated input
     changes; new code or policies rebuild everything (`prepare_build`).
 
+    Rows are written in order of days: deleting a day then touches few row groups, and folding
+    them back into the file costs a tenth of what it does when every group has lost rows.
+
     An input read through `changed_rows` shows the columns it declares and no others, so
     nothing is read that is not compared. -#}
 

@@ -27,6 +27,8 @@
 
     from {{ relation }}
     group by all
+    -- See macros/kept_days.sql.
+    order by report_date
 {% endmacro %}
 
 

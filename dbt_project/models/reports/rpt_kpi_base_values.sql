@@ -342,3 +342,4 @@ select
     ) as flag
 
 from values_judged
+order by 4

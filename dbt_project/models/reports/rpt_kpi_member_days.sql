@@ -171,3 +171,4 @@ select
 
 from measures_by_member
 group by 1, 2, 3, 4, 5, 6
+order by 3

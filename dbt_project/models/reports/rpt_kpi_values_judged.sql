@@ -106,3 +106,4 @@ select
     theme
 
 from values_described
+order by period_start_date

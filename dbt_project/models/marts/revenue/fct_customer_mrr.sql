@@ -100,3 +100,4 @@ left join users_versioned
         mrr_by_product.rep_id = users_versioned.user_id
         and mrr_by_product.date_day
         between users_versioned.credited_from and users_versioned.credited_to
+order by 2
