@@ -12,7 +12,6 @@ members as (
 
 )
 
--- What another night says of every row is not kept with it.
 select
     values_judged.kpi_value_id,
     values_judged.kpi_key,

@@ -1,32 +1,14 @@
-{%- set value_columns = [
-    'kpi_key', 'variant', 'grain', 'period_start_date', 'period_end_date', 'breakdown',
-    'member_id', 'currency', 'original_amount', 'numerator', 'denominator', 'value',
-    'is_partial', 'is_before_history', 'flag',
-] -%}
-{%- set dated = {
-    'rpt_kpi_base_values': {'days': ['period_start_date'], 'columns': value_columns},
-    'rpt_kpi_derived_values': {'days': ['period_start_date'], 'columns': value_columns},
-} -%}
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    on_schema_change='fail',
-    meta={'day': 'period_start_date', 'dated': dated},
-    pre_hook='{{ forget_changed_days() }}',
-    post_hook='{{ remember_days() }}',
-) }}
-
 with
 
 base_values as (
 
-    {{ changed_rows('rpt_kpi_base_values', dated['rpt_kpi_base_values']) }}
+    select * from {{ ref('rpt_kpi_base_values') }}
 
 ),
 
 derived_values as (
 
-    {{ changed_rows('rpt_kpi_derived_values', dated['rpt_kpi_derived_values']) }}
+    select * from {{ ref('rpt_kpi_derived_values') }}
 
 ),
 
@@ -106,4 +88,3 @@ select
     theme
 
 from values_described
-order by period_start_date
