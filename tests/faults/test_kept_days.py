@@ -25,7 +25,9 @@ COMPANY = BulkCompany(0.003, FIRST_NIGHT, months=14)
 LONG_AGO = FIRST_NIGHT - timedelta(days=200)
 
 
-def told_again(name: str, change: str, *, restated_days: int | None = None) -> BulkEntity:
+def told_again(
+    name: str, change: str, *, restated_days: int | None = None
+) -> BulkEntity:
     """The entity of the bulk company with all it ever said, changed by `change`."""
     (entity,) = [
         entity
