@@ -39,8 +39,9 @@ types: setup ## Static types
 contracts: setup ## Import contracts
 	@$(RUN)/lint-imports
 
+# Files in order, so that whole nights come before the unit tests and both workers end together.
 pytest: setup ## All tests of the short lane
-	@$(RUN)/pytest -n 2 --dist loadfile
+	@$(RUN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 nights: setup ## Long lane: thirty nights, each compared with the truth
 	@$(RUN)/pytest -m long tests/pipeline

@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("ingest", "expectations", "orchestration")
 COMPOSERS = {
-    "assets", "build", "checks", "instance", "jobs", "partitions", "resources",
-    "runner", "schedules", "translator",
+    "assets", "build", "checks", "event_log", "instance", "jobs", "partitions",
+    "resources", "runner", "schedules", "translator",
 }  # fmt: skip
 """Modules of `orchestration` that may know Dagster; everything else runs without it."""
 

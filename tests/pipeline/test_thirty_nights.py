@@ -53,3 +53,8 @@ def test_thirty_nights_equal_one_backfill_and_every_night_is_the_truth(
         last.isoformat(),
     )
     assert backfilled.manifest()["content_hash"] == nightly.manifest()["content_hash"]
+
+    # Replaying an older night and going on again ends where it was.
+    nightly.night(BEFORE + timedelta(days=NIGHTS - 1))
+    nightly.night(last)
+    assert nightly.manifest()["content_hash"] == backfilled.manifest()["content_hash"]
