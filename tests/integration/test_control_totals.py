@@ -506,6 +506,8 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_opportunity_states": "days of fct_opportunities",
         "fct_fx_rates_daily": "one rate per day, filled forward",
         "fct_period_targets": "months of fct_targets added up",
+        "fct_customer_mrr_terms": "states of items, counted in fct_customer_mrr",
+        "fct_order_lines": "rows of fct_invoice_lines with their order's value",
         "fct_customer_mrr": "held against its stock by assert_mrr_movements_equal_stock",
         "fct_mrr_monthly": "held against its stock by assert_mrr_bridge_closes",
         "fct_kpi_comments": "words, and a source of its own it does not name",
