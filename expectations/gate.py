@@ -40,8 +40,8 @@ def _great_expectations() -> tuple[Any, Any]:
     # Both cost seconds; only gates pay for them.
     for name in _NEVER_USED:
         sys.modules.setdefault(name, _LoadedWhenUsed(name))
-    import great_expectations as gx  # noqa: PLC0415
-    from great_expectations.data_context.types.base import (  # noqa: PLC0415
+    import great_expectations as gx  # noqa: PLC0415 - seconds; only who gates pays
+    from great_expectations.data_context.types.base import (  # noqa: PLC0415 - seconds; only who gates pays
         ProgressBarsConfig,
     )
 

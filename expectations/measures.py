@@ -67,7 +67,7 @@ def measure(suite: Suite, relation: str) -> Measured:
 def judge_measures(measured: Measured, counts: Mapping[str, int]) -> GateResult:
     """Judge a suite by its measures."""
     # Loaded with the gate, which costs far more.
-    import pandas as pd  # noqa: PLC0415
+    import pandas as pd  # noqa: PLC0415 - seconds; only who gates pays
 
     suite = measured.suite
     frame: pd.DataFrame = pd.DataFrame([dict(counts)])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from decimal import Decimal
 
-    from ingest.sandbox.model import Company, StripeAccount, Versioned
+    from ingest.sandbox.model import Company, Fields, StripeAccount, Versioned
 
 ACCOUNTS: Final = {
     "1121": "Tiền gửi ngân hàng",
@@ -134,6 +134,6 @@ def _invoice_postings(invoice: Versioned, now: datetime) -> Iterator[_Posting]:
         before = status
 
 
-def _minor(state: object, name: str) -> int:
+def _minor(state: Fields, name: str) -> int:
     """Return one amount of a record in minor units."""
-    return int(str(state[f"{name}_minor"]))  # type: ignore[index]  # a record's fields
+    return int(str(state[f"{name}_minor"]))

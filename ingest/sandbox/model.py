@@ -29,9 +29,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
-Fields = Mapping[str, object]
+Fields = Mapping[str, Any]
+"""A record's fields, of the types its contract gives them: no checker can follow them there."""
 
 SUBSCRIPTION_EVENTS: Final = {
     "first": "customer.subscription.created",
@@ -147,7 +148,7 @@ class AdPlatform:
         for fact, state in self.campaign_days(now, start, end):
             day = totals.setdefault(fact.date, {})
             for name, value in state.items():
-                day[name] = value + day[name] if name in day else value  # type: ignore[operator]
+                day[name] = value + day[name] if name in day else value
         return totals
 
 

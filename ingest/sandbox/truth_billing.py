@@ -225,8 +225,9 @@ def _first_paid_days(night: Night) -> dict[Key, date]:
     for account in night.company.stripe.values():
         for record in account.subscriptions:
             day = _first_paid_day(night, record)
-            if day is not None:
-                key = (account.name, str(record.versions[0].fields["customer_id"]))  # type: ignore[index]
+            opened = record.versions[0].fields
+            if day is not None and opened is not None:
+                key = (account.name, str(opened["customer_id"]))
                 first[key] = min(day, first.get(key, day))
     return first
 

@@ -71,9 +71,9 @@ _BY_OWNER: Final = {p.owner_id: p.user_id for p in EVERYONE if p.owner_id}
 _BY_CRM_USER: Final = {p.crm_user_id: p.user_id for p in EVERYONE if p.crm_user_id}
 
 
-def rep_of(owner_id: object) -> str:
+def rep_of(owner_id: str | None) -> str:
     """Return the user an owner id belongs to."""
-    return _BY_OWNER.get(owner_id, UNKNOWN)  # type: ignore[call-overload]  # ids are text
+    return _BY_OWNER.get(owner_id or "", UNKNOWN)
 
 
 def count_leads(night: Night) -> Iterator[Contribution]:
@@ -98,7 +98,7 @@ def count_leads(night: Night) -> Iterator[Contribution]:
                 members = {"lead_source_group": group, "rep": rep}
                 yield Contribution(kpi, local_day(at), ONE, members=members)
         named = ZERO if group == UNKNOWN else ONE
-        entered_by = {"rep": _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)}  # type: ignore[call-overload]
+        entered_by = {"rep": _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)}
         yield Contribution(
             "lead_source_completeness", born, named, ONE, members=entered_by
         )
@@ -107,7 +107,7 @@ def count_leads(night: Night) -> Iterator[Contribution]:
                 yield Contribution("cpl_media", born, ZERO, ONE, currency)
 
 
-def _owner_at(record: Versioned, at: datetime, cut: datetime) -> object:
+def _owner_at(record: Versioned, at: datetime, cut: datetime) -> str | None:
     """Return who owned a record at an instant, else its first owner before `cut`."""
     owners = [
         (version.at, version.fields["owner_id"])
@@ -162,7 +162,7 @@ def count_deals(night: Night) -> Iterator[Contribution]:
         state = night.state(record)
         if state is None or state["is_deleted"] or not _is_new_sale(state):
             continue
-        creator = _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)  # type: ignore[call-overload]
+        creator = _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)
         born = _day(state, "created_at")
         buyer = _buyer_of(night, state)
         created = {

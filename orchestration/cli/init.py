@@ -156,7 +156,7 @@ def _answer_files(answers: Answers, path: str, out: Path) -> None:
         message = f"{folder} is no folder; create it and drop the files there first"
         raise ConfigError(message)
     # The readers of files load pandas and openpyxl, which no other verb should wait for.
-    from orchestration.header_proposals import propose_datasets  # noqa: PLC0415
+    from orchestration.header_proposals import propose_datasets  # noqa: PLC0415 - only this verb pays
 
     answers.path = path
     answers.proposals = propose_datasets(

@@ -99,7 +99,7 @@ def doctor(
 def _ask_sources(settings: Settings, *, as_json: bool) -> None:
     """Show what every source answers, and leave with the code of the worst refusal."""
     # Connectors and readers of files are heavy; the other verbs do not wait for them.
-    from orchestration.doctor_live import check_sources, worst_code  # noqa: PLC0415
+    from orchestration.doctor_live import check_sources, worst_code  # noqa: PLC0415 - only this verb pays
 
     results: list[SourceCheck] = []
     with ExitStack() as stack:

@@ -34,7 +34,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def definitions(settings: Settings) -> dg.Definitions:
     # Imported here, where the mark above covers it.
-    from orchestration.build import build_definitions  # noqa: PLC0415
+    from orchestration.build import build_definitions  # noqa: PLC0415 - after the mark above
 
     return build_definitions(settings)
 

@@ -81,7 +81,7 @@ class Landing:
         table = pq.read_table(
             self.batch.parquet, columns=["source_account", "_row_hash"]
         )
-        return Counter(tuple(row.values()) for row in table.to_pylist())  # type: ignore[misc]
+        return Counter(tuple(row.values()) for row in table.to_pylist())
 
 
 @dataclass

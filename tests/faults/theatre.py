@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING
 
 # Everything a night imports on its way, so that no fork pays for it.
 import duckdb
-import great_expectations  # noqa: F401
-import httpcore  # noqa: F401
-import pandas.core.methods.to_dict  # noqa: F401
+import great_expectations  # noqa: F401 - loaded once, before the forks
+import httpcore  # noqa: F401 - loaded once, before the forks
+import pandas.core.methods.to_dict  # noqa: F401 - loaded once, before the forks
 import pyarrow.acero
-import pyarrow.dataset  # noqa: F401
+import pyarrow.dataset  # noqa: F401 - loaded once, before the forks
 
 from ingest import faults, landing, ledger
 from ingest.errors import IngestError

@@ -176,7 +176,7 @@ def hubspot_states(records: Iterable[Versioned], now: datetime) -> list[Fields]:
     return [
         state
         for state in present(records, now)
-        if not state.get("is_deleted") or state["deleted_at"] + BIN >= now  # type: ignore[operator]
+        if not state.get("is_deleted") or state["deleted_at"] + BIN >= now
     ]
 
 
@@ -208,8 +208,8 @@ def test_hubspot_contacts_and_companies(
     assert_same(by_key(contract, rows), by_key(contract, expected))
     assert answer.unknown_fields == set()
     assert answer.is_full_list
-    newest = max(row["updated_at"] for row in expected)  # type: ignore[type-var]
-    assert answer.new_cursor == newest.isoformat()  # type: ignore[union-attr]
+    newest = max(row["updated_at"] for row in expected)
+    assert answer.new_cursor == newest.isoformat()
 
 
 @pytest.mark.parametrize("entity", ["deals", "calls"])
@@ -311,7 +311,7 @@ def test_hubspot_deal_history(company: Company, sandbox: SandboxHandle) -> None:
     # The last value of a stage is the stage the deal is in.
     last = {
         r["deal_id"]: r["value"]
-        for r in sorted(rows, key=lambda r: r["changed_at"])  # type: ignore[arg-type,return-value]
+        for r in sorted(rows, key=lambda r: r["changed_at"])
         if r["property"] == "dealstage"
     }
     assert last == {
@@ -423,7 +423,7 @@ def test_stripe_invoice_lines(
     expected = [
         in_seconds(contract, typed(contract, line, invoice_id=invoice["invoice_id"]))
         for invoice in present(company.stripe[name].invoices, NOW)
-        for line in invoice["lines"]  # type: ignore[attr-defined]  # the model's promise
+        for line in invoice["lines"]
     ]
     assert_same(got, by_key(contract, expected))
 
@@ -431,7 +431,7 @@ def test_stripe_invoice_lines(
 def item_states(
     contract: EntityContract, subscription: Fields, **given: object
 ) -> Iterator[dict[str, object]]:
-    for item in subscription["items"]:  # type: ignore[attr-defined]  # the model's promise
+    for item in subscription["items"]:
         yield in_seconds(contract, typed(contract, {**subscription, **item}, **given))
 
 

@@ -44,7 +44,7 @@ def spoil(warehouse: Warehouse, sql: str) -> None:
 def judge_and_publish(warehouse: Warehouse) -> tuple[bool, NightRun]:
     """Run what follows dbt; return whether the run succeeded, and the night."""
     # Imported here, where the mark above covers it.
-    from orchestration.build import build_definitions  # noqa: PLC0415
+    from orchestration.build import build_definitions  # noqa: PLC0415 - after the mark above
 
     settings = load_settings(
         root=warehouse.root,

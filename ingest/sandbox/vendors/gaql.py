@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -251,14 +251,14 @@ def _parse_day(text: str) -> date:
         raise GaqlError(message, code="BAD_VALUE") from error
 
 
-_OPERATORS: Final[Mapping[str, Callable[[object, tuple[object, ...]], bool]]] = {
+_OPERATORS: Final[Mapping[str, Callable[[Any, tuple[Any, ...]], bool]]] = {
     "=": lambda value, wanted: value == wanted[0],
     "!=": lambda value, wanted: value != wanted[0],
-    ">": lambda value, wanted: value > wanted[0],  # type: ignore[operator]  # same type
-    ">=": lambda value, wanted: value >= wanted[0],  # type: ignore[operator]  # same type
-    "<": lambda value, wanted: value < wanted[0],  # type: ignore[operator]  # same type
-    "<=": lambda value, wanted: value <= wanted[0],  # type: ignore[operator]  # same type
-    "BETWEEN": lambda value, wanted: wanted[0] <= value <= wanted[1],  # type: ignore[operator]
+    ">": lambda value, wanted: value > wanted[0],
+    ">=": lambda value, wanted: value >= wanted[0],
+    "<": lambda value, wanted: value < wanted[0],
+    "<=": lambda value, wanted: value <= wanted[0],
+    "BETWEEN": lambda value, wanted: wanted[0] <= value <= wanted[1],
     "IN": lambda value, wanted: value in wanted,
     "NOT IN": lambda value, wanted: value not in wanted,
 }

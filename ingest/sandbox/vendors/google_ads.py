@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
@@ -44,7 +44,7 @@ _METRICS: Final[Mapping[str, str]] = {
 _DOUBLES: Final = frozenset({"metrics.conversions", "metrics.conversions_value"})
 _HISTORY_START: Final = timedelta(days=11 * 366)
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class GoogleAdsApi:
             key = (owner, fact.date.isoformat() if by_day else "")
             total = totals.setdefault(key, dict.fromkeys(_METRICS, 0))
             for name, field in _METRICS.items():
-                total[name] += state.get(field) or 0  # type: ignore[operator]  # numbers
+                total[name] += state.get(field) or 0
         resources = self._resources(resource, now)
         if by_day:
             for (owner, day), total in totals.items():
@@ -267,7 +267,7 @@ class GoogleAdsApi:
             if value is None:
                 continue
             holder, _, leaf = _camel(name).partition(".")
-            found.setdefault(holder, {})[leaf] = _json_value(name, value)  # type: ignore[index]
+            found.setdefault(holder, {})[leaf] = _json_value(name, value)
         if any(name.startswith("metrics.") for name in query.fields):
             found.setdefault("metrics", {})
         return found

@@ -26,7 +26,7 @@ from ingest.sandbox.vendors.hubspot_search import (
     parse_search,
     run_search,
 )
-from ingest.sandbox.vendors.render import format_instant, stable_token
+from ingest.sandbox.vendors.render import format_instant, stable_token, to_milliseconds
 from ingest.sandbox.wire import ApiAnswer, ApiRequest
 
 if TYPE_CHECKING:
@@ -355,7 +355,7 @@ def _history(record: Record, name: str, now: datetime) -> list[dict[str, object]
         native = as_native(value)
         entry: dict[str, object] = {
             "value": "" if native is None else as_text(native),
-            "timestamp": format_instant(as_native(at)),  # type: ignore[arg-type]  # instant
+            "timestamp": format_instant(to_milliseconds(at)),
             "sourceType": "CRM_UI" if by else "AUTOMATION_PLATFORM",
         }
         if by:
@@ -377,8 +377,8 @@ def _owner(state: Fields) -> dict[str, object]:
         "lastName": state.get("last_name"),
         "userId": None if left else user_id,
         "userIdIncludingInactive": user_id,
-        "createdAt": format_instant(as_native(state["created_at"])),  # type: ignore[arg-type]
-        "updatedAt": format_instant(as_native(state["updated_at"])),  # type: ignore[arg-type]
+        "createdAt": format_instant(to_milliseconds(state["created_at"])),
+        "updatedAt": format_instant(to_milliseconds(state["updated_at"])),
         "archived": left,
     }
     if team:

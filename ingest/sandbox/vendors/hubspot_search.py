@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ingest.sandbox.vendors.hubspot_objects import Native, ObjectType, Record
@@ -244,11 +244,11 @@ def _tie(number: int) -> bytes:
 
 _PRESENCE: Final = {"HAS_PROPERTY": True, "NOT_HAS_PROPERTY": False}
 _MEMBERSHIP: Final = {"IN": True, "NOT_IN": False}
-_COMPARE: Final[Mapping[str, Callable[[object, object], bool]]] = {
+_COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "EQ": lambda value, wanted: value == wanted,
     "NEQ": lambda value, wanted: value != wanted,
-    "GT": lambda value, wanted: value > wanted,  # type: ignore[operator]  # same type
-    "GTE": lambda value, wanted: value >= wanted,  # type: ignore[operator]  # same type
-    "LT": lambda value, wanted: value < wanted,  # type: ignore[operator]  # same type
-    "LTE": lambda value, wanted: value <= wanted,  # type: ignore[operator]  # same type
+    "GT": lambda value, wanted: value > wanted,
+    "GTE": lambda value, wanted: value >= wanted,
+    "LT": lambda value, wanted: value < wanted,
+    "LTE": lambda value, wanted: value <= wanted,
 }

@@ -24,7 +24,7 @@ from ingest.sandbox.vendors.render import stable_token
 from ingest.sandbox.wire import ApiAnswer, ApiRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ingest.sandbox.model import AdPlatform, Fields
 
@@ -461,11 +461,11 @@ def _nested(text: str) -> dict[str, str]:
 
 
 def _with_status(
-    campaigns: Sequence[Fields] | object, parameters: Mapping[str, str]
+    campaigns: Iterable[Fields], parameters: Mapping[str, str]
 ) -> list[Fields]:
     """Return the campaigns whose status is asked for; by default the hidden ones are not."""
     wanted = _wanted_statuses(parameters)
-    found: list[Fields] = list(campaigns)  # type: ignore[call-overload]  # any iterable
+    found: list[Fields] = list(campaigns)
     if wanted is None:
         return [one for one in found if str(one["status"]) not in _HIDDEN]
     return [one for one in found if str(one["status"]) in wanted]

@@ -237,4 +237,4 @@ def render_credit_note(state: Fields, books: Books) -> Json:
 
 def _lines_of(invoice: Fields) -> Sequence[Fields]:
     """Return the lines of an invoice."""
-    return invoice.get("lines") or ()  # type: ignore[return-value]  # model's promise
+    return invoice.get("lines") or ()

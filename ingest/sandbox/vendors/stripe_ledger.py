@@ -151,7 +151,7 @@ class Ledger:
         return [
             render_item(item, state, books)
             for state in self._at("subscriptions", now).values()
-            for item in state.get("items") or ()  # type: ignore[union-attr]  # a tuple
+            for item in state.get("items") or ()
         ]
 
     def _payments(self, books: Books, now: datetime) -> list[Json]:
@@ -227,15 +227,14 @@ def _twin(name: str, state: Fields) -> Fields:
     for part, part_key in (("items", "item_id"), ("lines", "line_id")):
         if part in state:
             twin[part] = tuple(
-                {**row, part_key: f"{row[part_key]}Test"}
-                for row in state[part]  # type: ignore[union-attr]  # a tuple of dicts
+                {**row, part_key: f"{row[part_key]}Test"} for row in state[part]
             )
     return twin
 
 
 def _created(state: Fields) -> datetime:
     """Return the creation instant a list is ordered by."""
-    return state["created_at"]  # type: ignore[return-value]  # model's promise
+    return state["created_at"]
 
 
 def _newest_first(rows: Sequence[Json]) -> list[Json]:

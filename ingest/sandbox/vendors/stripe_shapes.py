@@ -102,7 +102,7 @@ def discount_id(subscription: Fields) -> str | None:
 
 def items_of(subscription: Fields) -> Sequence[Fields]:
     """Return the items of a subscription."""
-    return subscription.get("items") or ()  # type: ignore[return-value]  # model's promise
+    return subscription.get("items") or ()
 
 
 def whole(value: object) -> int:

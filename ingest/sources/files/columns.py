@@ -112,8 +112,12 @@ class TypedTable:
             self.columns.get(column.currency_column), len(kept)
         )
         for amounts in self._amounts[column.name]:
-            add = _add_words if isinstance(amounts, _Words) else _add_digits
-            for code, (count, total) in add(amounts, kept, codes, len(names)).items():  # type: ignore[arg-type]
+            found = (
+                _add_words(amounts, kept, codes, len(names))
+                if isinstance(amounts, _Words)
+                else _add_digits(amounts, kept, codes, len(names))
+            )
+            for code, (count, total) in found.items():
                 before, so_far = totals.get(names[code], (0, Decimal(0)))
                 totals[names[code]] = before + count, _EXACT.add(so_far, total)
         return totals

@@ -99,7 +99,7 @@ def test_one_wrong_row_turns_its_rule_red(
 
 def test_every_measure_of_the_values_table_has_a_case_above() -> None:
     gate = mart_suite(KPI_VALUES, as_of_date=AS_OF)
-    marks = test_one_wrong_row_turns_its_rule_red.pytestmark  # type: ignore[attr-defined]
+    marks = test_one_wrong_row_turns_its_rule_red.pytestmark
     seen = {
         case[1] for mark in marks if mark.name == "parametrize" for case in mark.args[1]
     }

@@ -27,7 +27,7 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def load(tmp_path: Path, text: str, **more: object):  # noqa: ANN201
+def load(tmp_path: Path, text: str, **more: object):  # noqa: ANN201 - what load_config returns
     environ = {"STRIPE_KEY": "sk_planted"}
     return load_config(write(tmp_path, text), **{"environ": environ, **more})
 

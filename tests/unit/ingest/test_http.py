@@ -66,7 +66,7 @@ def client_of(
         transport=httpx.MockTransport(script),
         sleep=(slept if slept is not None else []).append,
         jitter=lambda: 1.0,
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

@@ -64,7 +64,7 @@ def manifest(day: int = 1, **changes: object) -> BatchManifest:
         parquet_bytes=10,
         absorbed={"older version": 2},
     )
-    return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(whole, **changes)
 
 
 def test_what_is_appended_is_read_back_whole(tmp_path: Path) -> None:

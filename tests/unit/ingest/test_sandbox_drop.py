@@ -206,7 +206,7 @@ def test_the_history_holds_every_item_state(
             continue
         day = date(2026, 10, 31)
         paying = mrr_of(state, day) > 0
-        rows_now = [by_item[item["item_id"]][-1] for item in state["items"]]  # type: ignore[attr-defined]
+        rows_now = [by_item[item["item_id"]][-1] for item in state["items"]]
         assert paying == any(
             row["status"] in {"active", "past_due"} for row in rows_now
         )

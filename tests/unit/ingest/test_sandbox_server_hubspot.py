@@ -26,7 +26,7 @@ def contact(number: int, at: datetime = BULK, **fields: object) -> Versioned:
 def portal(**parts: object) -> HubSpotPortal:
     empty = {"owners": (), "companies": (), "contacts": (), "deals": (), "calls": ()}
     rest = {"call_dispositions": (), "deal_stages": ()}
-    return HubSpotPortal(portal_id="1", **{**empty, **rest, **parts})  # type: ignore[arg-type]
+    return HubSpotPortal(portal_id="1", **{**empty, **rest, **parts})
 
 
 def ask(
@@ -55,14 +55,14 @@ def search(where: HubSpotPortal, body: object, kind: str = "contacts") -> ApiAns
 
 
 def ids(answer: ApiAnswer) -> list[str]:
-    return [row["id"] for row in answer.payload["results"]]  # type: ignore[index]
+    return [row["id"] for row in answer.payload["results"]]
 
 
 def test_without_a_token_the_body_is_hubspots() -> None:
     answer = ask(portal(), "GET", "/crm/v3/owners", authorization="")
     assert answer.status == 401
-    assert answer.payload["category"] == "INVALID_AUTHENTICATION"  # type: ignore[index]
-    assert set(answer.payload) == {  # type: ignore[arg-type]
+    assert answer.payload["category"] == "INVALID_AUTHENTICATION"
+    assert set(answer.payload) == {
         "status",
         "message",
         "correlationId",
@@ -81,7 +81,7 @@ def test_values_are_text_and_blanks_null_or_empty() -> None:
     deal = Versioned("7", (Version(T0, first), Version(BULK, later)))
     names = ["amount", "contract_term_months", "competitor", "no_such_property"]
     answer = search(portal(deals=(deal,)), {"properties": names}, "deals")
-    assert answer.payload["results"] == [  # type: ignore[index]
+    assert answer.payload["results"] == [
         {
             "id": "7",
             "properties": {
@@ -123,12 +123,12 @@ def test_search_filters_groups_and_pages() -> None:
         "limit": 2,
     }
     first = search(portal(contacts=rows), body)
-    assert first.payload["total"] == 4  # type: ignore[index]
+    assert first.payload["total"] == 4
     assert ids(first) == ["9", "7"]
-    assert first.payload["paging"] == {"next": {"after": "2"}}  # type: ignore[index]
+    assert first.payload["paging"] == {"next": {"after": "2"}}
     second = search(portal(contacts=rows), {**body, "after": "2"})
     assert ids(second) == ["5", "2"]
-    assert "paging" not in second.payload  # type: ignore[operator]
+    assert "paging" not in second.payload
 
 
 def test_ids_sort_as_numbers_and_equal_times_in_no_order_of_ids() -> None:
@@ -158,8 +158,8 @@ def test_ids_sort_as_numbers_and_equal_times_in_no_order_of_ids() -> None:
 def test_search_refuses_what_hubspot_refuses(body: object, said: str) -> None:
     answer = search(portal(), body)
     assert answer.status == 400
-    assert answer.payload["category"] == "VALIDATION_ERROR"  # type: ignore[index]
-    assert said in answer.payload["message"]  # type: ignore[index]
+    assert answer.payload["category"] == "VALIDATION_ERROR"
+    assert said in answer.payload["message"]
 
 
 def test_search_reaches_exactly_ten_thousand() -> None:
@@ -174,7 +174,7 @@ def test_archived_records_show_only_on_request_and_for_90_days() -> None:
     assert ids(search(where, {})) == ["4"]
     archived = ask(where, "GET", path, archived="true")
     assert ids(archived) == ["5"]
-    row = archived.payload["results"][0]  # type: ignore[index]
+    row = archived.payload["results"][0]
     assert (row["archived"], row["archivedAt"]) == (True, "2026-03-03T00:00:00Z")
     later = NOW + timedelta(seconds=1)
     assert ids(ask(where, "GET", path, archived="true", now=later)) == []
@@ -198,8 +198,8 @@ def test_a_merged_contact_is_nowhere_and_its_deals_are_the_survivors() -> None:
     }
     read = ask(where, "POST", f"{path}/batch/read", batch)
     assert read.status == 207
-    assert read.payload["errors"][0]["context"] == {"ids": ["8"]}  # type: ignore[index]
-    row = read.payload["results"][0]  # type: ignore[index]
+    assert read.payload["errors"][0]["context"] == {"ids": ["8"]}
+    row = read.payload["results"][0]
     assert row["properties"]["hs_merged_object_ids"] == "8"
     linked = ask(
         where,
@@ -208,7 +208,7 @@ def test_a_merged_contact_is_nowhere_and_its_deals_are_the_survivors() -> None:
         {"inputs": [{"id": "70"}, {"id": "71"}]},
     )
     assert linked.status == 207
-    assert linked.payload["results"] == [  # type: ignore[index]
+    assert linked.payload["results"] == [
         {
             "from": {"id": "70"},
             "to": [
@@ -227,7 +227,7 @@ def test_a_merged_contact_is_nowhere_and_its_deals_are_the_survivors() -> None:
         "/crm/v4/associations/contacts/deals/batch/read",
         {"inputs": [{"id": "9"}]},
     )
-    assert back.payload["results"][0]["to"][0]["toObjectId"] == "70"  # type: ignore[index]
+    assert back.payload["results"][0]["to"][0]["toObjectId"] == "70"
 
 
 def test_list_pages_by_id_and_embeds_each_association_label() -> None:
@@ -239,8 +239,8 @@ def test_list_pages_by_id_and_embeds_each_association_label() -> None:
     path = "/crm/v3/objects/contacts"
     first = ask(where, "GET", path, limit="2", associations="companies")
     assert ids(first) == ["7", "12"]
-    assert first.payload["paging"]["next"]["after"] == "30"  # type: ignore[index]
-    row = first.payload["results"][0]  # type: ignore[index]
+    assert first.payload["paging"]["next"]["after"] == "30"
+    row = first.payload["results"][0]
     assert row["associations"] == {
         "companies": {
             "results": [
@@ -274,7 +274,7 @@ def test_history_is_newest_first_with_who_set_it() -> None:
     answer = ask(
         portal(deals=(deal,)), "POST", "/crm/v3/objects/deals/batch/read", body
     )
-    row = answer.payload["results"][0]  # type: ignore[index]
+    row = answer.payload["results"][0]
     assert row["propertiesWithHistory"]["dealstage"] == [
         {
             "value": "closedwon",
@@ -307,9 +307,9 @@ def test_an_owner_who_left_is_archived_and_has_lost_the_user_id() -> None:
         return Versioned(number, (Version(T0, fields),))
 
     where = portal(owners=(owner("1", left=False), owner("2", left=True)))
-    active = ask(where, "GET", "/crm/v3/owners").payload["results"]  # type: ignore[index]
+    active = ask(where, "GET", "/crm/v3/owners").payload["results"]
     left = ask(where, "GET", "/crm/v3/owners", archived="true")
-    gone = left.payload["results"]  # type: ignore[index]
+    gone = left.payload["results"]
     shown = [
         (o["id"], o["userId"], o["userIdIncludingInactive"]) for o in active + gone
     ]
@@ -328,7 +328,7 @@ def test_stage_metadata_are_texts_and_dispositions_a_bare_list() -> None:
     }
     label = {"disposition_id": "f2", "label": "Connected", "is_deleted": False}
     where = portal(deal_stages=(stage,), call_dispositions=(label,))
-    found = ask(where, "GET", "/crm/v3/pipelines/deals").payload["results"]  # type: ignore[index]
+    found = ask(where, "GET", "/crm/v3/pipelines/deals").payload["results"]
     assert found[0]["stages"][0]["metadata"] == {
         "isClosed": "true",
         "probability": "1.0",

@@ -136,7 +136,7 @@ def count_calls(told: Company) -> dict[str, int]:
     found["calls logged on a later day"] = sum(
         record.versions[0].fields is not None
         and local_day(record.versions[0].at)
-        > local_day(record.versions[0].fields["occurred_at"])  # type: ignore[arg-type]
+        > local_day(record.versions[0].fields["occurred_at"])
         for record in told.hubspot.calls
     )
     return found
@@ -306,7 +306,7 @@ def count_subscription(found: dict[str, int], subscription: Versioned) -> None:
         a["cancel_at"] and not b["cancel_at"] and b["status"] == "active"
         for a, b in pairwise(states)
     )
-    firsts = [state["items"][0] for state in states]  # type: ignore[index]
+    firsts = [state["items"][0] for state in states]
     for a, b in pairwise(firsts):
         found["plan up or down"] += a["price_id"] != b["price_id"]
         found["seats up"] += a["quantity"] < b["quantity"]
@@ -317,7 +317,7 @@ def count_subscription(found: dict[str, int], subscription: Versioned) -> None:
     found["finite coupon"] += bool(coupons & {"LAUNCH20", "YEAR15", "TET"})
     found["yearly"] += firsts[0]["interval"] == "year"
     found["weekly"] += firsts[0]["interval"] == "week"
-    kinds = [item["usage_type"] for item in states[0]["items"]]  # type: ignore[attr-defined]
+    kinds = [item["usage_type"] for item in states[0]["items"]]
     found["metered item"] += "metered" in kinds
     found["two licensed items"] += kinds.count("licensed") > 1
 
@@ -386,7 +386,7 @@ def count_ads(told: Company) -> dict[str, int]:
                 assert timedelta(days=2) <= lag <= timedelta(days=27)
                 if version.fields is None:
                     found["vanished"] += 1
-                elif version.fields[money] > settled[money]:  # type: ignore[index,operator]
+                elif version.fields[money] > settled[money]:
                     found["restated up"] += 1
                 else:
                     found["restated down"] += 1

@@ -931,7 +931,7 @@ def test_ledger_lines_are_read_by_creation_with_exact_rates() -> None:
     extract, (record,) = fetch(
         handler,
         "balance_transactions",
-        window=night(start),  # type: ignore[arg-type]
+        window=night(start),
     )
     assert record.values["exchange_rate"] == Decimal("0.1234567890123456789")
     assert '"exchange_rate":0.1234567890123456789' in record.payload

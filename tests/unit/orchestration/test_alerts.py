@@ -42,7 +42,7 @@ def serving(server: socketserver.BaseServer) -> Iterator[int]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield server.server_address[1]  # type: ignore[index]
+        yield server.server_address[1]
     finally:
         server.shutdown()
         server.server_close()
@@ -59,7 +59,7 @@ def test_webhook_gets_title_findings_and_next_step() -> None:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name its base gives it
             pass
 
     with serving(HTTPServer(("127.0.0.1", 0), Handler)) as port:

@@ -111,19 +111,19 @@ class Company:
 
     def run(self, night: NightRun) -> NightReport:
         """Be the runner: land the night and note that it was built."""
-        report = land_night(self, night)  # type: ignore[arg-type]
+        report = land_night(self, night)
         if not report.exit_code:
             self.built.append(night.as_of)
         return report
 
     def run_all(self, as_of: date) -> NightReport:
-        failed = land_missed(self, as_of)  # type: ignore[arg-type]
+        failed = land_missed(self, as_of)
         return failed or self.run(self.open_night(as_of))
 
     def backfill(self, first: date, last: date, source: str = "") -> NightReport:
         plan = plan_backfill(self.root, first, last, source=source, now=self.now)
         begin_backfill(self.root, plan)
-        return run_backfill(self, plan, runner=lambda: self)  # type: ignore[arg-type,return-value]
+        return run_backfill(self, plan, runner=lambda: self)
 
     @property
     def root(self) -> Path:
@@ -357,7 +357,7 @@ def test_a_late_night_asks_for_what_has_a_time_and_leaves_lists_to_the_newest(
         environ={"KEY": "rk_x"},
     )
     company = Company(settings)
-    report = land_night(company, company.open_night(FIRST))  # type: ignore[arg-type]
+    report = land_night(company, company.open_night(FIRST))
     instant = datetime(2026, 10, 2, 2, tzinfo=UTC)
     assert asked == {
         "subscription_events": instant,
@@ -371,7 +371,7 @@ def test_a_late_night_asks_for_what_has_a_time_and_leaves_lists_to_the_newest(
 
     asked.clear()
     company.now = instant
-    land_night(company, company.open_night(FIRST))  # type: ignore[arg-type]
+    land_night(company, company.open_night(FIRST))
     assert {"subscription_items", "invoices", "customers"} <= set(asked)
     assert set(asked.values()) == {None}
 

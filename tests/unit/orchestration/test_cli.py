@@ -95,7 +95,7 @@ def test_a_wrong_word_names_the_nearest(
 ) -> None:
     asked = {"key": "mrr", "by": "total", "grain": "month", **words}
     with pytest.raises(ConfigError, match=hint):
-        read_kpi(root / "published" / "current", last=1, **asked)  # type: ignore[arg-type]
+        read_kpi(root / "published" / "current", last=1, **asked)
 
 
 def test_status_before_the_first_night_says_how_to_begin(tmp_path: Path) -> None:

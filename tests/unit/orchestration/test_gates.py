@@ -44,7 +44,7 @@ def load(
         "parquet_bytes": 0,
         **more,
     }
-    return BatchManifest(**fields)  # pyright: ignore[reportArgumentType] - by name
+    return BatchManifest(**fields)
 
 
 def days_before(count: int) -> list[date]:

@@ -46,7 +46,7 @@ def told() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name its base gives it
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
