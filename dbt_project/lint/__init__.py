@@ -6,10 +6,16 @@ Stays out: anything dbt or the night reads.
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-_VARIABLES: dict[str, Any] = {
+import yaml
+
+_PROJECT = yaml.safe_load(
+    (Path(__file__).resolve().parents[1] / "dbt_project.yml").read_text("utf-8")
+)
+_VARIABLES: dict[str, Any] = _PROJECT["vars"] | {
     "as_of_date": "2026-10-31",
     "load_date": "2026-11-01",
     "reporting_timezone": "Asia/Ho_Chi_Minh",
@@ -25,6 +31,7 @@ _VARIABLES: dict[str, Any] = {
 
 target = SimpleNamespace(schema="main", name="local")
 this = SimpleNamespace(identifier="this_model", schema="main")
+model = SimpleNamespace(config=SimpleNamespace(meta=SimpleNamespace()))
 
 
 def var(name: str, default: Any = None) -> Any:  # noqa: ANN401 - variables are of any type

@@ -1,9 +1,35 @@
-{#- The shape every `kpi_<theme>_measures` ends in: contributions summed to one row per KPI,
-    day, currency and set of dimension members. One home, so that themes can be stacked. -#}
-{% macro sum_contributions(relation, variant="'standard'") %}
+{#- What each row of a relation adds to a KPI on its `day`. `by` names the dimensions that
+    apply, `under` those the relation has under another name. Money in its own currency
+    (`original_amount`, in the relation's `currency`) stands beside the converted amount, whose
+    currency is `presentation_currency`. A KPI may have several contributions, as a cost and
+    what it is divided by. -#}
+{% macro contribution(
+    kpi_key, of, day, numerator, denominator='null', where='true', currency='null',
+    original_amount='null', by=[], under={}, variant='standard'
+) %}
+    select
+        '{{ kpi_key }}' as kpi_key,
+        '{{ variant }}' as variant,
+        {{ day }} as report_date,
+        {{ currency }} as currency,
+        {{ 'null' if original_amount == 'null' else 'currency' }} as original_currency,
+        {{ original_amount }} as original_amount,
+        {{ numerator }} as numerator,
+        {{ denominator }} as denominator
+        {%- for dimension in var('kpi_dimensions').values() %},
+        {{ under.get(dimension, dimension if dimension in by else 'null') }} as {{ dimension }}
+        {%- endfor %}
+    from {{ of }}
+    where {{ where }}
+{% endmacro %}
+
+
+{#- What every table of measures ends in: contributions summed to one row per KPI, variant, day,
+    currency and set of dimension members. -#}
+{% macro sum_contributions(relation) %}
     select
         cast(kpi_key as varchar) as kpi_key,
-        cast({{ variant }} as varchar) as variant,
+        cast(variant as varchar) as variant,
         cast(report_date as date) as report_date,
         cast(currency as varchar) as currency,
         cast(original_currency as varchar) as original_currency,
@@ -15,17 +41,13 @@
         cast(
             case when count(numerator) = count(*) then sum(numerator) end as decimal(38, 6)
         ) as numerator,
-        cast(sum(denominator) as decimal(38, 6)) as denominator,
-        {#- NULL in a row = the dimension does not apply to the KPI. #}
-        {%- for dimension in [
-            'rep_id', 'team_id', 'department_id', 'lead_source_group', 'campaign_id',
-            'channel', 'platform', 'product_id', 'segment', 'stage', 'customer_type',
-            'legal_entity',
-        ] %}
-        cast({{ dimension }} as varchar) as {{ dimension }}{{ ',' if not loop.last }}
+        cast(sum(denominator) as decimal(38, 6)) as denominator
+        {%- for dimension in var('kpi_dimensions').values() %},
+        cast({{ dimension }} as varchar) as {{ dimension }}
         {%- endfor %}
 
     from {{ relation }}
+    {% if model.config.meta.dated %}{{ in_changed_days('report_date') }}{% endif %}
     group by all
     -- See macros/kept_days.sql.
     order by report_date

@@ -15,6 +15,8 @@ MEASURES = """
     with measures as (
         select * from kpi_sales_measures
         union all
+        select * from kpi_pipeline_measures
+        union all
         select * from kpi_marketing_measures
     )
 """

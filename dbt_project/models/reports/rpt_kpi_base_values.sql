@@ -22,10 +22,6 @@
         ],
     },
     'dim_dates': {
-        'days': [
-            'date_day', 'week_start_date', 'month_start_date', 'fiscal_quarter_start_date',
-            'fiscal_year_start_date',
-        ],
         'columns': [
             'date_day', 'week_start_date', 'month_start_date', 'fiscal_quarter_start_date',
             'fiscal_year_start_date',
@@ -36,7 +32,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'period_start_date', 'dated': dated},
+    meta={'key': 'kpi_key', 'day': 'period_start_date', 'dated': dated},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}

@@ -1,48 +1,31 @@
-{%- set dimensions = [
-    'rep_id', 'team_id', 'department_id', 'lead_source_group', 'campaign_id', 'channel',
-    'platform', 'product_id', 'segment', 'stage', 'customer_type', 'legal_entity',
+{%- set measures = [
+    'kpi_sales_measures', 'kpi_pipeline_measures', 'kpi_marketing_measures',
+    'kpi_revenue_measures', 'kpi_mrr_measures',
 ] -%}
+{%- set dimensions = var('kpi_dimensions').values() | list -%}
 {%- set measure_columns = [
-    'kpi_key', 'variant', 'report_date', 'currency', 'original_currency',
-    'original_amount', 'numerator', 'denominator',
+    'kpi_key', 'variant', 'report_date', 'currency', 'original_currency', 'original_amount',
+    'numerator', 'denominator',
 ] + dimensions -%}
 {%- set dated = {
-    'kpi_sales_measures': {'days': ['report_date'], 'columns': measure_columns},
-    'kpi_marketing_measures': {'days': ['report_date'], 'columns': measure_columns},
-    'kpi_revenue_measures': {'days': ['report_date'], 'columns': measure_columns},
     'kpi_sales_cases': {
         'days': ['report_date'],
         'columns': ['kpi_key', 'report_date', 'currency', 'value'] + dimensions,
     },
 } -%}
+{%- for name in measures -%}
+    {%- do dated.update({name: {'days': ['report_date'], 'columns': measure_columns}}) -%}
+{%- endfor -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
+    meta={'key': 'kpi_key', 'day': 'report_date', 'dated': dated},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}
 
 with
-
-sales_measures as (
-
-    {{ changed_rows('kpi_sales_measures', dated['kpi_sales_measures']) }}
-
-),
-
-marketing_measures as (
-
-    {{ changed_rows('kpi_marketing_measures', dated['kpi_marketing_measures']) }}
-
-),
-
-revenue_measures as (
-
-    {{ changed_rows('kpi_revenue_measures', dated['kpi_revenue_measures']) }}
-
-),
 
 sales_cases as (
 
@@ -59,24 +42,15 @@ registry as (
 -- A median cannot be added up, so its days keep the cases themselves.
 measures as (
 
-    select
-        *,
-        cast(null as decimal(38, 6)) as case_value
-
-    from sales_measures
-    union all
-    select
-        *,
-        null as case_value
-
-    from marketing_measures
-    union all
-    select
-        *,
-        null as case_value
-
-    from revenue_measures
-    union all
+    {%- for name in measures %}
+        select
+            *,
+            cast(null as decimal(38, 6)) as case_value
+        from (
+            {{ changed_rows(name, dated[name]) }}
+        )
+        union all
+    {%- endfor %}
     select
         kpi_key,
         'median' as variant,
@@ -86,18 +60,9 @@ measures as (
         null as original_amount,
         value as numerator,
         1 as denominator,
-        rep_id,
-        team_id,
-        department_id,
-        lead_source_group,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
-        segment,
-        stage,
-        customer_type,
-        legal_entity,
+        {%- for dimension in dimensions %}
+            {{ dimension }},
+        {%- endfor %}
         value as case_value
 
     from sales_cases
@@ -124,18 +89,9 @@ measures_by_member as (
         breakdowns.breakdown,
         case breakdowns.breakdown
             when 'total' then '(total)'
-            when 'rep' then measures.rep_id
-            when 'team' then measures.team_id
-            when 'department' then measures.department_id
-            when 'lead_source_group' then measures.lead_source_group
-            when 'campaign' then measures.campaign_id
-            when 'channel' then measures.channel
-            when 'platform' then measures.platform
-            when 'product' then measures.product_id
-            when 'segment' then measures.segment
-            when 'stage' then measures.stage
-            when 'customer_type' then measures.customer_type
-            when 'legal_entity' then measures.legal_entity
+            {%- for breakdown, dimension in var('kpi_dimensions').items() %}
+                when '{{ breakdown }}' then measures.{{ dimension }}
+            {%- endfor %}
             when 'currency' then measures.original_currency
         end as member_id,
         measures.original_amount,

@@ -4,31 +4,15 @@
 
 with
 
-sales_measures as (
-
-    select * from {{ ref('kpi_sales_measures') }}
-
-),
-
-marketing_measures as (
-
-    select * from {{ ref('kpi_marketing_measures') }}
-
-),
-
-revenue_measures as (
-
-    select * from {{ ref('kpi_revenue_measures') }}
-
-),
-
 measures as (
 
-    select * from sales_measures
-    union all
-    select * from marketing_measures
-    union all
-    select * from revenue_measures
+    {% for name in [
+        'kpi_sales_measures', 'kpi_pipeline_measures', 'kpi_marketing_measures',
+        'kpi_revenue_measures', 'kpi_mrr_measures',
+    ] %}
+        select * from {{ ref(name) }}
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 )
 

@@ -1,3 +1,7 @@
+{%- set lead_dimensions = [
+    'lead_source_group', 'campaign_id', 'channel', 'platform', 'segment', 'legal_entity',
+] -%}
+{%- set ad_dimensions = ['campaign_id', 'channel', 'platform', 'product_id', 'legal_entity'] -%}
 {%- set dated = {
     'fct_leads': {
         'days': ['created_date', 'mql_date', 'sql_date'],
@@ -65,90 +69,13 @@ flow_rates as (
 
 ),
 
--- One row per person and KPI event: created, first qualified by marketing, by sales; credited
--- to the owner at the event. Whether the source is named is up to who entered the lead.
-lead_events as (
-
-    select
-        leads.*,
-        unnest([
-            {
-                'kpi_key': 'leads_created',
-                'report_date': leads.created_date,
-                'numerator': 1,
-                'denominator': null,
-                'rep_id': leads.created_owner_id,
-                'team_id': leads.created_owner_team_id,
-                'department_id': leads.created_owner_department_id
-            },
-            {
-                'kpi_key': 'lead_source_completeness',
-                'report_date': leads.created_date,
-                'numerator': (leads.lead_source_group <> '(unknown)')::integer,
-                'denominator': 1,
-                'rep_id': leads.creator_id,
-                'team_id': leads.creator_team_id,
-                'department_id': leads.creator_department_id
-            },
-            {
-                'kpi_key': 'mql_count',
-                'report_date': leads.mql_date,
-                'numerator': 1,
-                'denominator': null,
-                'rep_id': leads.mql_owner_id,
-                'team_id': leads.mql_owner_team_id,
-                'department_id': leads.mql_owner_department_id
-            },
-            {
-                'kpi_key': 'sql_count',
-                'report_date': leads.sql_date,
-                'numerator': 1,
-                'denominator': null,
-                'rep_id': leads.sql_owner_id,
-                'team_id': leads.sql_owner_team_id,
-                'department_id': leads.sql_owner_department_id
-            }
-        ]) as event
-
-    from leads
-
-),
-
-lead_counts as (
-
-    select
-        lead_events.event.kpi_key as kpi_key,
-        lead_events.event.report_date as report_date,
-        null as currency,
-        null as original_currency,
-        null as original_amount,
-        lead_events.event.numerator as numerator,
-        lead_events.event.denominator as denominator,
-        lead_events.event.rep_id as rep_id,
-        lead_events.event.team_id as team_id,
-        lead_events.event.department_id as department_id,
-        lead_events.lead_source_group,
-        lead_events.campaign_id,
-        lead_events.channel,
-        lead_events.platform,
-        null as product_id,
-        lead_events.segment,
-        null as stage,
-        null as customer_type,
-        lead_events.legal_entity
-
-    from lead_events
-    where lead_events.event.report_date is not null
-
-),
-
 ad_days_converted as (
 
     select
         ad_days.*,
         currencies.currency_id as presentation_currency,
         {{ convert_money('ad_days.spend_amount', 'flow_rates.rate', 'currencies.exponent') }}
-            as converted_spend_amount
+            as converted_amount
 
     from ad_days
     cross join currencies
@@ -160,170 +87,92 @@ ad_days_converted as (
 
 ),
 
--- Spend stands alone and as the numerator of the costs per click and per lead.
-spend_measures as (
-
-    select
-        unnest([
-            { 'kpi_key': 'ad_spend', 'denominator': null },
-            { 'kpi_key': 'cpc', 'denominator': click_count },
-            { 'kpi_key': 'cpl_media', 'denominator': 0 }
-        ]) as measure,
-        report_date,
-        presentation_currency as currency,
-        currency as original_currency,
-        spend_amount as original_amount,
-        converted_spend_amount as numerator,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
-        legal_entity
-
-    from ad_days_converted
-
-),
-
-spend_counts as (
-
-    select
-        spend_measures.measure.kpi_key as kpi_key,
-        spend_measures.report_date,
-        spend_measures.currency,
-        spend_measures.original_currency,
-        spend_measures.original_amount,
-        spend_measures.numerator,
-        spend_measures.measure.denominator as denominator,
-        null as rep_id,
-        null as team_id,
-        null as department_id,
-        null as lead_source_group,
-        spend_measures.campaign_id,
-        spend_measures.channel,
-        spend_measures.platform,
-        spend_measures.product_id,
-        null as segment,
-        null as stage,
-        null as customer_type,
-        spend_measures.legal_entity
-
-    from spend_measures
-    -- Clicks the platform did not report leave their spend out of the cost per click.
-    where
-        spend_measures.measure.kpi_key <> 'cpc'
-        or spend_measures.measure.denominator is not null
-
-),
-
--- The other half of the cost per lead: leads attributed to paid, our count, not the
--- platform's claim.
+-- Leads attributed to paid: our count, not the platform's claim.
 paid_leads as (
 
     select
-        'cpl_media' as kpi_key,
-        leads.created_date as report_date,
-        currencies.currency_id as currency,
-        null as original_currency,
-        null as original_amount,
-        0 as numerator,
-        1 as denominator,
-        null as rep_id,
-        null as team_id,
-        null as department_id,
-        null as lead_source_group,
-        leads.campaign_id,
-        leads.channel,
-        leads.platform,
-        '(unknown)' as product_id,
-        null as segment,
-        null as stage,
-        null as customer_type,
-        leads.legal_entity
+        leads.*,
+        currencies.currency_id as presentation_currency
 
     from leads
     cross join currencies
-    where leads.is_paid and leads.created_date is not null
+    where leads.is_paid
 
 ),
 
-delivery_measures as (
-
-    select
-        unnest([
-            {
-                'kpi_key': 'impressions',
-                'numerator': impression_count,
-                'denominator': null
-            },
-            { 'kpi_key': 'clicks', 'numerator': click_count, 'denominator': null },
-            {
-                'kpi_key': 'ctr',
-                'numerator': click_count,
-                'denominator': impression_count
-            }
-        ]) as measure,
-        report_date,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
-        legal_entity
-
-    from ad_days
-
-),
-
-delivery_counts as (
-
-    select
-        delivery_measures.measure.kpi_key as kpi_key,
-        delivery_measures.report_date,
-        null as currency,
-        null as original_currency,
-        null as original_amount,
-        delivery_measures.measure.numerator as numerator,
-        delivery_measures.measure.denominator as denominator,
-        null as rep_id,
-        null as team_id,
-        null as department_id,
-        null as lead_source_group,
-        delivery_measures.campaign_id,
-        delivery_measures.channel,
-        delivery_measures.platform,
-        delivery_measures.product_id,
-        null as segment,
-        null as stage,
-        null as customer_type,
-        delivery_measures.legal_entity
-
-    from delivery_measures
-    -- Not reported is not 0: such a day says nothing about either part.
-    where
-        delivery_measures.measure.numerator is not null
-        and (
-            delivery_measures.measure.kpi_key <> 'ctr'
-            or delivery_measures.measure.denominator is not null
-        )
-
-),
-
+-- Leads: one row per person and event (created, first qualified by marketing, by sales),
+-- credited to the owner at the event.
 contributions as (
 
-    select * from lead_counts
+    {%- for kpi_key, event in [
+        ('leads_created', 'created'), ('mql_count', 'mql'), ('sql_count', 'sql'),
+    ] %}
+        {{ contribution(
+            kpi_key, of='leads', day=event ~ '_date', where=event ~ '_date is not null',
+            numerator=1, by=lead_dimensions,
+            under={
+                'rep_id': event ~ '_owner_id',
+                'team_id': event ~ '_owner_team_id',
+                'department_id': event ~ '_owner_department_id',
+            },
+        ) }}
+        union all
+    {%- endfor %}
+    -- Whether the source is named is up to who entered the lead.
+    {{ contribution(
+        'lead_source_completeness', of='leads', day='created_date',
+        where='created_date is not null',
+        numerator="(lead_source_group <> '(unknown)')::integer", denominator=1,
+        by=lead_dimensions,
+        under={
+            'rep_id': 'creator_id',
+            'team_id': 'creator_team_id',
+            'department_id': 'creator_department_id',
+        },
+    ) }}
     union all
-    select * from spend_counts
+    {{ contribution(
+        'ad_spend', of='ad_days_converted', day='report_date',
+        currency='presentation_currency', original_amount='spend_amount',
+        numerator='converted_amount', by=ad_dimensions,
+    ) }}
     union all
-    select * from paid_leads
+    -- Clicks the platform did not report leave their spend out of the cost per click.
+    {{ contribution(
+        'cpc', of='ad_days_converted', day='report_date', where='click_count is not null',
+        currency='presentation_currency', original_amount='spend_amount',
+        numerator='converted_amount', denominator='click_count', by=ad_dimensions,
+    ) }}
     union all
-    select * from delivery_counts
-
-),
-
-contributions_of_days as (
-
-    select * from contributions
-    {{ in_changed_days('report_date') }}
+    {{ contribution(
+        'cpl_media', of='ad_days_converted', day='report_date',
+        currency='presentation_currency', original_amount='spend_amount',
+        numerator='converted_amount', denominator=0, by=ad_dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'cpl_media', of='paid_leads', day='created_date', where='created_date is not null',
+        currency='presentation_currency', numerator=0, denominator=1, by=ad_dimensions,
+        under={'product_id': "'(unknown)'"},
+    ) }}
+    union all
+    -- Not reported is not 0: such a day says nothing about either part.
+    {{ contribution(
+        'impressions', of='ad_days', day='report_date', where='impression_count is not null',
+        numerator='impression_count', by=ad_dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'clicks', of='ad_days', day='report_date', where='click_count is not null',
+        numerator='click_count', by=ad_dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'ctr', of='ad_days', day='report_date',
+        where='click_count is not null and impression_count is not null',
+        numerator='click_count', denominator='impression_count', by=ad_dimensions,
+    ) }}
 
 )
 
-{{ sum_contributions('contributions_of_days') }}
+{{ sum_contributions('contributions') }}

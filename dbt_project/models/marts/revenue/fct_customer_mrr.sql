@@ -1,35 +1,14 @@
-{%- set dated = {
-    'fct_customer_mrr_terms': {
-        'first': 'first_date',
-        'last': 'last_date',
-        'columns': [
-            'subscription_id', 'customer_id', 'product_id', 'currency', 'source_name',
-            'legal_entity', 'segment', 'rep_id', 'mrr_amount', 'list_mrr_amount', 'quantity',
-            'history_basis',
-        ],
-    },
-    'dim_dates': {'days': ['date_day'], 'columns': ['date_day', 'is_stock_day']},
-} -%}
-{{ config(
-    materialized='incremental',
-    incremental_strategy='append',
-    on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
-    pre_hook='{{ forget_changed_days() }}',
-    post_hook='{{ remember_days() }}',
-) }}
-
 with
 
 terms as (
 
-    {{ changed_rows('fct_customer_mrr_terms', dated['fct_customer_mrr_terms']) }}
+    select * from {{ ref('fct_customer_mrr_terms') }}
 
 ),
 
 dates as (
 
-    {{ changed_rows('dim_dates', dated['dim_dates']) }}
+    select * from {{ ref('dim_dates') }}
 
 ),
 
@@ -100,4 +79,3 @@ left join users_versioned
         mrr_by_product.rep_id = users_versioned.user_id
         and mrr_by_product.date_day
         between users_versioned.credited_from and users_versioned.credited_to
-order by 2

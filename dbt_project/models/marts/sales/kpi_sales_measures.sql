@@ -1,38 +1,30 @@
-{%- set dimensions = [
+{%- set deal_dimensions = [
     'lead_source_group', 'campaign_id', 'channel', 'platform', 'product_id', 'segment',
     'customer_type', 'legal_entity',
 ] -%}
+{%- set people = ['rep_id', 'team_id', 'department_id'] -%}
 {%- set dated = {
     'fct_opportunities': {
         'days': ['created_date'],
         'columns': [
             'created_date', 'creator_id', 'creator_team_id', 'creator_department_id',
             'is_sales_pipeline',
-        ] + dimensions,
-    },
-    'fct_opportunity_states': {
-        'first': 'first_date',
-        'last': 'last_date',
-        'columns': [
-            'status', 'stage', 'amount', 'is_amount_known', 'currency', 'rep_id', 'team_id',
-            'department_id', 'is_sales_pipeline',
-        ] + dimensions,
+        ] + deal_dimensions,
     },
     'fct_opportunity_closes': {
         'days': ['closed_date'],
         'columns': [
             'closed_date', 'is_won', 'close_reason', 'cycle_days', 'amount', 'currency',
-            'rep_id', 'team_id', 'department_id', 'is_sales_pipeline',
-        ] + dimensions,
+            'is_sales_pipeline',
+        ] + people + deal_dimensions,
     },
     'fct_activities': {
         'days': ['occurred_date'],
         'columns': [
-            'occurred_date', 'is_call', 'direction', 'is_completed', 'rep_id', 'team_id',
-            'department_id', 'segment', 'customer_type', 'legal_entity',
-        ],
+            'occurred_date', 'is_call', 'direction', 'is_completed', 'segment',
+            'customer_type', 'legal_entity',
+        ] + people,
     },
-    'dim_dates': {'days': ['date_day'], 'columns': ['date_day', 'is_stock_day']},
     'fct_fx_rates_daily': {
         'days': ['rate_date'],
         'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
@@ -55,12 +47,6 @@ all_opportunities as (
 
 ),
 
-all_states as (
-
-    {{ changed_rows('fct_opportunity_states', dated['fct_opportunity_states']) }}
-
-),
-
 all_closes as (
 
     {{ changed_rows('fct_opportunity_closes', dated['fct_opportunity_closes']) }}
@@ -70,12 +56,6 @@ all_closes as (
 activities as (
 
     {{ changed_rows('fct_activities', dated['fct_activities']) }}
-
-),
-
-all_dates as (
-
-    {{ changed_rows('dim_dates', dated['dim_dates']) }}
 
 ),
 
@@ -99,24 +79,16 @@ opportunities as (
 
 ),
 
-opportunity_states as (
-
-    select * from all_states
-    where is_sales_pipeline and status = 'open'
-
-),
-
+-- Won on the day it was created is 0 days; a win before the creation is a mistake in one of
+-- the two dates and has no length.
 closes as (
 
-    select * from all_closes
+    select
+        *,
+        is_won and coalesce(cycle_days >= 0, false) as has_cycle
+
+    from all_closes
     where is_sales_pipeline
-
-),
-
-dates as (
-
-    select * from all_dates
-    where is_stock_day
 
 ),
 
@@ -124,188 +96,6 @@ flow_rates as (
 
     select * from rates
     where rate_purpose = 'flow'
-
-),
-
-stock_rates as (
-
-    select * from rates
-    where rate_purpose = 'stock'
-
-),
-
--- Counted under the person who created it, in the team of that day.
-opportunities_created as (
-
-    select
-        'opportunities_created' as kpi_key,
-        created_date as report_date,
-        null as currency,
-        null as original_currency,
-        null as original_amount,
-        1 as numerator,
-        null as denominator,
-        creator_id as rep_id,
-        creator_team_id as team_id,
-        creator_department_id as department_id,
-        lead_source_group,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
-        segment,
-        null as stage,
-        customer_type,
-        legal_entity
-
-    from opportunities
-    where created_date is not null
-
-),
-
--- A stock: one contribution per open deal and day, at the end of the company's day.
-open_days as (
-
-    select
-        opportunity_states.*,
-        dates.date_day as report_date
-
-    from opportunity_states
-    inner join dates
-        on dates.date_day between opportunity_states.first_date and opportunity_states.last_date
-
-),
-
-active_deals as (
-
-    select
-        'active_deals' as kpi_key,
-        report_date,
-        null as currency,
-        null as original_currency,
-        null as original_amount,
-        1 as numerator,
-        null as denominator,
-        rep_id,
-        team_id,
-        department_id,
-        lead_source_group,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
-        segment,
-        stage,
-        customer_type,
-        legal_entity
-
-    from open_days
-
-),
-
--- Deals without an amount add nothing; the denominator counts those with one, because a
--- sum of no amounts at all is unknown and not 0. An amount that nobody knows any more (no
--- history) is NULL and makes the day's sum unknown.
-open_pipeline_value as (
-
-    select
-        'open_pipeline_value' as kpi_key,
-        open_days.report_date,
-        currencies.currency_id as currency,
-        open_days.currency as original_currency,
-        case when open_days.is_amount_known then coalesce(open_days.amount, 0) end
-            as original_amount,
-        case
-            when open_days.amount is null and open_days.is_amount_known then 0
-            else
-                {{ convert_money(
-                    'open_days.amount', 'stock_rates.rate', 'currencies.exponent'
-                ) }}
-        end as numerator,
-        case when open_days.is_amount_known then (open_days.amount is not null)::integer end
-            as denominator,
-        open_days.rep_id,
-        open_days.team_id,
-        open_days.department_id,
-        open_days.lead_source_group,
-        open_days.campaign_id,
-        open_days.channel,
-        open_days.platform,
-        open_days.product_id,
-        open_days.segment,
-        open_days.stage,
-        open_days.customer_type,
-        open_days.legal_entity
-
-    from open_days
-    cross join currencies
-    left join stock_rates
-        on
-            open_days.report_date = stock_rates.rate_date
-            and open_days.currency = stock_rates.from_currency
-            and currencies.currency_id = stock_rates.to_currency
-
-),
-
-closes_counted as (
-
-    select
-        unnest([
-            { 'kpi_key': 'deals_won', 'numerator': is_won::integer, 'denominator': null },
-            { 'kpi_key': 'deals_lost', 'numerator': (not is_won)::integer, 'denominator': null },
-            {
-                'kpi_key': 'win_rate',
-                'numerator': is_won::integer,
-                'denominator': {{ win_rate_weight('is_won', 'close_reason') }}
-            },
-            {
-                'kpi_key': 'sales_cycle_days',
-                'numerator': case when is_won and cycle_days >= 0 then cycle_days end,
-                'denominator': coalesce(is_won and cycle_days >= 0, false)::integer
-            }
-        ]) as measure,
-        closed_date as report_date,
-        rep_id,
-        team_id,
-        department_id,
-        lead_source_group,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
-        segment,
-        customer_type,
-        legal_entity
-
-    from closes
-
-),
-
-closes_measured as (
-
-    select
-        closes_counted.measure.kpi_key as kpi_key,
-        closes_counted.report_date,
-        null as currency,
-        null as original_currency,
-        null as original_amount,
-        closes_counted.measure.numerator as numerator,
-        closes_counted.measure.denominator as denominator,
-        closes_counted.rep_id,
-        closes_counted.team_id,
-        closes_counted.department_id,
-        closes_counted.lead_source_group,
-        closes_counted.campaign_id,
-        closes_counted.channel,
-        closes_counted.platform,
-        closes_counted.product_id,
-        closes_counted.segment,
-        null as stage,
-        closes_counted.customer_type,
-        closes_counted.legal_entity
-
-    from closes_counted
-    where closes_counted.measure.numerator <> 0 or closes_counted.measure.denominator <> 0
 
 ),
 
@@ -333,115 +123,63 @@ wins_converted as (
 
 ),
 
--- As with the open pipeline, the denominator counts the wins that have an amount.
-sales_bookings as (
-
-    select
-        'sales_bookings' as kpi_key,
-        closed_date as report_date,
-        presentation_currency as currency,
-        currency as original_currency,
-        coalesce(amount, 0) as original_amount,
-        converted_amount as numerator,
-        (amount is not null)::integer as denominator,
-        rep_id,
-        team_id,
-        department_id,
-        lead_source_group,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
-        segment,
-        null as stage,
-        customer_type,
-        legal_entity
-
-    from wins_converted
-
-),
-
--- A win of exactly 0 is a blank someone filled in: nothing marks a deal as given away.
-avg_deal_size as (
-
-    select
-        'avg_deal_size' as kpi_key,
-        closed_date as report_date,
-        presentation_currency as currency,
-        currency as original_currency,
-        amount as original_amount,
-        converted_amount as numerator,
-        1 as denominator,
-        rep_id,
-        team_id,
-        department_id,
-        lead_source_group,
-        campaign_id,
-        channel,
-        platform,
-        product_id,
-        segment,
-        null as stage,
-        customer_type,
-        legal_entity
-
-    from wins_converted
-    where amount <> 0
-
-),
-
--- Every dial with a final status counts once, on the day it started.
-calls_made as (
-
-    select
-        'calls_made' as kpi_key,
-        occurred_date as report_date,
-        null as currency,
-        null as original_currency,
-        null as original_amount,
-        1 as numerator,
-        null as denominator,
-        rep_id,
-        team_id,
-        department_id,
-        null as lead_source_group,
-        null as campaign_id,
-        null as channel,
-        null as platform,
-        null as product_id,
-        segment,
-        null as stage,
-        customer_type,
-        legal_entity
-
-    from activities
-    where is_call and direction = 'outbound' and is_completed and occurred_date is not null
-
-),
-
 contributions as (
 
-    select * from opportunities_created
+    -- Counted under the person who created it, in the team of that day.
+    {{ contribution(
+        'opportunities_created', of='opportunities', day='created_date',
+        where='created_date is not null', numerator=1, by=deal_dimensions,
+        under={
+            'rep_id': 'creator_id',
+            'team_id': 'creator_team_id',
+            'department_id': 'creator_department_id',
+        },
+    ) }}
     union all
-    select * from active_deals
+    {{ contribution(
+        'deals_won', of='closes', day='closed_date', where='is_won', numerator=1,
+        by=people + deal_dimensions,
+    ) }}
     union all
-    select * from open_pipeline_value
+    {{ contribution(
+        'deals_lost', of='closes', day='closed_date', where='not is_won', numerator=1,
+        by=people + deal_dimensions,
+    ) }}
     union all
-    select * from closes_measured
+    {{ contribution(
+        'win_rate', of='closes', day='closed_date',
+        where=win_rate_weight('is_won', 'close_reason') ~ ' = 1',
+        numerator='is_won::integer', denominator=1, by=people + deal_dimensions,
+    ) }}
     union all
-    select * from sales_bookings
+    {{ contribution(
+        'sales_cycle_days', of='closes', day='closed_date', where='has_cycle',
+        numerator='cycle_days', denominator=1, by=people + deal_dimensions,
+    ) }}
     union all
-    select * from avg_deal_size
+    -- Deals without an amount add nothing; the denominator counts those with one, because a
+    -- sum of no amounts at all is unknown and not 0.
+    {{ contribution(
+        'sales_bookings', of='wins_converted', day='closed_date',
+        currency='presentation_currency', original_amount='coalesce(amount, 0)',
+        numerator='converted_amount', denominator='(amount is not null)::integer',
+        by=people + deal_dimensions,
+    ) }}
     union all
-    select * from calls_made
-
-),
-
-contributions_of_days as (
-
-    select * from contributions
-    {{ in_changed_days('report_date') }}
+    -- A win of exactly 0 is a blank someone filled in: nothing marks a deal as given away.
+    {{ contribution(
+        'avg_deal_size', of='wins_converted', day='closed_date', where='amount <> 0',
+        currency='presentation_currency', original_amount='amount',
+        numerator='converted_amount', denominator=1, by=people + deal_dimensions,
+    ) }}
+    union all
+    -- Every dial with a final status counts once, on the day it started.
+    {{ contribution(
+        'calls_made', of='activities', day='occurred_date',
+        where="is_call and direction = 'outbound' and is_completed and occurred_date is not null",
+        numerator=1, by=people + ['segment', 'customer_type', 'legal_entity'],
+    ) }}
 
 )
 
-{{ sum_contributions('contributions_of_days') }}
+{{ sum_contributions('contributions') }}
