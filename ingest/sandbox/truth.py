@@ -15,6 +15,8 @@ Decisions that concern adding up:
   compare the two ends of the period;
 * growth compares whole periods: in a period that is not over it has no value; nor over a
   previous value of 0 or none;
+* a KPI put together from others divides their published values; a side with an unknown part
+  is unknown, over 0 there is nothing;
 * `sales_target` is the sum of the months' targets for `sales_revenue` by the latest revision in
   force on the as-of day, in VND, and nothing where a month has none; in USD each is converted
   at the plan rate of its first day;
@@ -24,7 +26,7 @@ Decisions that concern adding up:
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -106,9 +108,26 @@ DERIVED: Final = (
     "sales_target",
     "target_attainment",
 )
+QUOTIENTS: Final = {
+    "arr": (((12, "mrr"),), ()),
+    "arpa": (((1, "mrr"),), ((1, "paying_customers"),)),
+    "gross_mrr_churn_rate": (
+        ((1, "churned_mrr"), (1, "contraction_mrr")),
+        ((1, "opening mrr"),),
+    ),
+    "net_mrr_churn_rate": (
+        ((1, "churned_mrr"), (1, "contraction_mrr"), (-1, "expansion_mrr")),
+        ((1, "opening mrr"),),
+    ),
+    "quick_ratio": (
+        ((1, "new_mrr"), (1, "expansion_mrr"), (1, "reactivation_mrr")),
+        ((1, "contraction_mrr"), (1, "churned_mrr")),
+    ),
+}
+"""KPI -> terms above and below the line; without any below, the sum above is the figure."""
 MEDIANS: Final = ("sales_cycle_days",)
 """Ratios whose contributions are single cases, published as mean and as median."""
-KPI_KEYS: Final = (*COUNTS, *AMOUNTS, *RATES, *MONEY_RATIOS, *DERIVED)
+KPI_KEYS: Final = (*COUNTS, *AMOUNTS, *RATES, *MONEY_RATIOS, *DERIVED, *QUOTIENTS)
 
 Key = tuple[str, date, str | None]
 """(KPI, first day of the period, presentation currency or None)."""
@@ -140,6 +159,7 @@ def kpi_truth(
     figures = _fill(_add_up(contributions, grain), as_of, grain)
     figures.update(_compare(figures, as_of, grain))
     figures.update(_aim(night, figures, grain))
+    figures.update(_divide(figures, as_of, grain))
     return figures
 
 
@@ -266,6 +286,40 @@ def _growth(now: Decimal, before: Decimal | None) -> Figure:
     if before is None or before <= 0:
         return Figure(ZERO, None, None)
     return Figure(now - before, before, round_ratio(now - before, before))
+
+
+def _divide(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:
+    """Return the KPIs that are put together from others."""
+
+    def added(
+        terms: tuple[tuple[int, str], ...], start: date, currency: str
+    ) -> Decimal | None:
+        total = ZERO
+        for factor, term in terms:
+            is_opening = term.startswith("opening ")
+            day = (
+                period_start(start - timedelta(days=1), grain) if is_opening else start
+            )
+            key = term.removeprefix("opening ")
+            found = figures.get((key, day, currency)) or figures.get((key, day, None))
+            if found is None or found.value is None:
+                return None
+            total += factor * found.value
+        return total
+
+    found: dict[Key, Figure] = {}
+    for start in periods_until(as_of, grain):
+        for kpi, (above, below) in QUOTIENTS.items():
+            for currency in CURRENCIES:
+                top, bottom = (
+                    added(above, start, currency),
+                    added(below, start, currency),
+                )
+                value = top if not below else None
+                if below and top is not None and bottom:
+                    value = round_ratio(top, bottom)
+                found[kpi, start, currency] = Figure(top or ZERO, bottom, value)
+    return found
 
 
 def _aim(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:

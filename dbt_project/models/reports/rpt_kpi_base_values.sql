@@ -17,7 +17,7 @@
     'rpt_kpi_periods': {
         'days': ['period_start_date'],
         'columns': [
-            'kpi_key', 'aggregation', 'grain', 'period_start_date', 'period_end_date',
+            'kpi_key', 'aggregation', 'is_ratio', 'grain', 'period_start_date', 'period_end_date',
             'last_known_date', 'is_partial', 'is_before_history',
         ],
     },
@@ -259,8 +259,9 @@ values_judged as (
     select
         values_filled.*,
         registry.aggregation,
+        kpi_periods.is_ratio,
         -- A sum's denominator, where it has one, counts the parts that have an amount.
-        registry.aggregation <> 'ratio' and coalesce(values_filled.denominator = 0, false)
+        not kpi_periods.is_ratio and coalesce(values_filled.denominator = 0, false)
             as is_without_amounts,
         kpi_periods.period_end_date,
         kpi_periods.is_partial,
@@ -273,7 +274,7 @@ values_judged as (
         and not kpi_periods.is_before_history
         and not values_filled.has_unknown
         and (
-            registry.aggregation = 'ratio'
+            kpi_periods.is_ratio
             or coalesce(values_filled.denominator <> 0, true)
         ) as is_known
 
@@ -304,13 +305,13 @@ select
     cast(case when is_known and variant <> 'median' then numerator end as decimal(38, 6))
         as numerator,
     cast(
-        case when is_known and aggregation = 'ratio' then coalesce(denominator, 0) end
+        case when is_known and is_ratio then coalesce(denominator, 0) end
         as decimal(38, 6)
     ) as denominator,
     case
         when not is_known then null
         when variant = 'median' then {{ exact_median('case_values') }}
-        when aggregation = 'ratio' then {{ safe_divide('numerator', 'denominator') }}
+        when is_ratio then {{ safe_divide('numerator', 'denominator') }}
         else cast(numerator as decimal(38, 6))
     end as value,
     is_partial,

@@ -6,6 +6,12 @@ base_values as (
 
 ),
 
+quotient_values as (
+
+    select * from {{ ref('rpt_quotient_values') }}
+
+),
+
 retention_values as (
 
     select * from {{ ref('rpt_retention_values') }}
@@ -354,6 +360,8 @@ attainments as (
 
 derived as (
 
+    select * from quotient_values
+    union all
     select * from retention_values
     union all
     select * from growth_values

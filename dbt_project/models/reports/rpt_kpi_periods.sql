@@ -86,6 +86,7 @@ kpi_periods as (
     select
         registry.kpi_key,
         registry.aggregation,
+        registry.additivity = 'ratio' as is_ratio,
         periods.grain,
         periods.period_start_date,
         periods.period_end_date,

@@ -76,11 +76,12 @@ series as (
             when kpi_values.kpi_key like 'sales_growth%' then 'none'
             -- The median of a quarter does not follow from those of its months.
             when kpi_values.variant = 'median' then 'none'
-            when registry.aggregation = 'last' then 'average'
             when registry.additivity = 'ratio' then 'ratio'
+            when registry.aggregation = 'last' or registry.additivity = 'semi_additive'
+                then 'average'
             else 'sum'
         end as rolling_rule,
-        registry.aggregation = 'sum' as is_sum,
+        registry.aggregation = 'sum' and registry.additivity <> 'ratio' as is_sum,
         periods.period_number,
         kpi_periods.data_through_date,
         {{ surrogate_key([

@@ -35,7 +35,7 @@ values_described as (
         registry.unit,
         registry.additivity,
         registry.theme,
-        registry.aggregation = 'ratio'
+        (registry.additivity = 'ratio' and registry.aggregation <> 'derived')
         or stacked_values.kpi_key in ('customer_churn_rate', 'customer_retention_rate')
             as is_rate_of_cases
 

@@ -24,6 +24,7 @@ periods_in_progress as (
     select
         kpi_periods.kpi_key,
         kpi_periods.aggregation,
+        kpi_periods.is_ratio,
         kpi_periods.grain,
         kpi_periods.period_start_date,
         earlier.period_start_date as previous_start_date,
@@ -41,7 +42,7 @@ periods_in_progress as (
     where
         kpi_periods.period_end_date > {{ as_of_date() }}
         and kpi_periods.grain <> 'day'
-        and kpi_periods.aggregation in ('sum', 'ratio', 'last')
+        and kpi_periods.aggregation in ('sum', 'last')
 
 )
 
@@ -58,13 +59,13 @@ select
             sum(member_days.unknown_count) > 0
             -- A sum of parts none of which has an amount.
             or (
-                min(periods_in_progress.aggregation) <> 'ratio'
+                not bool_and(periods_in_progress.is_ratio)
                 and sum(member_days.denominator) = 0
             )
             then null
         when member_days.variant = 'median'
             then {{ exact_median('flatten(list(member_days.case_values))') }}
-        when min(periods_in_progress.aggregation) = 'ratio'
+        when bool_and(periods_in_progress.is_ratio)
             then
                 {{ safe_divide(
                     'sum(member_days.numerator)', 'sum(member_days.denominator)'

@@ -103,6 +103,8 @@ select
     registry.additivity,
     registry.aggregation,
     registry.variants,
+    registry.numerator_kpis,
+    registry.denominator_kpis,
     registry.theme,
     registry.lowest_grain,
     registry.breakdowns,

@@ -1,0 +1,341 @@
+with
+
+base_values as (
+
+    select * from {{ ref('rpt_kpi_base_values') }}
+
+),
+
+kpi_periods as (
+
+    select * from {{ ref('rpt_kpi_periods') }}
+
+),
+
+registry as (
+
+    select * from {{ ref('dim_kpis') }}
+
+),
+
+periods as (
+
+    select * from {{ ref('dim_periods') }}
+
+),
+
+currencies as (
+
+    select currency_id as currency from {{ ref('dim_currencies') }}
+    where is_presentation
+
+),
+
+quotients as (
+
+    select * from registry
+    where numerator_kpis is not null
+
+),
+
+terms as (
+
+    select
+        kpi_key,
+        'numerator' as side,
+        unnest(string_split(numerator_kpis, '|')) as term
+
+    from quotients
+    union all
+    select
+        kpi_key,
+        'denominator' as side,
+        unnest(string_split(denominator_kpis, '|')) as term
+
+    from quotients
+
+),
+
+-- A term reads `[-][factor*]kpi_key[@opening]`; opening = at the end of the period before.
+parts as (
+
+    select
+        terms.kpi_key,
+        terms.side,
+        terms.term,
+        part_registry.kpi_key as part_key,
+        part_registry.unit = 'money' as is_money,
+        part_registry.aggregation = 'sum' as is_sum,
+        terms.term like '%@opening' as is_opening,
+        case when terms.term like '-%' then -1 else 1 end
+        * coalesce(
+            try_cast(nullif(regexp_extract(terms.term, '^-?([0-9]+)\*', 1), '') as integer), 1
+        ) as factor
+
+    from terms
+    inner join registry as part_registry
+        on regexp_extract(terms.term, '^-?(?:[0-9]+\*)?([a-z_]+)', 1) = part_registry.kpi_key
+
+),
+
+-- Which later period an opening stands for.
+openings as (
+
+    select
+        earlier.grain,
+        earlier.period_start_date as part_start_date,
+        later.period_start_date
+
+    from periods as earlier
+    inner join periods as later
+        on
+            earlier.grain = later.grain
+            and earlier.period_end_date = later.period_start_date - 1
+
+),
+
+part_values as (
+
+    select
+        parts.kpi_key,
+        parts.side,
+        parts.term,
+        parts.is_sum,
+        parts.factor,
+        base_values.variant,
+        base_values.grain,
+        coalesce(openings.period_start_date, base_values.period_start_date)
+            as period_start_date,
+        base_values.breakdown,
+        base_values.member_id,
+        base_values.currency,
+        base_values.value,
+        base_values.is_before_history,
+        base_values.flag
+
+    from parts
+    inner join base_values
+        on parts.part_key = base_values.kpi_key
+    left join openings
+        on
+            parts.is_opening
+            and base_values.grain = openings.grain
+            and base_values.period_start_date = openings.part_start_date
+    where not parts.is_opening or openings.period_start_date is not null
+
+),
+
+money_quotients as (
+
+    select
+        kpi_key,
+        bool_or(is_money) as has_money
+
+    from parts
+    group by 1
+
+),
+
+currencies_of_quotients as (
+
+    select
+        money_quotients.kpi_key,
+        currencies.currency
+
+    from money_quotients
+    left join currencies
+        on money_quotients.has_money
+
+),
+
+breakdowns as (
+
+    select
+        kpi_key,
+        unnest(string_split(breakdowns, '|')) as breakdown,
+        list_concat(['standard'], string_split(variants, '|')) as variants
+
+    from quotients
+
+),
+
+-- Members either side has; the company's own row exists for every period.
+members as (
+
+    select distinct
+        part_values.kpi_key,
+        part_values.grain,
+        part_values.period_start_date,
+        part_values.breakdown,
+        part_values.member_id
+
+    from part_values
+    where part_values.breakdown <> 'total'
+    union all
+    select
+        kpi_periods.kpi_key,
+        kpi_periods.grain,
+        kpi_periods.period_start_date,
+        'total' as breakdown,
+        '(total)' as member_id
+
+    from kpi_periods
+    semi join quotients
+        on kpi_periods.kpi_key = quotients.kpi_key
+
+),
+
+asked as (
+
+    select
+        members.*,
+        unnest(breakdowns.variants) as variant,
+        currencies_of_quotients.currency,
+        kpi_periods.period_end_date,
+        kpi_periods.is_partial
+
+    from members
+    inner join breakdowns
+        on
+            members.kpi_key = breakdowns.kpi_key
+            and members.breakdown = breakdowns.breakdown
+    inner join currencies_of_quotients
+        on members.kpi_key = currencies_of_quotients.kpi_key
+    inner join kpi_periods
+        on
+            members.kpi_key = kpi_periods.kpi_key
+            and members.grain = kpi_periods.grain
+            and members.period_start_date = kpi_periods.period_start_date
+
+),
+
+-- A part without the asked variant has one reading only.
+variants_found as (
+
+    select distinct
+        kpi_key,
+        term,
+        variant
+
+    from part_values
+
+),
+
+asked_parts as (
+
+    select
+        asked.*,
+        parts.side,
+        parts.term,
+        parts.factor,
+        parts.is_money,
+        coalesce(variants_found.variant, 'standard') as part_variant
+
+    from asked
+    inner join parts
+        on asked.kpi_key = parts.kpi_key
+    left join variants_found
+        on
+            parts.kpi_key = variants_found.kpi_key
+            and parts.term = variants_found.term
+            and asked.variant = variants_found.variant
+
+),
+
+-- A member without a row did nothing, where the company has a figure at all.
+parts_found as (
+
+    select
+        asked_parts.*,
+        coalesce(
+            own.value,
+            case
+                when own.member_id is null and company.value is not null then 0
+            end
+        ) as part_value,
+        coalesce(own.is_before_history, company.is_before_history, false)
+            as is_before_history,
+        coalesce(own.flag, company.flag, cast([] as varchar[])) as part_flag
+
+    from asked_parts
+    left join part_values as own
+        on
+            asked_parts.kpi_key = own.kpi_key
+            and asked_parts.side = own.side
+            and asked_parts.term = own.term
+            and asked_parts.part_variant = own.variant
+            and asked_parts.grain = own.grain
+            and asked_parts.period_start_date = own.period_start_date
+            and asked_parts.breakdown = own.breakdown
+            and asked_parts.member_id = own.member_id
+            and case when asked_parts.is_money then asked_parts.currency end
+            is not distinct from own.currency
+    left join part_values as company
+        on
+            asked_parts.kpi_key = company.kpi_key
+            and asked_parts.side = company.side
+            and asked_parts.term = company.term
+            and asked_parts.part_variant = company.variant
+            and asked_parts.grain = company.grain
+            and asked_parts.period_start_date = company.period_start_date
+            and company.breakdown = 'total'
+            and case when asked_parts.is_money then asked_parts.currency end
+            is not distinct from company.currency
+
+),
+
+-- One part nobody knows makes its side unknown.
+sides as (
+
+    select
+        kpi_key,
+        variant,
+        grain,
+        period_start_date,
+        period_end_date,
+        breakdown,
+        member_id,
+        currency,
+        is_partial,
+        bool_or(is_before_history) as is_before_history,
+        case
+            when
+                count(part_value) filter (where side = 'numerator')
+                = count(*) filter (where side = 'numerator')
+                then sum(part_value * factor) filter (where side = 'numerator')
+        end as numerator,
+        case
+            when
+                count(part_value) filter (where side = 'denominator')
+                = count(*) filter (where side = 'denominator')
+                then sum(part_value * factor) filter (where side = 'denominator')
+        end as denominator,
+        count(*) filter (where side = 'denominator') > 0 as is_divided,
+        list_sort(list_distinct(flatten(list(part_flag)))) as flag
+
+    from parts_found
+    group by all
+
+)
+
+select
+    kpi_key,
+    variant,
+    grain,
+    period_start_date,
+    period_end_date,
+    breakdown,
+    member_id,
+    currency,
+    cast(null as decimal(38, 6)) as original_amount,
+    cast(numerator as decimal(38, 6)) as numerator,
+    cast(denominator as decimal(38, 6)) as denominator,
+    case
+        when is_divided then {{ safe_divide('numerator', 'denominator') }}
+        else cast(numerator as decimal(38, 6))
+    end as value,
+    is_partial,
+    is_before_history,
+    flag
+
+from sides
