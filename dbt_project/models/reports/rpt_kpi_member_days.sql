@@ -1,7 +1,4 @@
-{%- set measures = [
-    'kpi_sales_measures', 'kpi_pipeline_measures', 'kpi_marketing_measures',
-    'kpi_revenue_measures', 'kpi_mrr_measures',
-] -%}
+{%- set measures = var('kpi_measures') -%}
 {%- set dimensions = var('kpi_dimensions').values() | list -%}
 {%- set measure_columns = [
     'kpi_key', 'variant', 'report_date', 'currency', 'original_currency', 'original_amount',

@@ -6,10 +6,7 @@ with
 
 measures as (
 
-    {% for name in [
-        'kpi_sales_measures', 'kpi_pipeline_measures', 'kpi_marketing_measures',
-        'kpi_revenue_measures', 'kpi_mrr_measures',
-    ] %}
+    {% for name in var('kpi_measures') %}
         select * from {{ ref(name) }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
