@@ -150,9 +150,11 @@ def keys_hold(root: Path, served: Path) -> list[str]:
     manifest = root / "dbt" / "manifest" / "manifest.json"
     broken: list[str] = []
     keys: dict[str, list[str]] = {}
-    for node in json.loads(manifest.read_text("utf-8"))["nodes"].values():
+    nodes = json.loads(manifest.read_text("utf-8"))["nodes"]
+    for node in nodes.values():
         test = node.get("test_metadata") or {}
-        attached = (node.get("attached_node") or "").rsplit(".", 1)[-1]
+        # A table's name is its alias: the registry is published under the name of its seed.
+        attached = nodes.get(node.get("attached_node"), {}).get("alias")
         if attached and test.get("name") == "unique_key":
             keys[attached] = test["kwargs"]["columns"]
         elif attached and test.get("name") == "unique":
@@ -160,8 +162,11 @@ def keys_hold(root: Path, served: Path) -> list[str]:
     for file in (root / "warehouse.duckdb", served):
         with duckdb.connect(str(file), read_only=True) as con:
             for table in _present(con, keys):
-                # A served table may carry the name of the seed it was made from.
-                if not set(keys[table]) <= _columns(con, table):
+                missing = set(keys[table]) - _columns(con, table)
+                if missing:
+                    broken.append(
+                        f"I2 {file.name} {table}: no column {sorted(missing)}"
+                    )
                     continue
                 rows = con.execute(
                     f"select {', '.join(keys[table])} from main.{table}"

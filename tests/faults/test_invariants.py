@@ -110,7 +110,10 @@ def write_build(root: Path, *, spend: str = "100.25", copies: int = 1) -> Path:
             "kwargs": {"column_name": "ad_performance_id"},
         },
     }
-    (graph / "manifest.json").write_text(json.dumps({"nodes": {"t": test}}))
+    model = {"alias": "fct_ad_performance_daily"}
+    (graph / "manifest.json").write_text(
+        json.dumps({"nodes": {"t": test, test["attached_node"]: model}})
+    )
     return file
 
 
