@@ -99,7 +99,9 @@ def promote_source(
 def blocking_problems(run: NightRun) -> list[str]:
     """Return why dbt must not run: each stream of a required source without tonight's data.
 
-    Judged by the ledger, which is what dbt will read, not by what this process remembers.
+    Judged by the ledger, which is what dbt will read, not by what this process remembers. A
+    stream asked again that failed this time is without them too: what it landed for the date
+    before stands in raw, and is not what was asked for.
     """
     root = run.settings.home.root
     promoted = {
@@ -116,7 +118,9 @@ def blocking_problems(run: NightRun) -> list[str]:
             key = (stream.name, stream.entity)
             report = reports.get(key)
             is_deferred = report is not None and report.outcome is Outcome.DEFERRED
-            if key in promoted or (run.only_landing and is_deferred):
+            is_failed = report is not None and report.is_stale
+            is_there = key in promoted and not is_failed
+            if is_there or (run.only_landing and is_deferred):
                 continue
             why = (report.problem or "; ".join(report.red)) if report else ""
             problems.append(f"{source.name} {stream.entity}: {why or 'not landed'}")

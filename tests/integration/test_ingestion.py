@@ -89,6 +89,16 @@ def test_what_was_promoted_is_not_asked_for_again(settings: Settings) -> None:
     assert next(r.row_count for r in run.report.streams if r.source == "people") == 3
 
 
+def test_what_is_asked_again_and_fails_stops_the_night(settings: Settings) -> None:
+    land(settings)
+    drop(settings, "users.csv", "id,ten\n1,Lan\n")
+    run = land(settings, refetch=True)
+    (problem,) = blocking_problems(run)
+    assert problem.startswith("people users: ")
+    # Not asked again, the date has its data as before.
+    assert blocking_problems(land(settings)) == []
+
+
 @pytest.mark.parametrize(
     ("content", "outcome"),
     [
