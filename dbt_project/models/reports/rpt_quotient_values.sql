@@ -159,7 +159,8 @@ breakdowns as (
 
 ),
 
--- Members either side has; the company's own row exists for every period.
+-- Members either side has; the company's own row exists for every period a part is taken in:
+-- stocks are not taken on every day of the past.
 members as (
 
     select distinct
@@ -180,8 +181,11 @@ members as (
         '(total)' as member_id
 
     from kpi_periods
-    semi join quotients
-        on kpi_periods.kpi_key = quotients.kpi_key
+    semi join part_values
+        on
+            kpi_periods.kpi_key = part_values.kpi_key
+            and kpi_periods.grain = part_values.grain
+            and kpi_periods.period_start_date = part_values.period_start_date
 
 ),
 
