@@ -30,6 +30,11 @@ KPIS = {
     "reactivation_mrr",
     "fx_mrr",
     "net_new_mrr",
+    "arr",
+    "arpa",
+    "gross_mrr_churn_rate",
+    "net_mrr_churn_rate",
+    "quick_ratio",
     "customer_churn_rate",
     "customer_retention_rate",
 }
