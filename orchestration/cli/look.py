@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import duckdb
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from ingest.config_yaml import nearest
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from orchestration.publish import Manifest
 
+_WIDEST = 1000
 GRAINS = ("day", "week", "month", "quarter", "year")
 
 
@@ -122,6 +124,11 @@ def _show_kpi(
         cells += [_number(row[name]) for name in ("value", "numerator", "denominator")]
         cells.append(_note(row))
         table.add_row(*cells)
+    # A figure is never cut: where the window is too narrow, lines wrap instead.
+    needed = Measurement.get(
+        console, console.options.update(width=_WIDEST), table
+    ).maximum
+    console.width = max(console.width, needed)
     console.print(table)
     sys.stdout.flush()
 

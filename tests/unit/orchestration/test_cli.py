@@ -82,6 +82,15 @@ def test_kpi_breaks_down_and_speaks_json(root: Path) -> None:
     assert [row["member_id"] for row in json.loads(shown.stdout)] == ["Lan"]
 
 
+def test_a_narrow_window_cuts_no_figure(root: Path) -> None:
+    shown = CliRunner().invoke(
+        app, ["kpi", "mrr", "--root", str(root)], env={"COLUMNS": "30"}
+    )
+    assert shown.exit_code == 0
+    assert "110.5" in shown.output
+    assert "…" not in shown.output
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
