@@ -67,3 +67,17 @@ def test_needed_entities_are_canonical() -> None:
 
     needed = {e for row in registry() for e in row["required_entities"].split("|")}
     assert needed - {contract.name for contract in CONTRACTS} == set()
+
+
+def test_terms_of_a_kpi_put_together_from_others_name_kpis_with_measures() -> None:
+    """A word that names nothing would be left out of the sum without a trace."""
+    measured = {row["key"] for row in registry() if row["aggregation"] != "derived"}
+    term = re.compile(r"-?(?:[0-9]+\*)?([a-z_]+)(?:@opening)?")
+    for row in registry():
+        above, below = row["numerator_kpis"], row["denominator_kpis"]
+        assert above or not below, row["key"]
+        for text in (above.split("|") + below.split("|")) if above else []:
+            if text:
+                found = term.fullmatch(text)
+                assert found, f"{row['key']}: {text!r} is no term"
+                assert found[1] in measured, f"{row['key']}: {text!r} has no measures"

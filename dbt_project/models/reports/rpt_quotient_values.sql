@@ -65,7 +65,6 @@ parts as (
         terms.term,
         part_registry.kpi_key as part_key,
         part_registry.unit = 'money' as is_money,
-        part_registry.aggregation = 'sum' as is_sum,
         terms.term like '%@opening' as is_opening,
         case when terms.term like '-%' then -1 else 1 end
         * coalesce(
@@ -100,7 +99,6 @@ part_values as (
         parts.kpi_key,
         parts.side,
         parts.term,
-        parts.is_sum,
         parts.factor,
         base_values.variant,
         base_values.grain,
