@@ -31,7 +31,9 @@ _VARIABLES: dict[str, Any] = _PROJECT["vars"] | {
 
 target = SimpleNamespace(schema="main", name="local")
 this = SimpleNamespace(identifier="this_model", schema="main")
-model = SimpleNamespace(config=SimpleNamespace(meta=SimpleNamespace()))
+model = SimpleNamespace(
+    config=SimpleNamespace(meta=SimpleNamespace()), columns={"some_kpi": {}}
+)
 
 
 def var(name: str, default: Any = None) -> Any:  # noqa: ANN401 - variables are of any type

@@ -142,7 +142,8 @@
 
 
 {#- One row per key and day of the inputs: its fingerprint. Whether the day has come is part of
-    it, because a model leaves out days after the as-of day. -#}
+    it, because a model leaves out days after the as-of day, and whether it is recent, because
+    single members are published by day for recent days only. -#}
 {% macro days_found() %}
     {%- set dated = model.config.meta.dated %}
     {%- set with_days = dated.items() | selectattr('1.days', 'defined') | list %}
@@ -151,6 +152,7 @@
         parts.day,
         hash(
             parts.day <= {{ as_of_date() }},
+            parts.day > {{ as_of_date() }} - {{ var('recent_days') }},
             sum(parts.part::hugeint),
             any_value(undated.fingerprint)
         ) as fingerprint

@@ -2,10 +2,11 @@
     apply, `under` those the relation has under another name. Money in its own currency
     (`original_amount`, in the relation's `currency`) stands beside the converted amount, whose
     currency is `presentation_currency`. A KPI may have several contributions, as a cost and
-    what it is divided by. -#}
+    what it is divided by. `is_case`: each row is one case of a mean whose median is published
+    too. -#}
 {% macro contribution(
     kpi_key, of, day, numerator, denominator='null', where='true', currency='null',
-    original_amount='null', by=[], under={}, variant='standard'
+    original_amount='null', by=[], under={}, variant='standard', is_case=false
 ) %}
     select
         '{{ kpi_key }}' as kpi_key,
@@ -15,7 +16,8 @@
         {{ 'null' if original_amount == 'null' else 'currency' }} as original_currency,
         {{ original_amount }} as original_amount,
         {{ numerator }} as numerator,
-        {{ denominator }} as denominator
+        {{ denominator }} as denominator,
+        {{ numerator if is_case else 'null' }} as case_value
         {%- for dimension in var('kpi_dimensions').values() %},
         {{ under.get(dimension, dimension if dimension in by else 'null') }} as {{ dimension }}
         {%- endfor %}
@@ -41,7 +43,11 @@
         cast(
             case when count(numerator) = count(*) then sum(numerator) end as decimal(38, 6)
         ) as numerator,
-        cast(sum(denominator) as decimal(38, 6)) as denominator
+        cast(sum(denominator) as decimal(38, 6)) as denominator,
+        -- A median cannot be added up, so its days keep the cases themselves; in order, so
+        -- that the same cases are the same list.
+        list(cast(case_value as decimal(38, 6)) order by case_value)
+        filter (where case_value is not null) as case_values
         {%- for dimension in var('kpi_dimensions').values() %},
         cast({{ dimension }} as varchar) as {{ dimension }}
         {%- endfor %}

@@ -1,6 +1,11 @@
 {#- One theme's company figures side by side: one row per month and presentation currency,
-    one column per KPI. Figures come from the long table, so the two never differ. -#}
-{% macro kpi_months(kpi_values, currencies, theme, kpi_keys) %}
+    one column per KPI that the model documents. Figures come from the long table, so the two
+    never differ. -#}
+{% macro kpi_months(kpi_values, currencies, theme) %}
+    {%- set own = [
+        'kpi_month_id', 'month_start_date', 'month_end_date', 'currency', 'is_partial',
+        'as_of_date', 'build_id',
+    ] %}
     select
         strftime({{ kpi_values }}.period_start_date, '%Y-%m')
         || ':' || {{ currencies }}.currency_id as kpi_month_id,
@@ -8,7 +13,7 @@
         {{ kpi_values }}.period_end_date as month_end_date,
         {{ currencies }}.currency_id as currency,
         bool_or({{ kpi_values }}.is_partial) as is_partial,
-        {%- for kpi_key in kpi_keys %}
+        {%- for kpi_key in model.columns if kpi_key not in own %}
         max(case when {{ kpi_values }}.kpi_key = '{{ kpi_key }}' then {{ kpi_values }}.value end)
             as {{ kpi_key }},
         {%- endfor %}

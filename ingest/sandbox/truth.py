@@ -31,6 +31,7 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
+from ingest.sandbox import truth_ads, truth_billing, truth_crm
 from ingest.sandbox.finance import Target, targets_until
 from ingest.sandbox.story import STORY_START, month_start
 from ingest.sandbox.truth_ads import count_ads
@@ -53,6 +54,7 @@ from ingest.sandbox.truth_rows import (
     ZERO,
     Contribution,
     Figure,
+    Kind,
     Night,
     open_night,
     period_end,
@@ -61,46 +63,16 @@ from ingest.sandbox.truth_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ingest.sandbox.model import Company
 
-COUNTS: Final = (
-    "leads_created",
-    "mql_count",
-    "sql_count",
-    "impressions",
-    "clicks",
-    "opportunities_created",
-    "deals_won",
-    "deals_lost",
-    "calls_made",
-    "active_deals",
-    "paying_customers",
-)
-AMOUNTS: Final = (
-    "ad_spend",
-    "sales_bookings",
-    "sales_revenue",
-    "open_pipeline_value",
-    "mrr",
-    "new_mrr",
-    "expansion_mrr",
-    "contraction_mrr",
-    "churned_mrr",
-    "reactivation_mrr",
-    "fx_mrr",
-    "net_new_mrr",
-)
-RATES: Final = (
-    "lead_source_completeness",
-    "ctr",
-    "win_rate",
-    "sales_cycle_days",
-    "customer_churn_rate",
-    "customer_retention_rate",
-)
-MONEY_RATIOS: Final = ("cpc", "cpl_media", "avg_deal_size", "average_order_value")
+MEASURED: Final[Mapping[str, Kind]] = {
+    **truth_crm.KPIS,
+    **truth_ads.KPIS,
+    **truth_billing.KPIS,
+}
+"""Every figure added up from contributions, as its module declares it."""
 DERIVED: Final = (
     "sales_growth_mom",
     "sales_growth_qoq",
@@ -125,12 +97,13 @@ QUOTIENTS: Final = {
     ),
 }
 """KPI -> terms above and below the line; without any below, the sum above is the figure."""
-MEDIANS: Final = ("sales_cycle_days",)
+MEDIANS: Final = (*truth_crm.MEDIANS,)
 """Ratios whose contributions are single cases, published as mean and as median."""
-KPI_KEYS: Final = (*COUNTS, *AMOUNTS, *RATES, *MONEY_RATIOS, *DERIVED, *QUOTIENTS)
+KPI_KEYS: Final = (*MEASURED, *DERIVED, *QUOTIENTS)
 
 Key = tuple[str, date, str | None]
-"""(KPI, first day of the period, presentation currency or None)."""
+"""(KPI, first day of the period, presentation currency or None); a variant of a KPI is
+`key/variant`."""
 _GROWTH: Final = {
     "sales_growth_mom": ("month", 1),
     "sales_growth_qoq": ("quarter", 3),
@@ -138,7 +111,18 @@ _GROWTH: Final = {
 }
 """KPI -> (its grain, '' = any; how many months back it compares)."""
 
+_EVENTS: Final = (
+    count_leads,
+    count_deals,
+    count_calls,
+    count_ads,
+    count_revenue,
+    move_mrr,
+)
+_STOCKS: Final = (snapshot_pipeline, snapshot_mrr)
+"""Taken at the end of a day."""
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
+_NOTHING: Final = Figure(ZERO, None, ZERO)
 
 
 def kpi_truth(
@@ -203,9 +187,9 @@ def kpi_medians(
     """
     night = open_night(company, as_of, first_as_of)
     cases: dict[tuple[str, str, date], list[Decimal]] = defaultdict(list)
-    for row in count_deals(night):
-        if row.kpi_key in MEDIANS:
-            members = {"total": "(total)", **row.members}
+    for row in _contribute(night, grain):
+        members = {"total": "(total)", **row.members}
+        if row.kpi_key in MEDIANS and breakdown in members:
             start = period_start(row.day, grain)
             cases[row.kpi_key, members[breakdown], start].append(row.numerator)
     return {key: Decimal(median(values)) for key, values in cases.items()}
@@ -213,17 +197,13 @@ def kpi_medians(
 
 def _contribute(night: Night, grain: str) -> Iterator[Contribution]:
     """Yield every contribution of the night; stocks once per period of the grain."""
-    yield from count_leads(night)
-    yield from count_deals(night)
-    yield from count_calls(night)
-    yield from count_ads(night)
-    yield from count_revenue(night)
-    yield from move_mrr(night)
+    for count in _EVENTS:
+        yield from count(night)
     yield from count_retention(night, grain)
     for start in periods_until(night.as_of, grain):
         day = min(period_end(start, grain), night.as_of)
-        yield from snapshot_pipeline(night, day)
-        yield from snapshot_mrr(night, day)
+        for snapshot in _STOCKS:
+            yield from snapshot(night, day)
 
 
 def _add_up(rows: Iterable[Contribution], grain: str) -> dict[Key, Figure]:
@@ -247,19 +227,11 @@ def _fill(found: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure
     """Return the figures with every period: 0 for sums, no value for ratios."""
     figures: dict[Key, Figure] = {}
     for start in periods_until(as_of, grain):
-        for kpi in COUNTS:
-            key = (kpi, start, None)
-            figures[key] = found.get(key, Figure(ZERO, None, ZERO))
-        for kpi in RATES:
-            key = (kpi, start, None)
-            figures[key] = found.get(key, Figure(ZERO, ZERO, None))
-        for currency in CURRENCIES:
-            for kpi in AMOUNTS:
-                money = (kpi, start, currency)
-                figures[money] = found.get(money, Figure(ZERO, None, ZERO))
-            for kpi in MONEY_RATIOS:
-                money = (kpi, start, currency)
-                figures[money] = found.get(money, Figure(ZERO, ZERO, None))
+        for kpi, kind in MEASURED.items():
+            nothing = Figure(ZERO, ZERO, None) if kind.is_ratio else _NOTHING
+            for currency in CURRENCIES if kind.is_money else (None,):
+                key = (kpi, start, currency)
+                figures[key] = found.get(key, nothing)
     return figures
 
 

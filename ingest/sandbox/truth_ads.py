@@ -7,16 +7,25 @@ as-of day. Stays out: leads of campaigns (`truth_crm`).
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.story import STORY_START
 from ingest.sandbox.truth_money import FLOW
-from ingest.sandbox.truth_rows import CURRENCIES, Contribution, Night
+from ingest.sandbox.truth_rows import CURRENCIES, Contribution, Kind, Night
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ingest.sandbox.model import AdPlatform, Fields
+
+KPIS: Final = {
+    "ad_spend": Kind.AMOUNT,
+    "impressions": Kind.COUNT,
+    "clicks": Kind.COUNT,
+    "ctr": Kind.RATE,
+    "cpc": Kind.MONEY_RATIO,
+    "cpl_media": Kind.MONEY_RATIO,
+}
 
 
 def count_ads(night: Night) -> Iterator[Contribution]:

@@ -33,6 +33,7 @@ from ingest.sandbox.truth_rows import (
     ONE,
     ZERO,
     Contribution,
+    Kind,
     Night,
     end_of,
     period_end,
@@ -42,6 +43,21 @@ from ingest.sandbox.truth_rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+KPIS: Final = {
+    "sales_revenue": Kind.AMOUNT,
+    "average_order_value": Kind.MONEY_RATIO,
+    "mrr": Kind.AMOUNT,
+    "paying_customers": Kind.COUNT,
+    "new_mrr": Kind.AMOUNT,
+    "expansion_mrr": Kind.AMOUNT,
+    "contraction_mrr": Kind.AMOUNT,
+    "churned_mrr": Kind.AMOUNT,
+    "reactivation_mrr": Kind.AMOUNT,
+    "fx_mrr": Kind.AMOUNT,
+    "net_new_mrr": Kind.AMOUNT,
+    "customer_churn_rate": Kind.RATE,
+    "customer_retention_rate": Kind.RATE,
+}
 _PAYING: Final = frozenset({"active", "past_due"})
 _PER_MONTH: Final = {
     "day": (365, 12),

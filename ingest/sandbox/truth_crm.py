@@ -40,12 +40,30 @@ from ingest.sandbox.truth_rows import (
     UNKNOWN,
     ZERO,
     Contribution,
+    Kind,
     Night,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+KPIS: Final = {
+    "leads_created": Kind.COUNT,
+    "lead_source_completeness": Kind.RATE,
+    "mql_count": Kind.COUNT,
+    "sql_count": Kind.COUNT,
+    "opportunities_created": Kind.COUNT,
+    "deals_won": Kind.COUNT,
+    "deals_lost": Kind.COUNT,
+    "win_rate": Kind.RATE,
+    "sales_cycle_days": Kind.RATE,
+    "sales_bookings": Kind.AMOUNT,
+    "avg_deal_size": Kind.MONEY_RATIO,
+    "active_deals": Kind.COUNT,
+    "open_pipeline_value": Kind.AMOUNT,
+    "calls_made": Kind.COUNT,
+}
+MEDIANS: Final = ("sales_cycle_days",)
 SOURCE_GROUPS: Final = {
     "ORGANIC_SEARCH": "website",
     "DIRECT_TRAFFIC": "website",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,6 +28,25 @@ UNKNOWN: Final = "(unknown)"
 _TICK: Final = timedelta(microseconds=1)
 
 
+class Kind(Enum):
+    """What a KPI's figure is: whether a quotient, and whether money."""
+
+    COUNT = (False, False)
+    AMOUNT = (False, True)
+    RATE = (True, False)
+    MONEY_RATIO = (True, True)
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether Σ numerators are divided by Σ denominators."""
+        return self.value[0]
+
+    @property
+    def is_money(self) -> bool:
+        """Whether there is a figure per presentation currency."""
+        return self.value[1]
+
+
 class Figure(NamedTuple):
     """One KPI of one period: what is divided, by what (None = not a ratio), the result."""
 
@@ -39,7 +59,8 @@ class Figure(NamedTuple):
 class Contribution:
     """One row's part of one KPI; money is already in `currency` (None = no money).
 
-    `members` names the row's member of each breakdown that the KPI has.
+    `kpi_key` may name a variant, `key/variant`. `members` names the row's member of each
+    breakdown that the KPI has.
     """
 
     kpi_key: str

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ingest.sandbox.model import Company
     from tests.pipeline.conftest import Warehouse
 
+KEY = "kpi_key || case when variant <> 'standard' then '/' || variant else '' end"
+"""How the truth names a variant."""
+
 Figures = dict[tuple[str, date, str | None], Decimal | None]
 
 
@@ -30,8 +33,8 @@ def company() -> Company:
 
 def published(warehouse: Warehouse, grain: str) -> Figures:
     rows = warehouse.query(
-        "select kpi_key, period_start_date, currency, value from rpt_kpi_values "
-        f"where grain = '{grain}' and breakdown = 'total' and variant = 'standard' "
+        f"select {KEY}, period_start_date, currency, value from rpt_kpi_values "
+        f"where grain = '{grain}' and breakdown = 'total' "
         "and basis = 'current'",
         audience="finance",
     )
@@ -78,8 +81,8 @@ def test_breakdowns_are_the_truth(
         ).items()
     }
     rows = first_night.query(
-        "select kpi_key, member_id, period_start_date, currency, value from rpt_kpi_values "
-        f"where grain = 'month' and breakdown = '{breakdown}' and variant = 'standard' "
+        f"select {KEY}, member_id, period_start_date, currency, value from rpt_kpi_values "
+        f"where grain = 'month' and breakdown = '{breakdown}' "
         "and basis = 'current'",
         audience="finance",
     )

@@ -18,7 +18,7 @@
         'days': ['period_start_date'],
         'columns': [
             'kpi_key', 'aggregation', 'is_ratio', 'grain', 'period_start_date', 'period_end_date',
-            'last_known_date', 'is_partial', 'is_before_history',
+            'last_known_date', 'is_partial', 'matured_days', 'is_before_history',
         ],
     },
     'dim_dates': {
@@ -170,6 +170,7 @@ values_by_period as (
         unrated_count
 
     from flow_days
+    where breakdown = 'total' or report_date > {{ as_of_date() }} - {{ var('recent_days') }}
     {%- for grain in ['week', 'month', 'quarter', 'year', 'stock'] %}
         union all
         select * from {{ grain }}_values
@@ -264,7 +265,17 @@ values_judged as (
         not kpi_periods.is_ratio and coalesce(values_filled.denominator = 0, false)
             as is_without_amounts,
         kpi_periods.period_end_date,
-        kpi_periods.is_partial,
+        -- Cases still open may yet be decided: a cohort is whole when its window has ended.
+        kpi_periods.is_partial
+        or coalesce(
+            kpi_periods.matured_days < coalesce(
+                try_cast(
+                    regexp_extract(values_filled.variant, '^days_([0-9]+)$', 1) as integer
+                ),
+                registry.window_days
+            ),
+            false
+        ) as is_partial,
         kpi_periods.is_before_history,
         registry.has_source,
         registry.has_source

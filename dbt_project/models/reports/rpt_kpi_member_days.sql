@@ -2,14 +2,9 @@
 {%- set dimensions = var('kpi_dimensions').values() | list -%}
 {%- set measure_columns = [
     'kpi_key', 'variant', 'report_date', 'currency', 'original_currency', 'original_amount',
-    'numerator', 'denominator',
+    'numerator', 'denominator', 'case_values',
 ] + dimensions -%}
-{%- set dated = {
-    'kpi_sales_cases': {
-        'days': ['report_date'],
-        'columns': ['kpi_key', 'report_date', 'currency', 'value'] + dimensions,
-    },
-} -%}
+{%- set dated = {} -%}
 {%- for name in measures -%}
     {%- do dated.update({name: {'days': ['report_date'], 'columns': measure_columns}}) -%}
 {%- endfor -%}
@@ -24,45 +19,40 @@
 
 with
 
-sales_cases as (
-
-    {{ changed_rows('kpi_sales_cases', dated['kpi_sales_cases']) }}
-
-),
-
 registry as (
 
     select * from {{ ref('dim_kpis') }}
 
 ),
 
--- A median cannot be added up, so its days keep the cases themselves.
 measures as (
 
     {%- for name in measures %}
-        select
-            *,
-            cast(null as decimal(38, 6)) as case_value
-        from (
-            {{ changed_rows(name, dated[name]) }}
-        )
-        union all
+        {{ 'union all' if not loop.first }}
+        {{ changed_rows(name, dated[name]) }}
     {%- endfor %}
-    select
-        kpi_key,
-        'median' as variant,
-        report_date,
-        currency,
-        null as original_currency,
-        null as original_amount,
-        value as numerator,
-        1 as denominator,
-        {%- for dimension in dimensions %}
-            {{ dimension }},
-        {%- endfor %}
-        value as case_value
 
-    from sales_cases
+),
+
+-- The cases of a mean are published a second time, as what its median is the middle of.
+measures_and_medians as (
+
+    select
+        * exclude (variant, case_values),
+        variant,
+        cast(null as decimal(38, 6)[]) as case_values
+
+    from measures
+
+    union all
+
+    select
+        * exclude (variant, case_values),
+        'median' as variant,
+        case_values
+
+    from measures
+    where case_values is not null
 
 ),
 
@@ -79,27 +69,27 @@ breakdowns as (
 measures_by_member as (
 
     select
-        measures.kpi_key,
-        measures.variant,
-        measures.report_date,
-        measures.currency,
+        measures_and_medians.kpi_key,
+        measures_and_medians.variant,
+        measures_and_medians.report_date,
+        measures_and_medians.currency,
         breakdowns.breakdown,
         case breakdowns.breakdown
             when 'total' then '(total)'
             {%- for breakdown, dimension in var('kpi_dimensions').items() %}
-                when '{{ breakdown }}' then measures.{{ dimension }}
+                when '{{ breakdown }}' then measures_and_medians.{{ dimension }}
             {%- endfor %}
-            when 'currency' then measures.original_currency
+            when 'currency' then measures_and_medians.original_currency
         end as member_id,
-        measures.original_amount,
-        measures.numerator,
-        measures.denominator,
-        measures.case_value
+        measures_and_medians.original_amount,
+        measures_and_medians.numerator,
+        measures_and_medians.denominator,
+        measures_and_medians.case_values
 
-    from measures
+    from measures_and_medians
     inner join breakdowns
-        on measures.kpi_key = breakdowns.kpi_key
-    where measures.report_date <= {{ as_of_date() }}
+        on measures_and_medians.kpi_key = breakdowns.kpi_key
+    where measures_and_medians.report_date <= {{ as_of_date() }}
 
 )
 
@@ -118,8 +108,7 @@ select
     count(*) filter (where numerator is null) as unknown_count,
     count(*) filter (where numerator is null and original_amount is not null)
         as unrated_count,
-    -- In order, so that the same cases are the same list.
-    list(case_value order by case_value) filter (where case_value is not null)
+    list_sort(flatten(list(case_values) filter (where case_values is not null)))
         as case_values
 
 from measures_by_member

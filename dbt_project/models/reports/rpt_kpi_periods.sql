@@ -94,6 +94,16 @@ kpi_periods as (
         coalesce(kpi_reach.data_through_date, {{ as_of_date() }}) as data_through_date,
         periods.period_end_date
         > coalesce(kpi_reach.data_through_date, {{ as_of_date() }}) as is_partial,
+        -- How long cases of the period had to be decided in; more than any window is enough.
+        case
+            when registry.window_days is not null
+                then
+                    least(
+                        coalesce(kpi_reach.data_through_date, {{ as_of_date() }})
+                        - periods.period_end_date,
+                        1000
+                    )
+        end as matured_days,
         -- A stock needs its own day, a movement the day before its period begins.
         coalesce(
             list_contains(
@@ -128,7 +138,7 @@ kpi_periods as (
             registry.aggregation <> 'last'
             or periods.grain <> 'day'
             or periods.period_start_date
-            > {{ as_of_date() }} - {{ var('daily_stock_days') }}
+            > {{ as_of_date() }} - {{ var('recent_days') }}
         )
 
 )

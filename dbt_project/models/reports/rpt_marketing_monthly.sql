@@ -15,23 +15,7 @@ currencies as (
 
 kpi_months as (
 
-    {{ kpi_months(
-        'kpi_values',
-        'currencies',
-        'marketing',
-        [
-            'leads_created',
-            'lead_source_completeness',
-            'mql_count',
-            'sql_count',
-            'ad_spend',
-            'impressions',
-            'clicks',
-            'ctr',
-            'cpc',
-            'cpl_media',
-        ]
-    ) }}
+    {{ kpi_months('kpi_values', 'currencies', 'marketing') }}
 
 )
 

@@ -15,36 +15,7 @@ currencies as (
 
 kpi_months as (
 
-    {{ kpi_months(
-        'kpi_values',
-        'currencies',
-        'finance',
-        [
-            'sales_revenue',
-            'average_order_value',
-            'sales_growth_mom',
-            'sales_growth_qoq',
-            'sales_growth_yoy',
-            'mrr',
-            'paying_customers',
-            'new_mrr',
-            'expansion_mrr',
-            'contraction_mrr',
-            'churned_mrr',
-            'reactivation_mrr',
-            'fx_mrr',
-            'net_new_mrr',
-            'arr',
-            'arpa',
-            'gross_mrr_churn_rate',
-            'net_mrr_churn_rate',
-            'quick_ratio',
-            'customer_churn_rate',
-            'customer_retention_rate',
-            'sales_target',
-            'target_attainment',
-        ]
-    ) }}
+    {{ kpi_months('kpi_values', 'currencies', 'finance') }}
 
 )
 

@@ -15,23 +15,7 @@ currencies as (
 
 kpi_months as (
 
-    {{ kpi_months(
-        'kpi_values',
-        'currencies',
-        'sales',
-        [
-            'opportunities_created',
-            'active_deals',
-            'open_pipeline_value',
-            'deals_won',
-            'deals_lost',
-            'win_rate',
-            'avg_deal_size',
-            'sales_cycle_days',
-            'sales_bookings',
-            'calls_made',
-        ]
-    ) }}
+    {{ kpi_months('kpi_values', 'currencies', 'sales') }}
 
 )
 

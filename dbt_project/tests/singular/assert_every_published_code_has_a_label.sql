@@ -46,20 +46,18 @@ codes_used as (
 
     from kpi_values
     union
-    select
-        'lead_source_group' as code_type,
-        member_id as code
+    {%- for breakdown in [
+        'lead_source_group', 'customer_type', 'activity_type', 'contact_method',
+        'win_loss_reason', 'cost_type', 'tenure_band',
+    ] %}
+        select
+            '{{ breakdown }}' as code_type,
+            member_id as code
 
-    from kpi_values
-    where breakdown = 'lead_source_group' and member_id <> '(unknown)'
-    union
-    select
-        'customer_type' as code_type,
-        member_id as code
-
-    from kpi_values
-    where breakdown = 'customer_type' and member_id <> '(unknown)'
-    union
+        from kpi_values
+        where breakdown = '{{ breakdown }}' and member_id <> '(unknown)'
+        union
+    {%- endfor %}
     select
         'grain' as code_type,
         grain as code

@@ -67,7 +67,7 @@ select
     and (
         date_day = last_day(date_day)
         or isodow(date_day) = 7
-        or date_day > {{ as_of_date() }} - {{ var('daily_stock_days') }}
+        or date_day > {{ as_of_date() }} - {{ var('recent_days') }}
     ) as is_stock_day
 
 from days_shifted

@@ -103,6 +103,7 @@ select
     registry.additivity,
     registry.aggregation,
     registry.variants,
+    cast(registry.window_days as integer) as window_days,
     registry.numerator_kpis,
     registry.denominator_kpis,
     registry.theme,

@@ -154,7 +154,7 @@ contributions as (
     union all
     {{ contribution(
         'sales_cycle_days', of='closes', day='closed_date', where='has_cycle',
-        numerator='cycle_days', denominator=1, by=people + deal_dimensions,
+        numerator='cycle_days', denominator=1, is_case=true, by=people + deal_dimensions,
     ) }}
     union all
     -- Deals without an amount add nothing; the denominator counts those with one, because a
