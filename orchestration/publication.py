@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from orchestration.dashboards.page import render_page
+from orchestration.dashboards import render_pages
 from orchestration.dbt_setup import entities_read, manifest_file
 from orchestration.gaps import known_gaps
 from orchestration.publish import PublishRequest, publish_build, read_published_tables
@@ -53,7 +53,7 @@ def publish_night(run: NightRun) -> Manifest:
             mart_rules=sum(table.rules for table in report.tables),
             keep=settings.config.publish.keep,
         ),
-        render_page=render_page,
+        render=render_pages,
     )
     report.published = manifest.build_id
     report.content_hash = manifest.content_hash

@@ -6,6 +6,7 @@ nothing here opens the build file.
 
 from __future__ import annotations
 
+import re
 import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,60 +29,107 @@ if TYPE_CHECKING:
     from orchestration.publish import Manifest
 
 _WIDEST = 1000
+_LINE = re.compile(r"\d{3}-\d{2}")
+"""A line of one of the five source articles, such as 001-14."""
 GRAINS = ("day", "week", "month", "quarter", "year")
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the command."""
     app.command(
-        epilog="Examples: warehouse kpi mrr · warehouse kpi win_rate --by rep --last 3"
+        epilog="Examples: warehouse kpi mrr · warehouse kpi win_rate --by rep --last 3 · "
+        "warehouse kpi sales_cycle_days --variant median · warehouse kpi 001-14"
     )(kpi)
 
 
 def kpi(
     key: Annotated[
-        str, typer.Argument(help="Key of the KPI, such as mrr or win_rate.")
+        str,
+        typer.Argument(help="Key of the KPI, or a line of an article (001-14)."),
     ],
     by: Annotated[str, typer.Option("--by", help="Breakdown, such as rep.")] = "total",
     grain: Annotated[str, typer.Option("--grain", help=", ".join(GRAINS))] = "month",
     last: Annotated[int, typer.Option("--last", help="How many periods.", min=1)] = 12,
     root: Root = None,
     *,
+    variant: Annotated[
+        str, typer.Option("--variant", help="Reading of the KPI, such as median.")
+    ] = "standard",
     as_json: Json = False,
 ) -> None:
-    """Show a published KPI, newest period last."""
+    """Show a published KPI, newest period last; of an article's line, every KPI it names."""
     home = Home(find_root(root))
     build = current_build(home.published)
     if build is None:
         message = f"Nothing is published in {home.root}; run `warehouse nightly` first."
         raise ConfigError(message)
-    rows = read_kpi(build, key=key, by=by, grain=grain, last=last)
+    keys = _keys_of_line(build, key) if _LINE.fullmatch(key) else [key]
+    found = {
+        one: read_kpi(build, key=one, by=by, grain=grain, last=last, variant=variant)
+        for one in keys
+    }
     if as_json:
-        print_json(rows)
+        print_json([row for rows in found.values() for row in rows])
         return
-    _show_kpi(Console(), read_manifest(build), key, rows)
+    for one, rows in found.items():
+        _show_kpi(Console(), read_manifest(build), one, rows)
+
+
+def _keys_of_line(build: Path, line: str) -> list[str]:
+    """Say what an article's line is; return the KPIs that answer it.
+
+    Raises:
+        ConfigError: no article has such a line.
+    """
+    with duckdb.connect(str(build / "bi.duckdb"), read_only=True) as con:
+        row = con.execute(
+            "select text_vi, concept_en, kpi_keys, breakdowns, places"
+            " from dim_article_lines where line_id = ?",
+            [line],
+        ).fetchone()
+        registered = con.execute("select kpi_key from kpi_registry").fetchall()
+    if row is None:
+        message = f"no line {line!r}: articles are 000 to 004, lines 01 and up"
+        raise ConfigError(message)
+    text, concept, keys, breakdowns, places = row
+    typer.echo(f"{line}  {text}\n        {concept}", err=True)
+    if breakdowns:
+        typer.echo(f"        --by {breakdowns.replace('|', ', ')}", err=True)
+    if places:
+        typer.echo(f"        published in {places.replace('|', ', ')}", err=True)
+    published = {key for (key,) in registered}
+    named = keys.split("|") if keys else []
+    for missing in sorted(set(named) - published):
+        typer.echo(f"        {missing} is not published yet", err=True)
+    return [key for key in named if key in published]
 
 
 def read_kpi(
-    build: Path, *, key: str, by: str, grain: str, last: int
+    build: Path, *, key: str, by: str, grain: str, last: int, variant: str = "standard"
 ) -> list[dict[str, Any]]:
     """Return the published rows of a KPI, oldest period first.
 
     Raises:
-        ConfigError: no such KPI, breakdown or grain; the nearest valid word is named.
+        ConfigError: no such KPI, breakdown, grain or variant; the nearest valid word is
+            named.
     """
     with duckdb.connect(str(build / "bi.duckdb"), read_only=True) as con:
-        for word, column in ((key, "kpi_key"), (by, "breakdown"), (grain, "grain")):
+        for word, column in (
+            (key, "kpi_key"),
+            (by, "breakdown"),
+            (grain, "grain"),
+            (variant, "variant"),
+        ):
             _check_word(con, word, column, key)
         cursor = con.execute(
             "select period_start_date, period_end_date, member_id, member_name, currency,"
             " value, numerator, denominator, unit, is_partial, flag"
             " from rpt_kpi_values"
             " where kpi_key = ? and breakdown = ? and grain = ? and basis = 'current'"
-            " and variant = 'standard'"
+            " and variant = ?"
             " qualify dense_rank() over (order by period_start_date desc) <= ?"
             " order by period_start_date, currency, member_name",
-            [key, by, grain, last],
+            [key, by, grain, variant, last],
         )
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import duckdb
 
@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+Render: TypeAlias = "Callable[[Path], Mapping[str, bytes]]"
+"""What makes the files people open out of a build's folder: file name to content."""
+
 PUBLISH_LOCK: Final = ".lock"
 """The run lock keeps nights apart; this one also keeps apart whoever publishes without it."""
 
@@ -89,13 +92,12 @@ def build_id_for(as_of: date, now: datetime, *, seed: str) -> str:
     return f"{as_of.isoformat()}T{stamp}-{mark}"
 
 
-def publish_build(
-    request: PublishRequest, *, render_page: Callable[[Path], str] | None = None
-) -> Manifest:
+def publish_build(request: PublishRequest, *, render: Render | None = None) -> Manifest:
     """Publish the gated tables as one new build and make it the current one.
 
     A red theme's tables come unchanged from the previous build; a table with a `theme`
-    column is put together row by row. Until the last step nobody sees anything.
+    column is put together row by row. `render` makes the files people open. Until the last
+    step nobody sees anything.
 
     Raises:
         BusyError: another publication is at work; this one would go back behind it.
@@ -110,18 +112,16 @@ def publish_build(
         step=f"publishing {request.build_id}",
         now=request.now,
     ):
-        return _publish_alone(request, render_page)
+        return _publish_alone(request, render)
 
 
-def _publish_alone(
-    request: PublishRequest, render_page: Callable[[Path], str] | None
-) -> Manifest:
+def _publish_alone(request: PublishRequest, render: Render | None) -> Manifest:
     """Publish under the lock: what is current when it begins is what it replaces."""
     unfinished = request.published / f"{request.build_id}{UNFINISHED}"
     try:
         unfinished.mkdir(parents=True)
         fault("publish.began")
-        manifest = _write_build(request, unfinished, render_page)
+        manifest = _write_build(request, unfinished, render)
         commit_build(request.published, unfinished, request.build_id)
         prune_builds(request.published, keep=request.keep)
         fault("publish.pruned")
@@ -148,7 +148,7 @@ def _publish_alone(
 def _write_build(
     request: PublishRequest,
     folder: Path,
-    render_page: Callable[[Path], str] | None,
+    render: Render | None,
 ) -> Manifest:
     previous = current_build(request.published)
     themes = _theme_states(request, previous)
@@ -196,10 +196,12 @@ def _write_build(
     fault("publish.hashed")
     write_manifest(folder, manifest)
     fault("publish.manifest_written")
-    if render_page is not None:
-        (folder / "index.html").write_text(render_page(folder), encoding="utf-8")
-        page = {"index.html": describe_file(folder / "index.html")}
-        manifest = replace(manifest, files={**manifest.files, **page})
+    if render is not None:
+        pages = {}
+        for name, content in render(folder).items():
+            (folder / name).write_bytes(content)
+            pages[name] = describe_file(folder / name)
+        manifest = replace(manifest, files={**manifest.files, **pages})
         fault("publish.page_written")
         write_manifest(folder, manifest)
     return manifest

@@ -130,10 +130,10 @@ def test_of_two_publishers_one_publishes_and_the_other_is_refused(
     entered, leave = threading.Event(), threading.Event()
     second: list[Manifest] = []
 
-    def render(_folder: Path) -> str:
+    def render(_folder: Path) -> dict[str, bytes]:
         entered.set()
         assert leave.wait(30)
-        return ""
+        return {}
 
     def work() -> None:
         now = NIGHT + timedelta(seconds=2)
@@ -149,7 +149,7 @@ def test_of_two_publishers_one_publishes_and_the_other_is_refused(
                     company_name="Acme",
                     now=now,
                 ),
-                render_page=render,
+                render=render,
             )
         )
 

@@ -193,7 +193,7 @@ def _publish(run: NightRun, tables: tuple[PublishedTable, ...]) -> None:
             now=run.clock(),
             keep=run.settings.config.publish.keep,
         ),
-        render_page=lambda folder: f"<p>{folder.name}</p>",
+        render=lambda folder: {"index.html": f"<p>{folder.name}</p>".encode()},
     )
 
 

@@ -115,3 +115,15 @@ def test_no_contact_data_of_a_lead_is_in_any_published_file(
     page = (first_night.current / "index.html").read_bytes()
     quality = (first_night.current / "quality.json").read_bytes()
     assert not [person for person in people if person in page or person in quality]
+
+
+def test_what_answers_an_articles_line_is_published(first_night: Warehouse) -> None:
+    places = first_night.query(
+        "select distinct unnest(string_split(places, '|')) from dim_article_lines"
+        " where places is not null"
+    )
+    columns = first_night.query(
+        "select table_name, column_name from duckdb_columns()", audience="finance"
+    )
+    known = {table for table, _ in columns} | {f"{t}.{c}" for t, c in columns}
+    assert {place for (place,) in places} - known == set()

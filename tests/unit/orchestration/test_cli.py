@@ -44,11 +44,20 @@ def root(tmp_path: Path) -> Path:
             " v(kpi_key, breakdown, grain, period_start_date, member_id, currency, value,"
             " is_partial)"
         )
+        con.execute("create table kpi_registry as select 'mrr' as kpi_key")
+        con.execute(
+            "create table dim_article_lines as select '001-20' as line_id, 'MRR' as text_vi,"
+            " 'Recurring revenue' as concept_en, 'mrr|arr' as kpi_keys,"
+            " 'plan' as breakdowns, null as places"
+        )
     publish_build(
         PublishRequest(
             warehouse=tmp_path / "warehouse.duckdb",
             published=tmp_path / "published",
-            tables=(PublishedTable("rpt_kpi_values", "main", "core", ()),),
+            tables=tuple(
+                PublishedTable(name, "main", "core", ())
+                for name in ("rpt_kpi_values", "kpi_registry", "dim_article_lines")
+            ),
             build_id="2026-10-31T1-a",
             as_of=date(2026, 10, 31),
             code_version="c",
@@ -75,6 +84,18 @@ def test_kpi_shows_the_newest_periods_oldest_first(root: Path) -> None:
     assert "110.5" in shown.output
     assert "so far" in shown.output
     assert "2026-08-01" not in shown.output
+
+
+def test_a_line_of_an_article_is_answered(root: Path) -> None:
+    shown = run("kpi", "001-20", "--last", "1", "--root", str(root))
+    assert shown.exit_code == 0, shown.output
+    assert "Recurring revenue" in shown.output
+    assert "--by plan" in shown.output
+    assert "arr is not published yet" in shown.output
+    assert "120" in shown.output
+    unknown = run("kpi", "001-99", "--root", str(root))
+    assert isinstance(unknown.exception, ConfigError)
+    assert "no line '001-99'" in str(unknown.exception)
 
 
 def test_kpi_breaks_down_and_speaks_json(root: Path) -> None:

@@ -89,7 +89,7 @@ def publish(
             red_themes=red,
             keep=keep,
         ),
-        render_page=lambda folder: f"<p>{folder.name}</p>",
+        render=lambda folder: {"index.html": f"<p>{folder.name}</p>".encode()},
     )
 
 

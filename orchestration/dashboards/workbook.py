@@ -1,0 +1,345 @@
+"""The Monday workbook: scorecard, people, ranking, lists to work from, in both languages.
+
+Belongs here: which published tables a sheet shows and how a cell is written. Stays out: figures
+of its own (every number is a published one), the page (`page`). Numbers are numbers and text is
+text: nothing that came from data is ever read as a formula.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from openpyxl.cell import Cell
+    from openpyxl.worksheet._write_only import WriteOnlyWorksheet
+
+FILES: Final = {"vi": "bao_cao_kinh_doanh.xlsx", "en": "sales_report.xlsx"}
+"""File name of each language's workbook in a build."""
+
+_FORMATS: Final = {
+    "VND": '#,##0\\ "₫"',
+    "money": "#,##0.00",
+    "rate": "0.0%",
+    "count": "#,##0",
+    "decimal": "#,##0.0",
+    "date": "dd/mm/yyyy",
+    "month": "mm/yyyy",
+}
+_ZERO_DECIMALS: Final = frozenset({"JPY", "KRW"})
+_SHOWN_CLASSES: Final = ("KGI", "KRI", "KPI")
+"""Indicator classes of the sheet by person: what somebody answers for, not every count."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a sheet: its heading, its width and how its cells are written.
+
+    `kind` is text, date, month, count, decimal, rate, yes, `value` (in the unit and currency of
+    the row) or `money` (in the currency of the row); `code:<type>` looks the word up in `labels`.
+    """
+
+    name: str
+    vi: str
+    en: str
+    width: int
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet: a query on the build and its columns; left out where its table is absent."""
+
+    table: str
+    vi: str
+    en: str
+    note_vi: str
+    note_en: str
+    query: str
+    columns: tuple[Column, ...]
+
+
+_FIGURES: Final = (
+    Column("value", "Thực hiện", "Actual", 20, "value"),
+    Column("target_value", "Mục tiêu", "Target", 20, "value"),
+    Column("attainment", "Tỷ lệ đạt", "Attainment", 12, "rate"),
+    Column("previous_value", "Kỳ trước", "Previous period", 20, "value"),
+    Column("previous_growth_rate", "So với kỳ trước", "Change on previous", 14, "rate"),
+    Column("yoy_growth_rate", "So với năm trước", "Change on last year", 14, "rate"),
+    Column("trend_direction", "Xu hướng", "Trend", 16, "code:trend_direction"),
+    Column("anomaly_reason", "Bất thường", "Anomaly", 24, "code:anomaly_reason"),
+    Column("is_partial", "Chưa hết kỳ", "Period not over", 12, "yes"),
+)
+_SCORES: Final = """
+    select scores.* exclude (anomaly_reason),
+           case when scores.is_anomaly then scores.anomaly_reason end as anomaly_reason,
+           registry.name_vi, registry.name_en, registry.theme as kpi_theme
+      from rpt_kpi_scorecard as scores
+      join kpi_registry as registry using (kpi_key)
+     where scores.grain = 'month' and scores.variant = 'standard'
+       and scores.basis = 'current'
+       and (scores.currency is null or scores.currency = $currency)
+       and scores.period_start_date >= date_trunc('month', $as_of::date)
+           - interval 1 month
+"""
+SHEETS: Final = (
+    Sheet(
+        "rpt_kpi_scorecard",
+        "Bảng điểm",
+        "Scorecard",
+        "Toàn công ty, tháng này (đến nay) và tháng trước.",
+        "The company, this month so far and the month before.",
+        _SCORES + " and scores.breakdown = 'total' and scores.value is not null "
+        "order by registry.theme, registry.name_vi, scores.period_start_date desc",
+        (
+            Column("kpi_theme", "Nhóm", "Theme", 14, "code:theme"),
+            Column("name", "Chỉ tiêu", "Indicator", 52),
+            Column("period_start_date", "Tháng", "Month", 10, "month"),
+            *_FIGURES,
+        ),
+    ),
+    Sheet(
+        "rpt_kpi_scorecard",
+        "Theo nhân viên",
+        "By person",
+        "Chỉ tiêu chính của từng nhân viên, tháng này (đến nay) và tháng trước.",
+        "The main indicators of each person, this month so far and the month before.",
+        _SCORES + " and scores.breakdown = 'rep' and scores.value is not null "
+        f"and registry.indicator_class in {_SHOWN_CLASSES} "
+        "order by scores.member_id = '(unknown)', scores.member_name, scores.member_id, "
+        "registry.name_vi, scores.period_start_date desc",
+        (
+            Column("member_name", "Nhân viên", "Person", 24, "code:member"),
+            Column("name", "Chỉ tiêu", "Indicator", 52),
+            Column("period_start_date", "Tháng", "Month", 10, "month"),
+            *_FIGURES,
+        ),
+    ),
+)
+
+
+def render_workbooks(build_dir: Path) -> Mapping[str, bytes]:
+    """Return the workbook of a published build in each language, by file name.
+
+    Read from the sales audience's file, where there is one: the lists name customers' companies.
+    """
+    source = build_dir / "sales.duckdb"
+    if not source.is_file():
+        source = build_dir / "bi.duckdb"
+    manifest = json.loads((build_dir / "manifest.json").read_text("utf-8"))
+    with duckdb.connect(str(source), read_only=True) as con:
+        con.execute("set TimeZone = 'UTC'")
+        build = _Build(con, manifest)
+        return {name: build.workbook(language) for language, name in FILES.items()}
+
+
+class _Build:
+    """One build as the workbook reads it; every query runs once for both languages."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any]
+    ) -> None:
+        self.manifest = manifest
+        self.as_of = dt.date.fromisoformat(manifest["as_of_date"])
+        tables = {name for (name,) in con.execute("show tables").fetchall()}
+        self.currency = _reporting_currency(con, tables)
+        self.labels: dict[tuple[str, str], tuple[str, str]] = {}
+        if "labels" in tables:
+            self.labels = {
+                (kind, code): (vi, en)
+                for kind, code, vi, en in con.execute(
+                    "select code_type, code, label_vi, label_en from labels"
+                ).fetchall()
+            }
+        known = {"as_of": self.as_of, "currency": self.currency}
+        self.sheets = [
+            (sheet, _read(con, sheet.query, known))
+            for sheet in SHEETS
+            if sheet.table in tables
+        ]
+        self.sources = _read(con, _SOURCES, {}) if {"build_info"} <= tables else []
+
+    def workbook(self, language: str) -> bytes:
+        """Return the whole workbook in one language."""
+        book = Workbook(write_only=True)
+        # The same build is the same file: no clock of the machine in its properties.
+        moment = dt.datetime.combine(self.as_of, dt.time())
+        book.properties.created = book.properties.modified = moment
+        book.properties.creator = str(self.manifest.get("company_name") or "")
+        for sheet, rows in self.sheets:
+            self._write(book, sheet, rows, language)
+        self._write_about(book, language)
+        out = io.BytesIO()
+        book.save(out)
+        return out.getvalue()
+
+    def _write(
+        self,
+        book: Workbook,
+        sheet: Sheet,
+        rows: Sequence[Mapping[str, Any]],
+        language: str,
+    ) -> None:
+        page = book.create_sheet(_of(language, sheet.vi, sheet.en))
+        last = get_column_letter(len(sheet.columns))
+        for number, column in enumerate(sheet.columns, start=1):
+            page.column_dimensions[get_column_letter(number)].width = column.width
+        page.freeze_panes = "B4"
+        page.auto_filter.ref = f"A3:{last}{3 + len(rows)}"
+        page.append([_text(page, _of(language, sheet.vi, sheet.en), Font(bold=True))])
+        page.append([_text(page, self._through(language, sheet))])
+        page.append(
+            [_heading(page, _of(language, one.vi, one.en)) for one in sheet.columns]
+        )
+        for row in rows:
+            page.append([self._cell(page, row, one, language) for one in sheet.columns])
+
+    def _through(self, language: str, sheet: Sheet) -> str:
+        """Return the line under the title: what it is, and up to when data is in."""
+        day = self.as_of.strftime("%d/%m/%Y")
+        return _of(
+            language,
+            f"{sheet.note_vi} Dữ liệu đến hết ngày {day}.",
+            f"{sheet.note_en} Data through {day}.",
+        )
+
+    def _cell(
+        self,
+        page: WriteOnlyWorksheet,
+        row: Mapping[str, Any],
+        column: Column,
+        language: str,
+    ) -> Cell:
+        """Return one cell; unknown is blank, never 0."""
+        value = row.get(column.name)
+        if column.name == "name":
+            value = row[f"name_{language}"]
+        if value is None:
+            return WriteOnlyCell(page, value=None)
+        if column.kind.startswith("code:"):
+            word = self.labels.get((column.kind.removeprefix("code:"), str(value)))
+            return _text(page, _of(language, *word) if word else str(value))
+        if column.kind == "yes":
+            return _text(page, _of(language, "có", "yes") if value else "")
+        if column.kind == "text":
+            return _text(page, str(value))
+        cell = WriteOnlyCell(page, value=value)
+        cell.number_format = self._format(row, column)
+        return cell
+
+    def _format(self, row: Mapping[str, Any], column: Column) -> str:
+        """Return the number format of a cell that is no text."""
+        kind = column.kind
+        if kind == "value":
+            unit = row["unit"]
+            kind = unit if unit in {"money", "rate", "count"} else "decimal"
+        if kind == "money":
+            currency = row.get("currency") or self.currency
+            if currency in _ZERO_DECIMALS:
+                return f'#,##0\\ "{currency}"'
+            return _FORMATS.get(currency, f'#,##0.00\\ "{currency}"')
+        return _FORMATS[kind]
+
+    def _write_about(self, book: Workbook, language: str) -> None:
+        """Write the last sheet: which build this is and how far each source reaches."""
+        page = book.create_sheet(_of(language, "Về số liệu", "About the figures"))
+        page.column_dimensions["A"].width = 34
+        page.column_dimensions["B"].width = 44
+        for line in self._about(language):
+            page.append([_text(page, part) for part in line])
+
+    def _about(self, language: str) -> Iterator[tuple[str, ...]]:
+        company = str(self.manifest.get("company_name") or "")
+        yield _of(language, "Công ty", "Company"), company
+        yield (
+            _of(language, "Dữ liệu đến hết ngày", "Data through"),
+            self.as_of.strftime("%d/%m/%Y"),
+        )
+        yield _of(language, "Bản dựng", "Build"), str(self.manifest["build_id"])
+        yield _of(language, "Tiền tệ báo cáo", "Reporting currency"), self.currency
+        yield ("",)
+        yield (
+            _of(language, "Nguồn dữ liệu", "Source"),
+            _of(language, "Dữ liệu đến", "Data through"),
+        )
+        for source in self.sources:
+            reach = source["data_through_date"]
+            yield (
+                str(source["source_name"]),
+                reach.strftime("%d/%m/%Y") if reach else "–",
+            )
+
+
+_SOURCES: Final = """
+    select source_name, max(data_through_date) as data_through_date
+      from build_info where source_name is not null group by 1 order by 1
+"""
+
+
+def _reporting_currency(con: duckdb.DuckDBPyConnection, tables: set[str]) -> str:
+    """Return the company's currency; '' where a build has no currencies."""
+    if "dim_currencies" not in tables:
+        return ""
+    found = con.execute(
+        "select currency_id from dim_currencies where is_reporting"
+    ).fetchone()
+    return str(found[0]) if found else ""
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection, query: str, values: Mapping[str, object]
+) -> list[dict[str, Any]]:
+    """Return a query's rows as dictionaries; `$name` in it takes the value of that name."""
+    used = {name: value for name, value in values.items() if f"${name}" in query}
+    cursor = con.execute(query, used)
+    names = [column[0] for column in cursor.description]
+    return [
+        {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        for row in cursor.fetchall()
+    ]
+
+
+def _plain(value: object) -> object:
+    """Return a value as a spreadsheet holds it: 15 digits are all it can show."""
+    if isinstance(value, Decimal):
+        whole = value.to_integral_value()
+        return int(whole) if value == whole else float(value)
+    return value
+
+
+def _of(language: str, vi: str, en: str) -> str:
+    """Return the text of a language."""
+    return vi if language == "vi" else en
+
+
+def _text(page: WriteOnlyWorksheet, text: str, font: Font | None = None) -> Cell:
+    """Return a cell of text, also where the text looks like a formula."""
+    cell = WriteOnlyCell(page, value=text)
+    cell.data_type = "s"
+    if text[:1] in {"=", "+", "-", "@"}:
+        cell.style = "Normal"
+        cell.quotePrefix = True
+    if font is not None:
+        cell.font = font
+    return cell
+
+
+def _heading(page: WriteOnlyWorksheet, text: str) -> Cell:
+    """Return a cell of the heading row."""
+    cell = _text(page, text, Font(bold=True, color="FFFFFF"))
+    cell.fill = PatternFill("solid", fgColor="1F3A5F")
+    cell.alignment = Alignment(wrap_text=True, vertical="center")
+    return cell

@@ -1,0 +1,130 @@
+"""The Monday workbook: published figures as numbers, words as text, in both languages."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import duckdb
+import openpyxl
+import pytest
+
+from orchestration.dashboards.workbook import FILES, render_workbooks
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from openpyxl.workbook import Workbook
+
+SCORE = {
+    "kpi_key": "sales_revenue", "grain": "month", "variant": "standard",
+    "basis": "current", "breakdown": "total", "member_id": "(total)",
+    "member_name": "(total)", "period_start_date": "2026-10-01", "unit": "money",
+    "currency": "VND", "value": "412300000", "target_value": "500000000",
+    "attainment": "0.8246", "previous_value": None, "previous_growth_rate": None,
+    "yoy_growth_rate": None, "trend_direction": "up", "is_anomaly": "false",
+    "anomaly_reason": "partial_period", "is_partial": "true",
+}  # fmt: skip
+TYPES = {
+    "value": "decimal(38,6)", "target_value": "decimal(38,6)",
+    "attainment": "decimal(18,6)", "previous_value": "decimal(38,6)",
+    "previous_growth_rate": "decimal(18,6)", "yoy_growth_rate": "decimal(18,6)",
+    "period_start_date": "date", "is_anomaly": "boolean", "is_partial": "boolean",
+}  # fmt: skip
+
+
+def score(**changes: str | None) -> dict[str, str | None]:
+    return {**SCORE, **changes}
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    """A build of two KPIs: the company's, and those of one person with an unkind name."""
+    rows = [
+        score(),
+        score(kpi_key="win_rate", unit="rate", currency=None, value="0.25",
+              target_value=None, attainment=None, is_anomaly="true",
+              anomaly_reason="above_usual_range"),
+        score(period_start_date="2026-08-01", value="1"),
+        score(currency="USD", value="2"),
+        score(breakdown="rep", member_id="NV1", member_name="=1+1", value="7.5"),
+    ]  # fmt: skip
+    (tmp_path / "manifest.json").write_text(
+        json.dumps(
+            {"as_of_date": "2026-10-30", "build_id": "b", "company_name": "Acme"}
+        )
+    )
+    with duckdb.connect(str(tmp_path / "bi.duckdb")) as con:
+        columns = ", ".join(f"{name} {TYPES.get(name, 'varchar')}" for name in SCORE)
+        con.execute(f"create table rpt_kpi_scorecard ({columns})")
+        marks = ", ".join("?" for _ in SCORE)
+        con.executemany(
+            f"insert into rpt_kpi_scorecard values ({marks})",
+            [list(row.values()) for row in rows],
+        )
+        con.execute(
+            "create table kpi_registry as from (values"
+            " ('sales_revenue', 'Doanh thu', 'Revenue', 'finance', 'KPI'),"
+            " ('win_rate', 'Tỷ lệ chốt', 'Win rate', 'sales', 'PI'))"
+            " as t (kpi_key, name_vi, name_en, theme, indicator_class)"
+        )
+        con.execute(
+            "create table labels as from (values"
+            " ('theme', 'finance', 'Tài chính', 'Finance'),"
+            " ('theme', 'sales', 'Bán hàng', 'Sales'),"
+            " ('trend_direction', 'up', 'Tăng', 'Up'),"
+            " ('anomaly_reason', 'above_usual_range', 'Cao hơn mức thường thấy', 'Above'))"
+            " as t (code_type, code, label_vi, label_en)"
+        )
+        con.execute(
+            "create table dim_currencies as select 'VND' as currency_id, true as is_reporting"
+        )
+    return tmp_path
+
+
+def opened(build: Path, language: str) -> Workbook:
+    content = render_workbooks(build)[FILES[language]]
+    return openpyxl.load_workbook(io.BytesIO(content))
+
+
+def test_figures_are_numbers_in_the_reporting_currency(build: Path) -> None:
+    page = opened(build, "vi")["Bảng điểm"]
+    rows = [[cell.value for cell in row] for row in page.iter_rows(min_row=4)]
+    # Two months are shown, not three; dollars are another sheet's business.
+    assert rows == [
+        ["Tài chính", "Doanh thu", datetime(2026, 10, 1), 412300000, 500000000,  # noqa: DTZ001 - a spreadsheet has no zones
+         0.8246, None, None, None, "Tăng", None, "có"],
+        ["Bán hàng", "Tỷ lệ chốt", datetime(2026, 10, 1), 0.25, None, None, None,  # noqa: DTZ001 - a spreadsheet has no zones
+         None, None, "Tăng", "Cao hơn mức thường thấy", "có"],
+    ]  # fmt: skip
+    assert page["D4"].number_format == '#,##0\\ "₫"'
+    assert page["D5"].number_format == "0.0%"
+    assert "30/10/2026" in page["A2"].value
+
+
+def test_the_other_language_has_the_same_figures(build: Path) -> None:
+    vi, en = opened(build, "vi"), opened(build, "en")
+    assert en.sheetnames == ["Scorecard", "By person", "About the figures"]
+    assert [c.value for c in en["Scorecard"]["D"][3:]] == [
+        c.value for c in vi["Bảng điểm"]["D"][3:]
+    ]
+    assert en["Scorecard"]["A4"].value == "Finance"
+
+
+def test_a_name_that_looks_like_a_formula_stays_a_name(build: Path) -> None:
+    cell = opened(build, "en")["By person"]["A4"]
+    assert (cell.value, cell.data_type) == ("=1+1", "s")
+
+
+def test_people_are_judged_by_main_indicators_only(build: Path) -> None:
+    with duckdb.connect(str(build / "bi.duckdb")) as con:
+        con.execute("update kpi_registry set indicator_class = 'PI'")
+    assert opened(build, "en")["By person"].max_row == 3
+
+
+def test_a_build_without_a_table_has_no_sheet_of_it(build: Path) -> None:
+    with duckdb.connect(str(build / "bi.duckdb")) as con:
+        con.execute("drop table rpt_kpi_scorecard")
+    assert opened(build, "vi").sheetnames == ["Về số liệu"]
