@@ -27,7 +27,7 @@ def _none(name: str, condition: str, why: str) -> Measure:
 
 
 _SHARES: Final = (
-    "'lead_source_completeness', 'win_rate', 'customer_churn_rate', "
+    "'lead_source_completeness', 'win_rate', 'customer_churn_rate', 'call_answer_rate', "
     "'customer_retention_rate'"
 )
 """KPIs that are shares of a set they are drawn from, so they lie in 0 to 1. Click-through is
@@ -37,7 +37,9 @@ _COUNTS: Final = (
     "'leads_created', 'mql_count', 'sql_count', 'impressions', 'clicks', "
     "'opportunities_created', 'active_deals', 'deals_won', 'deals_lost', 'calls_made', "
     "'paying_customers', 'ad_spend', 'mrr', 'new_mrr', 'expansion_mrr', 'contraction_mrr', "
-    "'churned_mrr', 'reactivation_mrr', 'sales_target'"
+    "'churned_mrr', 'reactivation_mrr', 'sales_target', 'talk_time_seconds', "
+    "'unanswered_calls', 'demo_calls_completed', 'onboarding_calls_completed', "
+    "'trial_calls_completed'"
 )
 
 MEASURES: Final[dict[str, tuple[Measure, ...]]] = {

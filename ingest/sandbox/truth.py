@@ -31,9 +31,10 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox import truth_ads, truth_billing, truth_crm
+from ingest.sandbox import truth_activities, truth_ads, truth_billing, truth_crm
 from ingest.sandbox.finance import Target, targets_until
 from ingest.sandbox.story import STORY_START, month_start
+from ingest.sandbox.truth_activities import count_conversations
 from ingest.sandbox.truth_ads import count_ads
 from ingest.sandbox.truth_billing import (
     count_retention,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 
 MEASURED: Final[Mapping[str, Kind]] = {
     **truth_crm.KPIS,
+    **truth_activities.KPIS,
     **truth_ads.KPIS,
     **truth_billing.KPIS,
 }
@@ -95,6 +97,7 @@ QUOTIENTS: Final = {
         ((1, "new_mrr"), (1, "expansion_mrr"), (1, "reactivation_mrr")),
         ((1, "contraction_mrr"), (1, "churned_mrr")),
     ),
+    **truth_activities.QUOTIENTS,
 }
 """KPI -> terms above and below the line; without any below, the sum above is the figure."""
 MEDIANS: Final = (*truth_crm.MEDIANS,)
@@ -115,6 +118,7 @@ _EVENTS: Final = (
     count_leads,
     count_deals,
     count_calls,
+    count_conversations,
     count_ads,
     count_revenue,
     move_mrr,
@@ -264,7 +268,7 @@ def _divide(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Fi
     """Return the KPIs that are put together from others."""
 
     def added(
-        terms: tuple[tuple[int, str], ...], start: date, currency: str
+        terms: tuple[tuple[int, str], ...], start: date, currency: str | None
     ) -> Decimal | None:
         total = ZERO
         for factor, term in terms:
@@ -282,7 +286,7 @@ def _divide(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Fi
     found: dict[Key, Figure] = {}
     for start in periods_until(as_of, grain):
         for kpi, (above, below) in QUOTIENTS.items():
-            for currency in CURRENCIES:
+            for currency in _currencies_of(above + below):
                 top, bottom = (
                     added(above, start, currency),
                     added(below, start, currency),
@@ -292,6 +296,12 @@ def _divide(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Fi
                     value = round_ratio(top, bottom)
                 found[kpi, start, currency] = Figure(top or ZERO, bottom, value)
     return found
+
+
+def _currencies_of(terms: tuple[tuple[int, str], ...]) -> tuple[str | None, ...]:
+    """Return the currencies a quotient stands in: none where no term is money."""
+    keys = [key.removeprefix("opening ") for _, key in terms]
+    return CURRENCIES if any(MEASURED[key].is_money for key in keys) else (None,)
 
 
 def _aim(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:

@@ -182,19 +182,17 @@ def count_deals(night: Night) -> Iterator[Contribution]:
             continue
         creator = _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)
         born = _day(state, "created_at")
-        buyer = _buyer_of(night, state)
+        buyer = buyer_of(night, state)
         created = {
             "rep": creator,
-            "customer_type": _type_at(
-                bought_at, buyer, instant_in(state, "created_at")
-            ),
+            "customer_type": type_at(bought_at, buyer, instant_in(state, "created_at")),
         }
         yield Contribution("opportunities_created", born, ONE, members=created)
         close = _latest_close(record, night)
         if close is not None:
             closed = {
                 "rep": close[2],
-                "customer_type": _type_at(bought_at, buyer, close[0]),
+                "customer_type": type_at(bought_at, buyer, close[0]),
             }
             yield from _count_close(night, state, born, close, closed)
 
@@ -213,7 +211,7 @@ def _wins(night: Night) -> Iterator[tuple[str, datetime]]:
         state = night.state(record)
         if state is None or state["is_deleted"]:
             continue
-        buyer, close = _buyer_of(night, state), _latest_close(record, night)
+        buyer, close = buyer_of(night, state), _latest_close(record, night)
         if buyer is not None and close is not None and close[1] == "won":
             yield buyer, close[0]
 
@@ -235,7 +233,7 @@ def _paid_invoices(night: Night) -> Iterator[tuple[str, datetime]]:
                 yield f"company {company}", instant_in(state, "paid_at")
 
 
-def _buyer_of(night: Night, state: Fields) -> str | None:
+def buyer_of(night: Night, state: Fields) -> str | None:
     """Return the company of a deal or call, else its person if still there, else None."""
     if state["company_id"] is not None:
         return f"company {state['company_id']}"
@@ -243,7 +241,7 @@ def _buyer_of(night: Night, state: Fields) -> str | None:
     return f"person {state['contact_id']}" if contact is not None else None
 
 
-def _type_at(bought_at: dict[str, datetime], buyer: str | None, at: datetime) -> str:
+def type_at(bought_at: dict[str, datetime], buyer: str | None, at: datetime) -> str:
     """Return whether the buyer was a customer strictly before an instant."""
     if buyer is None:
         return UNKNOWN
@@ -332,7 +330,7 @@ def count_calls(night: Night) -> Iterator[Contribution]:
         if state["status"] in FINAL_STATUSES and at < night.cut:
             members = {
                 "rep": rep_of(state["owner_id"]),
-                "customer_type": _type_at(bought_at, _buyer_of(night, state), at),
+                "customer_type": type_at(bought_at, buyer_of(night, state), at),
             }
             yield Contribution("calls_made", local_day(at), ONE, members=members)
 

@@ -30,7 +30,9 @@ HUBSPOT = """\
 OF_THE_CRM = {
     "leads_created", "mql_count", "sql_count", "lead_source_completeness",
     "opportunities_created", "active_deals", "deals_won", "deals_lost", "win_rate",
-    "sales_cycle_days", "calls_made",
+    "sales_cycle_days", "calls_made", "talk_time_seconds", "unanswered_calls",
+    "call_answer_rate", "talk_seconds_per_unanswered_call", "demo_calls_completed",
+    "onboarding_calls_completed", "trial_calls_completed",
 }  # fmt: skip
 
 

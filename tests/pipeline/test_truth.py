@@ -69,7 +69,17 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
 
 @pytest.mark.parametrize(
     "breakdown",
-    ["rep", "stage", "lead_source_group", "campaign", "currency", "customer_type"],
+    [
+        "rep",
+        "team",
+        "department",
+        "segment",
+        "stage",
+        "lead_source_group",
+        "campaign",
+        "currency",
+        "customer_type",
+    ],
 )
 def test_breakdowns_are_the_truth(
     first_night: Warehouse, company: Company, breakdown: str

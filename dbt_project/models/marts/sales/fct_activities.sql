@@ -76,6 +76,12 @@ select
     coalesce(activities.direction, '(unknown)') as direction,
     coalesce(activities.outcome, '(unknown)') as outcome,
     activities.is_completed,
+    -- Voicemail is no answer; without an outcome nobody knows.
+    case
+        when not activities.is_call or not activities.is_completed then null
+        when activities.outcome = 'answered' then true
+        when activities.outcome in ('no_answer', 'busy', 'voicemail', 'failed') then false
+    end as is_answered,
     activities.duration_seconds,
     coalesce(activities.rep_id, '(unknown)') as rep_id,
     coalesce(users.team_id, '(unknown)') as team_id,
