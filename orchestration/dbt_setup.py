@@ -51,6 +51,7 @@ def dbt_vars(
         "reporting_currency": company.reporting_currency,
         "presentation_currencies": list(company.presentation_currencies),
         "fiscal_year_start_month": company.fiscal_year_start_month,
+        "calendar": company.calendar,
         "company_name": company.name,
         "configured_entities": config.configured_entities(),
         "policies": {name: _plain(value) for name, value in config.policies.items()},

@@ -1,12 +1,11 @@
-{%- set shift = 'to_months(' ~ (var('fiscal_year_start_month') - 1) ~ ')' -%}
 {%- set dated = {
     'rpt_kpi_member_days': {
         'days': [
             'report_date',
             "date_trunc('week', report_date)::date",
-            "date_trunc('month', report_date)::date",
-            "(date_trunc('quarter', report_date - " ~ shift ~ ") + " ~ shift ~ ")::date",
-            "(date_trunc('year', report_date - " ~ shift ~ ") + " ~ shift ~ ")::date",
+            month_start('report_date'),
+            fiscal_quarter_start('report_date'),
+            fiscal_year_start('report_date'),
         ],
         'columns': [
             'kpi_key', 'variant', 'report_date', 'currency', 'breakdown', 'member_id',

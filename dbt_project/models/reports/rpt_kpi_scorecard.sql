@@ -83,6 +83,7 @@ series as (
         end as rolling_rule,
         registry.aggregation = 'sum' and registry.additivity <> 'ratio' as is_sum,
         periods.period_number,
+        periods.has_tet,
         kpi_periods.data_through_date,
         {{ surrogate_key([
             'kpi_values.kpi_key',
@@ -166,7 +167,9 @@ series_rolled as (
                 order by period_number
                 range between 5 preceding and current row
             ) as recent_values,
-        list(cast(value as double)) filter (where value is not null and not is_partial)
+        -- Periods with Tết in them are still in one month this year and another the next.
+        list(cast(value as double))
+        filter (where value is not null and not is_partial and not has_tet)
             over (
                 partition by series_id
                 order by period_number
@@ -254,15 +257,15 @@ series_judged as (
             when slope > 0 then 'up'
             else 'down'
         end as trend_direction,
+        coalesce(len(earlier_values), 0) as anomaly_history_count,
+        -- How far a value may lie from the median of those periods; where they hardly differ, a
+        -- tenth of it.
         case
-            when is_partial or value is null then null
+            when is_partial or value is null or has_tet then null
             when coalesce(len(earlier_values), 0) < 8 then null
-            when earlier_deviation = 0
-                then abs(cast(value as double) - earlier_median) > abs(earlier_median) * 0.1
-            else
-                abs(cast(value as double) - earlier_median)
-                > 3.5 * 1.4826 * earlier_deviation
-        end as is_anomaly
+            when earlier_deviation = 0 then abs(earlier_median) * 0.1
+            else 3.5 * 1.4826 * earlier_deviation
+        end as usual_distance
 
     from series_sloped
 
@@ -285,7 +288,9 @@ scored as (
                 then targets.day_weighted_value
         end as target_day_weighted_value,
         same_elapsed.same_elapsed_value,
-        comments.comment
+        comments.comment,
+        abs(cast(series_judged.value as double) - series_judged.earlier_median)
+        > series_judged.usual_distance as is_anomaly
 
     from series_judged
     left join targets
@@ -379,6 +384,7 @@ select
     case
         when is_partial then 'partial_period'
         when value is null then 'no_value'
+        when has_tet then 'tet_period'
         when is_anomaly is null then 'not_enough_history'
         when is_anomaly and cast(value as double) > earlier_median then 'above_usual_range'
         when is_anomaly then 'below_usual_range'
@@ -387,6 +393,9 @@ select
         case when is_anomaly then cast(value as double) - earlier_median end
         as decimal(38, 6)
     ) as anomaly_difference,
+    cast(earlier_median - usual_distance as decimal(38, 6)) as usual_low_value,
+    cast(earlier_median + usual_distance as decimal(38, 6)) as usual_high_value,
+    anomaly_history_count,
     data_through_date,
     comment,
     theme,

@@ -27,11 +27,12 @@ company_by_month as (
     select
         currency,
         month_start_date,
+        month_end_date,
         sum(opening_mrr_amount) as opening_amount,
         sum(closing_mrr_amount) as closing_amount
 
     from months
-    group by 1, 2
+    group by 1, 2, 3
 
 ),
 
@@ -47,8 +48,7 @@ months_off as (
     inner join company_by_month as earlier
         on
             later.currency = earlier.currency
-            and earlier.month_start_date
-            = cast(later.month_start_date - interval 1 month as date)
+            and earlier.month_end_date = later.month_start_date - 1
 
 )
 

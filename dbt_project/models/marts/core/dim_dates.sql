@@ -21,14 +21,36 @@ days as (
 
 ),
 
-days_shifted as (
+days_placed as (
 
     select
         date_day,
-        -- Months into the fiscal year: 0 in its first month.
-        (month(date_day) - {{ var('fiscal_year_start_month') }} + 12) % 12 as fiscal_month_index
+        {{ month_start('date_day') }} as month_start_date,
+        {{ fiscal_quarter_start('date_day') }} as fiscal_quarter_start_date,
+        {{ fiscal_year_start('date_day') }} as fiscal_year_start_date
 
     from days
+
+),
+
+-- The next period begins at the latest so many days after this one's first: a month has 28 to
+-- 42 days, a quarter 90 to 98, a year 364 to 371.
+days_bounded as (
+
+    select
+        *,
+        {{ month_start('(month_start_date + 42)') }} - 1 as month_end_date,
+        {{ fiscal_quarter_start('(fiscal_quarter_start_date + 98)') }} - 1
+            as fiscal_quarter_end_date,
+        {{ fiscal_year_start('(fiscal_year_start_date + 371)') }} - 1 as fiscal_year_end_date,
+        -- Quarters have 90 to 98 days, so 89 tells them apart.
+        ((fiscal_quarter_start_date - fiscal_year_start_date) // 89 + 1)::integer
+            as fiscal_quarter,
+        -- A fiscal year is named after the calendar year it ends in; one of whole weeks may
+        -- begin three days before its first month.
+        year(fiscal_year_start_date + 3 + interval 11 month)::integer as fiscal_year
+
+    from days_placed
 
 )
 
@@ -39,35 +61,37 @@ select
     date_trunc('week', date_day)::date as week_start_date,
     (date_trunc('week', date_day) + interval 6 day)::date as week_end_date,
     isoyear(date_day)::varchar || '-W' || lpad(week(date_day)::varchar, 2, '0') as week_label,
-    date_trunc('month', date_day)::date as month_start_date,
-    last_day(date_day) as month_end_date,
-    strftime(date_day, '%Y-%m') as month_label,
+    month_start_date,
+    month_end_date,
+    case
+        when '{{ var("calendar") }}' = '4-4-5'
+            then
+                fiscal_year::varchar || '-P' || lpad(
+                    (
+                        (fiscal_quarter - 1) * 3
+                        + (month_start_date - fiscal_quarter_start_date) // 28
+                        + 1
+                    )::varchar,
+                    2,
+                    '0'
+                )
+        else strftime(date_day, '%Y-%m')
+    end as month_label,
     date_trunc('quarter', date_day)::date as quarter_start_date,
     date_trunc('year', date_day)::date as year_start_date,
-    (date_trunc('month', date_day) - to_months((fiscal_month_index % 3)::integer))::date
-        as fiscal_quarter_start_date,
-    (
-        date_trunc('month', date_day) + to_months((3 - fiscal_month_index % 3)::integer)
-        - interval 1 day
-    )::date as fiscal_quarter_end_date,
-    (fiscal_month_index // 3 + 1)::integer as fiscal_quarter,
-    (date_trunc('month', date_day) - to_months(fiscal_month_index::integer))::date
-        as fiscal_year_start_date,
-    (
-        date_trunc('month', date_day) + to_months((12 - fiscal_month_index)::integer)
-        - interval 1 day
-    )::date as fiscal_year_end_date,
-    -- A fiscal year is named after the calendar year it ends in.
-    year(
-        date_trunc('month', date_day) + to_months((11 - fiscal_month_index)::integer)
-    )::integer as fiscal_year,
+    fiscal_quarter_start_date,
+    fiscal_quarter_end_date,
+    fiscal_quarter,
+    fiscal_year_start_date,
+    fiscal_year_end_date,
+    fiscal_year,
     date_day <= {{ as_of_date() }} as is_past,
     -- Days stocks are taken on: period ends, the as-of day, and every day of the recent past.
     date_day <= {{ as_of_date() }}
     and (
-        date_day = last_day(date_day)
+        date_day = month_end_date
         or isodow(date_day) = 7
         or date_day > {{ as_of_date() }} - {{ var('recent_days') }}
     ) as is_stock_day
 
-from days_shifted
+from days_bounded

@@ -1,0 +1,55 @@
+{#- First day of the period a day lies in, by the company's calendar (R-CAL). Gregorian months with
+    a shifted fiscal year, or 4-4-5: whole weeks, a year beginning on the Monday nearest to the
+    first of its first month, quarters of 4, 4 and 5 weeks; the week a year of 53 has over
+    belongs to its last month. Everything that groups by period takes it from here or from
+    dim_dates, which does too. -#}
+{% macro fiscal_year_start(day) -%}
+    {%- if var('calendar') == '4-4-5' -%}
+    case
+        when {{ day }} >= {{ week_year_start(day, 1) }} then {{ week_year_start(day, 1) }}
+        when {{ day }} >= {{ week_year_start(day, 0) }} then {{ week_year_start(day, 0) }}
+        else {{ week_year_start(day, -1) }}
+    end
+    {%- else -%}
+    {%- set shift = 'to_months(' ~ (var('fiscal_year_start_month') - 1) ~ ')' -%}
+    (date_trunc('year', {{ day }} - {{ shift }}) + {{ shift }})::date
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro fiscal_quarter_start(day) -%}
+    {%- if var('calendar') == '4-4-5' -%}
+    ({{ fiscal_year_start(day) }} + (91 * {{ fiscal_quarter_index(day) }})::integer)
+    {%- else -%}
+    {%- set shift = 'to_months(' ~ (var('fiscal_year_start_month') - 1) ~ ')' -%}
+    (date_trunc('quarter', {{ day }} - {{ shift }}) + {{ shift }})::date
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro month_start(day) -%}
+    {%- if var('calendar') == '4-4-5' -%}
+    (
+        {{ fiscal_quarter_start(day) }}
+        + (28 * least(({{ day }} - {{ fiscal_quarter_start(day) }}) // 28, 2))::integer
+    )
+    {%- else -%}
+    date_trunc('month', {{ day }})::date
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#- Which quarter of a 4-4-5 year a day lies in, 0 to 3; the 53rd week is the last one's. -#}
+{% macro fiscal_quarter_index(day) -%}
+    least(({{ day }} - {{ fiscal_year_start(day) }}) // 91, 3)
+{%- endmacro %}
+
+
+{#- The Monday nearest to the first of the fiscal month, in the calendar year `years` after the
+    day's: three days on, it is the Monday of that week. -#}
+{% macro week_year_start(day, years) -%}
+    date_trunc(
+        'week',
+        make_date((year({{ day }}) + {{ years }})::integer, {{ var('fiscal_year_start_month') }}, 1) + 3
+    )::date
+{%- endmacro %}

@@ -1,0 +1,85 @@
+"""Periods of the company's calendar, worked out by hand (R-CAL).
+
+4-4-5 from January: 1 January 2026 is a Thursday, so the year begins on Monday 29 December 2025;
+1 January 2027 is a Friday, so the next one begins on Monday 4 January 2027: 371 days, 53 weeks.
+Quarters of 13 weeks begin 91 days apart: 29 December, 30 March, 29 June, 28 September. The
+last quarter's months have 4, 4 and 5 weeks and the week over: 28 September, 26 October,
+23 November to 3 January.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from jinja2 import Environment, FileSystemLoader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MACROS = Path(__file__).resolve().parents[2] / "dbt_project" / "macros"
+STARTS = ("month_start", "fiscal_quarter_start", "fiscal_year_start")
+
+
+def starts(day: date, variables: Mapping[str, object]) -> tuple[date, ...]:
+    """First day of the month, quarter and year the macros put a day into."""
+    environment = Environment(loader=FileSystemLoader(MACROS), autoescape=False)  # noqa: S701 - SQL
+    environment.globals["var"] = variables.__getitem__
+    calendar = environment.get_template("calendar.sql").module
+    columns = ", ".join(getattr(calendar, name)("day") for name in STARTS)
+    found = duckdb.execute(f"select {columns} from (select ?::date as day)", [day])
+    return found.fetchall()[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "month", "quarter", "year"),
+    [
+        ("2025-12-28", "2025-11-24", "2025-09-29", "2024-12-30"),
+        ("2025-12-29", "2025-12-29", "2025-12-29", "2025-12-29"),
+        ("2026-01-25", "2025-12-29", "2025-12-29", "2025-12-29"),
+        ("2026-01-26", "2026-01-26", "2025-12-29", "2025-12-29"),
+        ("2026-03-29", "2026-02-23", "2025-12-29", "2025-12-29"),
+        ("2026-03-30", "2026-03-30", "2026-03-30", "2025-12-29"),
+        ("2026-11-22", "2026-10-26", "2026-09-28", "2025-12-29"),
+        ("2026-11-23", "2026-11-23", "2026-09-28", "2025-12-29"),
+        # week 53
+        ("2027-01-03", "2026-11-23", "2026-09-28", "2025-12-29"),
+        ("2027-01-04", "2027-01-04", "2027-01-04", "2027-01-04"),
+    ],
+)
+def test_four_four_five(day: str, month: str, quarter: str, year: str) -> None:
+    found = starts(
+        date.fromisoformat(day), {"calendar": "4-4-5", "fiscal_year_start_month": 1}
+    )
+    assert [str(one) for one in found] == [month, quarter, year]
+
+
+@pytest.mark.parametrize(
+    ("day", "quarter", "year"),
+    [
+        ("2026-03-31", "2026-01-01", "2025-04-01"),
+        ("2026-04-01", "2026-04-01", "2026-04-01"),
+        ("2026-12-31", "2026-10-01", "2026-04-01"),
+    ],
+)
+def test_a_fiscal_year_from_april(day: str, quarter: str, year: str) -> None:
+    found = starts(
+        date.fromisoformat(day), {"calendar": "gregorian", "fiscal_year_start_month": 4}
+    )
+    month = date.fromisoformat(day).replace(day=1)
+    assert [str(one) for one in found] == [str(month), quarter, year]
+
+
+def test_every_week_year_has_whole_quarters() -> None:
+    """Over twenty years: 13 weeks a quarter, 52 or 53 a year, no day twice or in none."""
+    variables = {"calendar": "4-4-5", "fiscal_year_start_month": 7}
+    days = [date.fromordinal(n) for n in range(date(2015, 6, 1).toordinal(), 743_000)]
+    found = [starts(day, variables) for day in days[:: 7 * 5]]
+    for month, quarter, year in found:
+        assert {one.weekday() for one in (month, quarter, year)} == {0}
+        assert (quarter - year).days in {0, 91, 182, 273}
+        assert (month - quarter).days in {0, 28, 56}
+        assert abs((year - date(year.year, 7, 1)).days) <= 3
