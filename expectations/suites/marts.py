@@ -28,9 +28,11 @@ def _none(name: str, condition: str, why: str) -> Measure:
 
 _SHARES: Final = (
     "'lead_source_completeness', 'win_rate', 'customer_churn_rate', 'call_answer_rate', "
-    "'customer_retention_rate'"
+    "'customer_retention_rate', 'lead_to_mql_rate', 'mql_to_sql_rate', 'sql_to_won_rate', "
+    "'lead_to_sale_rate', 'qualified_lead_to_customer_rate'"
 )
-"""KPIs that are shares of a set they are drawn from, so they lie in 0 to 1. Click-through is
+"""KPIs that are shares of a set they are drawn from, so they lie in 0 to 1, but for
+events over events of a period (variant period). Click-through is
 left out: platforms count clicks of impressions of an earlier day."""
 
 _COUNTS: Final = (
@@ -46,7 +48,7 @@ MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
     "rpt_kpi_values": (
         _none(
             "shares_out_of_range",
-            f"kpi_key in ({_SHARES}) and (value < 0 or value > 1)",
+            f"kpi_key in ({_SHARES}) and variant <> 'period' and (value < 0 or value > 1)",
             "a share of a set lies in 0 to 1",
         ),
         _none(

@@ -2,7 +2,7 @@
 
 Belongs here: every KPI of the first issue per month, quarter or year as of a night, for the
 company and by some breakdowns. Stays out: SQL, files, servers; the rules themselves stand with
-the rows they are about (`truth_crm`, `truth_ads`, `truth_billing`, `truth_money`).
+the rows they are about (`truth_crm`, `truth_funnel`, `truth_ads`, `truth_billing`, `truth_money`).
 
 Decisions that concern adding up:
 
@@ -31,7 +31,13 @@ from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox import truth_activities, truth_ads, truth_billing, truth_crm
+from ingest.sandbox import (
+    truth_activities,
+    truth_ads,
+    truth_billing,
+    truth_crm,
+    truth_funnel,
+)
 from ingest.sandbox.finance import Target, targets_until
 from ingest.sandbox.story import STORY_START, month_start
 from ingest.sandbox.truth_activities import count_conversations
@@ -48,6 +54,7 @@ from ingest.sandbox.truth_crm import (
     count_leads,
     snapshot_pipeline,
 )
+from ingest.sandbox.truth_funnel import count_funnel
 from ingest.sandbox.truth_money import PLAN, round_ratio
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -71,6 +78,7 @@ if TYPE_CHECKING:
 MEASURED: Final[Mapping[str, Kind]] = {
     **truth_crm.KPIS,
     **truth_activities.KPIS,
+    **truth_funnel.KPIS,
     **truth_ads.KPIS,
     **truth_billing.KPIS,
 }
@@ -100,7 +108,7 @@ QUOTIENTS: Final = {
     **truth_activities.QUOTIENTS,
 }
 """KPI -> terms above and below the line; without any below, the sum above is the figure."""
-MEDIANS: Final = (*truth_crm.MEDIANS,)
+MEDIANS: Final = (*truth_crm.MEDIANS, *truth_funnel.MEDIANS)
 """Ratios whose contributions are single cases, published as mean and as median."""
 KPI_KEYS: Final = (*MEASURED, *DERIVED, *QUOTIENTS)
 
@@ -116,6 +124,7 @@ _GROWTH: Final = {
 
 _EVENTS: Final = (
     count_leads,
+    count_funnel,
     count_deals,
     count_calls,
     count_conversations,

@@ -96,7 +96,7 @@ def rep_of(owner_id: str | None) -> str:
 
 def count_leads(night: Night) -> Iterator[Contribution]:
     """Yield leads created, source completeness, MQL, SQL and leads of paid campaigns."""
-    tied_at = _first_deals(night)
+    tied_at = first_deals(night)
     words = _campaign_words(night)
     for record in night.company.hubspot.contacts:
         state = night.state(record)
@@ -112,7 +112,7 @@ def count_leads(night: Night) -> Iterator[Contribution]:
             ("sql_count", min(accepted, default=None)),
         ):
             if isinstance(at, datetime):
-                rep = rep_of(_owner_at(record, at, night.cut))
+                rep = rep_of(owner_at(record, at, night.cut))
                 members = {"lead_source_group": group, "rep": rep}
                 yield Contribution(kpi, local_day(at), ONE, members=members)
         named = ZERO if group == UNKNOWN else ONE
@@ -125,7 +125,7 @@ def count_leads(night: Night) -> Iterator[Contribution]:
                 yield Contribution("cpl_media", born, ZERO, ONE, currency)
 
 
-def _owner_at(record: Versioned, at: datetime, cut: datetime) -> str | None:
+def owner_at(record: Versioned, at: datetime, cut: datetime) -> str | None:
     """Return who owned a record at an instant, else its first owner before `cut`."""
     owners = [
         (version.at, version.fields["owner_id"])
@@ -139,7 +139,7 @@ def _owner_at(record: Versioned, at: datetime, cut: datetime) -> str | None:
     return then[-1] if then else owners[first][1]
 
 
-def _first_deals(night: Night) -> dict[object, datetime]:
+def first_deals(night: Night) -> dict[object, datetime]:
     """Return when each contact was first tied to a deal that still exists."""
     first: dict[object, datetime] = {}
     for record in night.company.hubspot.deals:
@@ -178,7 +178,7 @@ def count_deals(night: Night) -> Iterator[Contribution]:
     bought_at = first_purchases(night)
     for record in night.company.hubspot.deals:
         state = night.state(record)
-        if state is None or state["is_deleted"] or not _is_new_sale(state):
+        if state is None or state["is_deleted"] or not is_new_sale(state):
             continue
         creator = _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)
         born = _day(state, "created_at")
@@ -188,7 +188,7 @@ def count_deals(night: Night) -> Iterator[Contribution]:
             "customer_type": type_at(bought_at, buyer, instant_in(state, "created_at")),
         }
         yield Contribution("opportunities_created", born, ONE, members=created)
-        close = _latest_close(record, night)
+        close = latest_close(record, night)
         if close is not None:
             closed = {
                 "rep": close[2],
@@ -211,7 +211,7 @@ def _wins(night: Night) -> Iterator[tuple[str, datetime]]:
         state = night.state(record)
         if state is None or state["is_deleted"]:
             continue
-        buyer, close = buyer_of(night, state), _latest_close(record, night)
+        buyer, close = buyer_of(night, state), latest_close(record, night)
         if buyer is not None and close is not None and close[1] == "won":
             yield buyer, close[0]
 
@@ -248,7 +248,7 @@ def type_at(bought_at: dict[str, datetime], buyer: str | None, at: datetime) -> 
     return "existing" if bought_at.get(buyer, at) < at else "new"
 
 
-def _is_new_sale(state: Fields) -> bool:
+def is_new_sale(state: Fields) -> bool:
     """Return whether the deal is in the pipeline of new sales."""
     return state["pipeline_id"] == _SALES_PIPELINE
 
@@ -257,7 +257,7 @@ _Close = tuple[datetime, str, str]
 """(when, won or lost, rep then)."""
 
 
-def _latest_close(record: Versioned, night: Night) -> _Close | None:
+def latest_close(record: Versioned, night: Night) -> _Close | None:
     """Return the close that stands; None = open."""
     found: _Close | None = None
     for version in record.versions:
@@ -302,7 +302,7 @@ def snapshot_pipeline(night: Night, day: date) -> Iterator[Contribution]:
         if now is None or night.is_purged(now):
             continue
         then = night.state_on(record, day)
-        if then is None or then["is_deleted"] or not _is_new_sale(then):
+        if then is None or then["is_deleted"] or not is_new_sale(then):
             continue
         if then["stage_id"] in _CLOSED:
             continue

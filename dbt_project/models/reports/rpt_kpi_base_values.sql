@@ -268,6 +268,8 @@ values_judged as (
         kpi_periods.is_partial
         or coalesce(
             kpi_periods.matured_days < coalesce(
+                -- Events over events of the same period are no cohort.
+                case when values_filled.variant = 'period' then 0 end,
                 try_cast(
                     regexp_extract(values_filled.variant, '^days_([0-9]+)$', 1) as integer
                 ),

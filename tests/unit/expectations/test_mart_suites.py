@@ -16,7 +16,7 @@ KPI_VALUES = PublishedTable(
 )
 GOOD_ROWS = """
     create table rpt_kpi_values as
-    select *, list_value()::varchar[] as flag from (values
+    select *, 'standard' as variant, list_value()::varchar[] as flag from (values
         ('win_rate', 'month', date '2026-09-01', date '2026-09-30', false, 0.5, '(total)'),
         ('win_rate', 'month', date '2026-10-01', date '2026-10-31', false, 0.6, '(total)'),
         ('deals_won', 'day', date '2026-10-31', date '2026-10-31', false, 3.0, '(total)')
@@ -55,6 +55,10 @@ def test_a_good_table_is_green(connection: duckdb.DuckDBPyConnection) -> None:
         ),
         (
             "update rpt_kpi_values set value = 1.2 where value = 0.5",
+            "shares_out_of_range",
+        ),
+        (
+            "update rpt_kpi_values set value = 1.2, variant = 'days_90' where value = 0.5",
             "shares_out_of_range",
         ),
         (

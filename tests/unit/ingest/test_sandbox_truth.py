@@ -22,7 +22,7 @@ from ingest.sandbox.truth import (
     targets_in_force,
 )
 from ingest.sandbox.truth_billing import _count_move, _Move, mrr_of
-from ingest.sandbox.truth_crm import _latest_close, snapshot_pipeline
+from ingest.sandbox.truth_crm import latest_close, snapshot_pipeline
 from ingest.sandbox.truth_money import FLOW, STOCK, RateTable, read_rates, round_ratio
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -356,7 +356,7 @@ def test_a_reopened_deal_closes_where_it_closed_last() -> None:
         ),
     )
     closed = {
-        as_of: _latest_close(deal, open_night(company(), as_of))
+        as_of: latest_close(deal, open_night(company(), as_of))
         for as_of in (date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 31))
     }
     assert closed[date(2026, 4, 30)] is None

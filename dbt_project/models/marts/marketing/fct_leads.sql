@@ -1,3 +1,6 @@
+{%- set events = {
+    'created': 'leads', 'mql': 'leads', 'sql': 'leads', 'won': 'leads_followed',
+} -%}
 with
 
 leads as (
@@ -27,6 +30,12 @@ accounts as (
 identities as (
 
     select * from {{ ref('int_user_identities_mapped') }}
+
+),
+
+leads_followed as (
+
+    select * from {{ ref('int_leads_followed') }}
 
 ),
 
@@ -69,6 +78,18 @@ select
     {{ report_date('leads.mql_at') }} as mql_date,
     leads.sql_at,
     {{ report_date('leads.sql_at') }} as sql_date,
+    -- Qualified by marketing or by sales, whichever came first.
+    {{ report_date('least(leads.mql_at, leads.sql_at)') }} as qualified_date,
+    leads_followed.won_at,
+    {{ report_date('leads_followed.won_at') }} as won_date,
+    leads_followed.first_touch_at,
+    -- A win before the first touch is a mistake in one of the dates.
+    case
+        when leads_followed.won_at >= leads_followed.first_touch_at
+            then
+                {{ report_date('leads_followed.won_at') }}
+                - {{ report_date('leads_followed.first_touch_at') }}
+    end as conversion_days,
     leads.source,
     leads.lead_source_group,
     coalesce(leads_attributed.campaign_id, '(unknown)') as campaign_id,
@@ -81,19 +102,31 @@ select
     coalesce(users.team_id, '(unknown)') as creator_team_id,
     coalesce(users.department_id, '(unknown)') as creator_department_id,
     -- Credit for what happened to a lead goes to whoever owned it then, in the team of that day.
-    {%- for event in ['created', 'mql', 'sql'] %}
+    {%- for event, of in events.items() %}
         case
-            when leads.{{ event }}_at is not null
+            when {{ of }}.{{ event }}_at is not null
                 then coalesce({{ event }}_owners.rep_id, '(unknown)')
         end as {{ event }}_owner_id,
         case
-            when leads.{{ event }}_at is not null
+            when {{ of }}.{{ event }}_at is not null
                 then coalesce({{ event }}_teams.team_id, '(unknown)')
         end as {{ event }}_owner_team_id,
         case
-            when leads.{{ event }}_at is not null
+            when {{ of }}.{{ event }}_at is not null
                 then coalesce({{ event }}_teams.department_id, '(unknown)')
         end as {{ event }}_owner_department_id,
+    {%- endfor %}
+    {%- for role, column in [
+        ('owner_id', 'owners.rep_id'),
+        ('owner_team_id', 'teams.team_id'),
+        ('owner_department_id', 'teams.department_id'),
+    ] %}
+        case
+            when leads.mql_at <= coalesce(leads.sql_at, leads.mql_at)
+                then coalesce(mql_{{ column }}, '(unknown)')
+            when leads.sql_at is not null
+                then coalesce(sql_{{ column }}, '(unknown)')
+        end as qualified_{{ role }},
     {%- endfor %}
     accounts.surviving_account_id as account_id,
     coalesce(accounts.segment, '(unknown)') as segment,
@@ -102,6 +135,8 @@ select
 from leads
 inner join leads_attributed
     on leads.lead_id = leads_attributed.lead_id
+inner join leads_followed
+    on leads.lead_id = leads_followed.lead_id
 left join campaigns
     on leads_attributed.campaign_id = campaigns.campaign_id
 left join accounts
@@ -119,15 +154,15 @@ left join users
         creators.user_id = users.user_id
         and {{ report_date('leads.created_at') }}
         between users.credited_from and users.credited_to
-{%- for event in ['created', 'mql', 'sql'] %}
+{%- for event, of in events.items() %}
     left join owner_terms as {{ event }}_owners
         on
             leads.lead_id = {{ event }}_owners.lead_id
-            and leads.{{ event }}_at >= {{ event }}_owners.valid_from
-            and leads.{{ event }}_at < {{ event }}_owners.valid_to
+            and {{ of }}.{{ event }}_at >= {{ event }}_owners.valid_from
+            and {{ of }}.{{ event }}_at < {{ event }}_owners.valid_to
     left join users as {{ event }}_teams
         on
             {{ event }}_owners.rep_id = {{ event }}_teams.user_id
-            and {{ report_date('leads.' ~ event ~ '_at') }}
+            and {{ report_date(of ~ '.' ~ event ~ '_at') }}
             between {{ event }}_teams.credited_from and {{ event }}_teams.credited_to
 {%- endfor %}
