@@ -29,7 +29,9 @@ def _none(name: str, condition: str, why: str) -> Measure:
 _SHARES: Final = (
     "'lead_source_completeness', 'win_rate', 'customer_churn_rate', 'call_answer_rate', "
     "'customer_retention_rate', 'lead_to_mql_rate', 'mql_to_sql_rate', 'sql_to_won_rate', "
-    "'lead_to_sale_rate', 'qualified_lead_to_customer_rate'"
+    "'lead_to_sale_rate', 'qualified_lead_to_customer_rate', "
+    "'win_rate_value', 'opportunity_to_sale_rate', 'win_reason_share', "
+    "'loss_reason_share'"
 )
 """KPIs that are shares of a set they are drawn from, so they lie in 0 to 1, but for
 events over events of a period (variant period). Click-through is
@@ -41,7 +43,7 @@ _COUNTS: Final = (
     "'paying_customers', 'ad_spend', 'mrr', 'new_mrr', 'expansion_mrr', 'contraction_mrr', "
     "'churned_mrr', 'reactivation_mrr', 'sales_target', 'talk_time_seconds', "
     "'unanswered_calls', 'demo_calls_completed', 'onboarding_calls_completed', "
-    "'trial_calls_completed'"
+    "'trial_calls_completed', 'opportunities_without_amount'"
 )
 
 MEASURES: Final[dict[str, tuple[Measure, ...]]] = {

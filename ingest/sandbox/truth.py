@@ -36,6 +36,7 @@ from ingest.sandbox import (
     truth_ads,
     truth_billing,
     truth_crm,
+    truth_deals,
     truth_funnel,
 )
 from ingest.sandbox.finance import Target, targets_until
@@ -54,6 +55,7 @@ from ingest.sandbox.truth_crm import (
     count_leads,
     snapshot_pipeline,
 )
+from ingest.sandbox.truth_deals import count_opportunities
 from ingest.sandbox.truth_funnel import count_funnel
 from ingest.sandbox.truth_money import PLAN, round_ratio
 from ingest.sandbox.truth_rows import (
@@ -79,6 +81,7 @@ MEASURED: Final[Mapping[str, Kind]] = {
     **truth_crm.KPIS,
     **truth_activities.KPIS,
     **truth_funnel.KPIS,
+    **truth_deals.KPIS,
     **truth_ads.KPIS,
     **truth_billing.KPIS,
 }
@@ -108,7 +111,11 @@ QUOTIENTS: Final = {
     **truth_activities.QUOTIENTS,
 }
 """KPI -> terms above and below the line; without any below, the sum above is the figure."""
-MEDIANS: Final = (*truth_crm.MEDIANS, *truth_funnel.MEDIANS)
+MEDIANS: Final = (
+    *truth_crm.MEDIANS,
+    *truth_funnel.MEDIANS,
+    *truth_deals.MEDIANS,
+)
 """Ratios whose contributions are single cases, published as mean and as median."""
 KPI_KEYS: Final = (*MEASURED, *DERIVED, *QUOTIENTS)
 
@@ -126,6 +133,7 @@ _EVENTS: Final = (
     count_leads,
     count_funnel,
     count_deals,
+    count_opportunities,
     count_calls,
     count_conversations,
     count_ads,
@@ -179,10 +187,29 @@ def kpi_truth_by(
     for contribution in _contribute(night, grain):
         if breakdown in contribution.members:
             by_member[contribution.members[breakdown] or UNKNOWN].append(contribution)
-    return {
+    found = {
         (key, member, start, currency): figure
         for member, rows in by_member.items()
         for (key, start, currency), figure in _add_up(rows, grain).items()
+    }
+    return {**found, **_share(found)}
+
+
+def _share(
+    found: dict[tuple[str, str, date, str | None], Figure],
+) -> dict[tuple[str, str, date, str | None], Figure]:
+    """Return the shares among the figures over the sum of all members."""
+    sums: dict[Key, Decimal] = defaultdict(lambda: ZERO)
+    for (key, _, start, currency), figure in found.items():
+        sums[key, start, currency] += figure.numerator
+    return {
+        (key, member, start, currency): Figure(
+            figure.numerator,
+            sums[key, start, currency],
+            round_ratio(figure.numerator, sums[key, start, currency]),
+        )
+        for (key, member, start, currency), figure in found.items()
+        if key in truth_deals.SHARES
     }
 
 

@@ -78,13 +78,13 @@ FINAL_STATUSES: Final = frozenset(
     {"COMPLETED", "NO_ANSWER", "BUSY", "FAILED", "CANCELED", "MISSED"}
 )
 _SALES_PIPELINE: Final = "default"
-_CLOSED: Final = {
+CLOSED: Final = {
     "closedwon": "won",
     "closedlost": "lost",
     "renewal_won": "won",
     "renewal_lost": "lost",
 }
-_NO_CHANCE: Final = frozenset({"disqualified", "duplicate"})
+NO_CHANCE: Final = frozenset({"disqualified", "duplicate"})
 _BY_OWNER: Final = {p.owner_id: p.user_id for p in EVERYONE if p.owner_id}
 _BY_CRM_USER: Final = {p.crm_user_id: p.user_id for p in EVERYONE if p.crm_user_id}
 
@@ -92,6 +92,16 @@ _BY_CRM_USER: Final = {p.crm_user_id: p.user_id for p in EVERYONE if p.crm_user_
 def rep_of(owner_id: str | None) -> str:
     """Return the user an owner id belongs to."""
     return _BY_OWNER.get(owner_id or "", UNKNOWN)
+
+
+def creator_of(state: Fields) -> str:
+    """Return the user who created a record."""
+    return _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)
+
+
+def reason_of(state: Fields, outcome: str) -> str:
+    """Return why a deal was won or lost."""
+    return str(state[f"closed_{outcome}_reason"] or "(not given)")
 
 
 def count_leads(night: Night) -> Iterator[Contribution]:
@@ -180,11 +190,12 @@ def count_deals(night: Night) -> Iterator[Contribution]:
         state = night.state(record)
         if state is None or state["is_deleted"] or not is_new_sale(state):
             continue
-        creator = _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)
+        creator = creator_of(state)
         born = _day(state, "created_at")
         buyer = buyer_of(night, state)
         created = {
             "rep": creator,
+            "creator": creator,
             "customer_type": type_at(bought_at, buyer, instant_in(state, "created_at")),
         }
         yield Contribution("opportunities_created", born, ONE, members=created)
@@ -253,17 +264,17 @@ def is_new_sale(state: Fields) -> bool:
     return state["pipeline_id"] == _SALES_PIPELINE
 
 
-_Close = tuple[datetime, str, str]
+Close = tuple[datetime, str, str]
 """(when, won or lost, rep then)."""
 
 
-def latest_close(record: Versioned, night: Night) -> _Close | None:
+def latest_close(record: Versioned, night: Night) -> Close | None:
     """Return the close that stands; None = open."""
-    found: _Close | None = None
+    found: Close | None = None
     for version in record.versions:
         if version.at >= night.cut or version.fields is None:
             break
-        outcome = _CLOSED.get(str(version.fields["stage_id"]))
+        outcome = CLOSED.get(str(version.fields["stage_id"]))
         if outcome is None:
             found = None
         elif found is None or found[1] != outcome:
@@ -272,18 +283,20 @@ def latest_close(record: Versioned, night: Night) -> _Close | None:
 
 
 def _count_close(
-    night: Night, state: Fields, born: date, close: _Close, members: dict[str, str]
+    night: Night, state: Fields, born: date, close: Close, members: dict[str, str]
 ) -> Iterator[Contribution]:
     """Yield the KPIs of one closed deal."""
     at, outcome, _ = close
     day = local_day(at)
+    by_creator = {**members, "creator": creator_of(state)}
+    by_reason = {**by_creator, "win_loss_reason": reason_of(state, outcome)}
     if outcome == "lost":
-        yield Contribution("deals_lost", day, ONE, members=members)
-        if state["closed_lost_reason"] not in _NO_CHANCE:
-            yield Contribution("win_rate", day, ZERO, ONE, members=members)
+        yield Contribution("deals_lost", day, ONE, members=by_reason)
+        if state["closed_lost_reason"] not in NO_CHANCE:
+            yield Contribution("win_rate", day, ZERO, ONE, members=by_creator)
         return
-    yield Contribution("deals_won", day, ONE, members=members)
-    yield Contribution("win_rate", day, ONE, ONE, members=members)
+    yield Contribution("deals_won", day, ONE, members=by_reason)
+    yield Contribution("win_rate", day, ONE, ONE, members=by_creator)
     cycle = Decimal((day - born).days)
     yield Contribution("sales_cycle_days", day, cycle, ONE, members=members)
     amount = state["amount"]
@@ -304,7 +317,7 @@ def snapshot_pipeline(night: Night, day: date) -> Iterator[Contribution]:
         then = night.state_on(record, day)
         if then is None or then["is_deleted"] or not is_new_sale(then):
             continue
-        if then["stage_id"] in _CLOSED:
+        if then["stage_id"] in CLOSED:
             continue
         members = {"rep": rep_of(then["owner_id"]), "stage": str(then["stage_id"])}
         yield Contribution("active_deals", day, ONE, members=members)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ingest.sandbox.model import Company, Fields, Versioned
 
 CURRENCIES: Final = ("VND", "USD")
+REPORTING: Final = "VND"
 ONE: Final = Decimal(1)
 ZERO: Final = Decimal(0)
 UNKNOWN: Final = "(unknown)"

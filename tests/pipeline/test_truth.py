@@ -79,6 +79,9 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
         "campaign",
         "currency",
         "customer_type",
+        "creator",
+        "win_loss_reason",
+        "contact_method",
     ],
 )
 def test_breakdowns_are_the_truth(

@@ -254,14 +254,54 @@ values_filled as (
 
 ),
 
+-- A share divides by the company's own sum of the same period; what is unknown of that sum
+-- makes every share of it unknown.
+company_sums as (
+
+    select
+        values_filled.kpi_key,
+        values_filled.variant,
+        values_filled.grain,
+        values_filled.period_start_date,
+        values_filled.currency,
+        values_filled.numerator,
+        values_filled.has_unknown
+
+    from values_filled
+    inner join registry
+        on
+            values_filled.kpi_key = registry.kpi_key
+            and registry.aggregation = 'share'
+    where values_filled.breakdown = 'total'
+
+),
+
+values_shared as (
+
+    select
+        values_filled.* exclude (denominator, has_unknown),
+        coalesce(company_sums.numerator, values_filled.denominator) as denominator,
+        values_filled.has_unknown or coalesce(company_sums.has_unknown, false) as has_unknown
+
+    from values_filled
+    left join company_sums
+        on
+            values_filled.kpi_key = company_sums.kpi_key
+            and values_filled.variant = company_sums.variant
+            and values_filled.grain = company_sums.grain
+            and values_filled.period_start_date = company_sums.period_start_date
+            and values_filled.currency is not distinct from company_sums.currency
+
+),
+
 values_judged as (
 
     select
-        values_filled.*,
+        values_shared.*,
         registry.aggregation,
         kpi_periods.is_ratio,
         -- A sum's denominator, where it has one, counts the parts that have an amount.
-        not kpi_periods.is_ratio and coalesce(values_filled.denominator = 0, false)
+        not kpi_periods.is_ratio and coalesce(values_shared.denominator = 0, false)
             as is_without_amounts,
         kpi_periods.period_end_date,
         -- Cases still open may yet be decided: a cohort is whole when its window has ended.
@@ -271,7 +311,7 @@ values_judged as (
                 -- Events over events of the same period are no cohort.
                 case when values_filled.variant = 'period' then 0 end,
                 try_cast(
-                    regexp_extract(values_filled.variant, '^days_([0-9]+)$', 1) as integer
+                    regexp_extract(values_shared.variant, '^days_([0-9]+)$', 1) as integer
                 ),
                 registry.window_days
             ),
@@ -281,23 +321,23 @@ values_judged as (
         registry.has_source,
         registry.has_source
         and not kpi_periods.is_before_history
-        and not values_filled.has_unrecorded as is_recorded,
+        and not values_shared.has_unrecorded as is_recorded,
         registry.has_source
         and not kpi_periods.is_before_history
-        and not values_filled.has_unknown
+        and not values_shared.has_unknown
         and (
             kpi_periods.is_ratio
-            or coalesce(values_filled.denominator <> 0, true)
+            or coalesce(values_shared.denominator <> 0, true)
         ) as is_known
 
-    from values_filled
+    from values_shared
     inner join registry
-        on values_filled.kpi_key = registry.kpi_key
+        on values_shared.kpi_key = registry.kpi_key
     inner join kpi_periods
         on
-            values_filled.kpi_key = kpi_periods.kpi_key
-            and values_filled.grain = kpi_periods.grain
-            and values_filled.period_start_date = kpi_periods.period_start_date
+            values_shared.kpi_key = kpi_periods.kpi_key
+            and values_shared.grain = kpi_periods.grain
+            and values_shared.period_start_date = kpi_periods.period_start_date
 
 )
 

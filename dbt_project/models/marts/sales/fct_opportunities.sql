@@ -24,6 +24,38 @@ creations as (
 
 ),
 
+-- What stood in the deal as the day it was created ended: people save first and fill in then.
+creation_days as (
+
+    select * from {{ ref('int_opportunities_versioned') }}
+    qualify
+        valid_from_date = min(valid_from_date) over (partition by opportunity_id)
+        and row_number() over (
+            partition by opportunity_id, valid_from_date
+            order by valid_from desc
+        ) = 1
+
+),
+
+closes as (
+
+    select * from {{ ref('int_opportunities_closed') }}
+
+),
+
+buyers as (
+
+    select * from {{ ref('int_opportunity_buyers_identified') }}
+
+),
+
+activities as (
+
+    select * from {{ ref('fct_activities') }}
+    where is_completed
+
+),
+
 descriptions as (
 
     select * from {{ ref('int_opportunities_described') }}
@@ -39,6 +71,40 @@ identities as (
 users as (
 
     select * from {{ ref('int_users_versioned') }}
+
+),
+
+-- A way of contact somebody took; a task or a document sent says nothing of one.
+contacts as (
+
+    select
+        coalesce(account_id, 'lead:' || lead_id) as buyer_id,
+        occurred_at,
+        case
+            when is_call then 'call'
+            when activity_type = 'email' then 'email'
+            when activity_type in ('meeting', 'demo', 'onboarding', 'trial') then 'meeting'
+        end as contact_method
+
+    from activities
+
+),
+
+last_contacts as (
+
+    select
+        opportunities.opportunity_id,
+        arg_max(contacts.contact_method, contacts.occurred_at) as contact_method
+
+    from opportunities
+    inner join buyers
+        on opportunities.opportunity_id = buyers.opportunity_id
+    inner join contacts
+        on
+            buyers.buyer_id = contacts.buyer_id
+            and opportunities.created_at > contacts.occurred_at
+    where contacts.contact_method is not null
+    group by 1
 
 ),
 
@@ -69,6 +135,7 @@ select
     opportunities.legal_entity,
     opportunities.account_id,
     descriptions.lead_id,
+    buyers.buyer_id,
     opportunities.created_at,
     {{ report_date('opportunities.created_at') }} as created_date,
     opportunities.pipeline,
@@ -77,8 +144,12 @@ select
     coalesce(versions.status, opportunities.status) as status,
     coalesce(versions.stage, '(unknown)') as stage,
     versions.amount,
+    creation_days.amount as created_amount,
+    coalesce(creation_days.is_amount_known, false) as is_created_amount_known,
     opportunities.currency,
     versions.expected_close_date,
+    closes.status = 'won' as is_won,
+    {{ report_date('closes.closed_at') }} as closed_date,
     opportunities.close_reason,
     opportunities.term_months,
     coalesce(people_resolved.rep_id, '(unknown)') as rep_id,
@@ -93,6 +164,7 @@ select
     descriptions.segment,
     descriptions.customer_type,
     opportunities.contact_method,
+    coalesce(last_contacts.contact_method, '(none)') as sales_contact_method,
     '{{ var("build_id") }}' as build_id
 
 from opportunities
@@ -100,8 +172,16 @@ inner join descriptions
     on opportunities.opportunity_id = descriptions.opportunity_id
 inner join people_resolved
     on opportunities.opportunity_id = people_resolved.opportunity_id
+inner join buyers
+    on opportunities.opportunity_id = buyers.opportunity_id
 left join versions
     on opportunities.opportunity_id = versions.opportunity_id
+left join creation_days
+    on opportunities.opportunity_id = creation_days.opportunity_id
+left join closes
+    on opportunities.opportunity_id = closes.opportunity_id
+left join last_contacts
+    on opportunities.opportunity_id = last_contacts.opportunity_id
 left join users as creator_teams
     on
         people_resolved.creator_id = creator_teams.user_id

@@ -12,10 +12,28 @@ opportunities as (
 
 ),
 
-versions as (
+all_versions as (
 
     select * from {{ ref('int_opportunities_versioned') }}
+
+),
+
+versions as (
+
+    select * from all_versions
     where is_current
+
+),
+
+described_opportunities as (
+
+    select * from {{ ref('fct_opportunities') }}
+
+),
+
+reasons as (
+
+    select * from {{ ref('close_reason_map') }}
 
 ),
 
@@ -40,6 +58,40 @@ first_purchases as (
 users as (
 
     select * from {{ ref('int_users_versioned') }}
+
+),
+
+-- Expected dates of a deal as long as it was open: at the close many CRMs write the actual
+-- date over the last of them.
+expectations as (
+
+    select
+        closes.opportunity_id,
+        arg_max(all_versions.expected_close_date, all_versions.valid_from)
+        - arg_min(all_versions.expected_close_date, all_versions.valid_from)
+            as slippage_days
+
+    from closes
+    inner join all_versions
+        on
+            closes.opportunity_id = all_versions.opportunity_id
+            and closes.closed_at > all_versions.valid_from
+    where
+        all_versions.status = 'open'
+        and all_versions.expected_close_date is not null
+    group by 1
+    having count(distinct all_versions.expected_close_date) > 1
+
+),
+
+-- Several reasons in one field are separated by ';': the first is the primary one.
+reasons_given as (
+
+    select
+        opportunity_id,
+        lower(trim(string_split(close_reason, ';')[1])) as reason
+
+    from opportunities
 
 ),
 
@@ -76,12 +128,18 @@ select
     opportunities.currency,
     opportunities.term_months,
     opportunities.close_reason,
+    case
+        when reasons_given.reason is null then '(not given)'
+        else coalesce(reasons.win_loss_reason, 'other')
+    end as win_loss_reason,
+    expectations.slippage_days,
     coalesce(opportunities.deal_type, '(unknown)') as deal_type,
     opportunities.is_sales_pipeline,
     opportunities.legal_entity,
     coalesce(credited.rep_id, '(unknown)') as rep_id,
     coalesce(users.team_id, '(unknown)') as team_id,
     coalesce(users.department_id, '(unknown)') as department_id,
+    described_opportunities.creator_id,
     coalesce(credited.stage, '(unknown)') as stage,
     descriptions.lead_source_group,
     descriptions.campaign_id,
@@ -94,6 +152,7 @@ select
         'buyers.buyer_id', 'first_purchases.first_bought_at', 'credited.closed_at'
     ) }} as customer_type,
     opportunities.contact_method,
+    described_opportunities.sales_contact_method,
     '{{ var("build_id") }}' as build_id
 
 from credited
@@ -103,6 +162,14 @@ inner join descriptions
     on credited.opportunity_id = descriptions.opportunity_id
 inner join buyers
     on credited.opportunity_id = buyers.opportunity_id
+inner join described_opportunities
+    on credited.opportunity_id = described_opportunities.opportunity_id
+inner join reasons_given
+    on credited.opportunity_id = reasons_given.opportunity_id
+left join reasons
+    on reasons_given.reason = reasons.reason
+left join expectations
+    on credited.opportunity_id = expectations.opportunity_id
 left join first_purchases
     on buyers.buyer_id = first_purchases.buyer_id
 left join users

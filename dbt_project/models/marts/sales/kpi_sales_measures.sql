@@ -15,7 +15,7 @@
         'days': ['closed_date'],
         'columns': [
             'closed_date', 'is_won', 'close_reason', 'cycle_days', 'amount', 'currency',
-            'is_sales_pipeline',
+            'is_sales_pipeline', 'creator_id', 'win_loss_reason',
         ] + people + deal_dimensions,
     },
     'fct_activities': {
@@ -128,7 +128,8 @@ contributions as (
     -- Counted under the person who created it, in the team of that day.
     {{ contribution(
         'opportunities_created', of='opportunities', day='created_date',
-        where='created_date is not null', numerator=1, by=deal_dimensions,
+        where='created_date is not null', numerator=1,
+        by=deal_dimensions + ['creator_id'],
         under={
             'rep_id': 'creator_id',
             'team_id': 'creator_team_id',
@@ -138,18 +139,21 @@ contributions as (
     union all
     {{ contribution(
         'deals_won', of='closes', day='closed_date', where='is_won', numerator=1,
-        by=people + deal_dimensions,
+        by=people + deal_dimensions + ['creator_id'],
+        under={'close_reason': 'win_loss_reason'},
     ) }}
     union all
     {{ contribution(
         'deals_lost', of='closes', day='closed_date', where='not is_won', numerator=1,
-        by=people + deal_dimensions,
+        by=people + deal_dimensions + ['creator_id'],
+        under={'close_reason': 'win_loss_reason'},
     ) }}
     union all
     {{ contribution(
         'win_rate', of='closes', day='closed_date',
         where=win_rate_weight('is_won', 'close_reason') ~ ' = 1',
-        numerator='is_won::integer', denominator=1, by=people + deal_dimensions,
+        numerator='is_won::integer', denominator=1,
+        by=people + deal_dimensions + ['creator_id'],
     ) }}
     union all
     {{ contribution(
