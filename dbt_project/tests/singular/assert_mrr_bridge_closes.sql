@@ -27,12 +27,13 @@ company_by_month as (
     select
         currency,
         month_start_date,
-        month_end_date,
+        opening_date,
+        closing_date,
         sum(opening_mrr_amount) as opening_amount,
         sum(closing_mrr_amount) as closing_amount
 
     from months
-    group by 1, 2, 3
+    group by 1, 2, 3, 4
 
 ),
 
@@ -48,7 +49,7 @@ months_off as (
     inner join company_by_month as earlier
         on
             later.currency = earlier.currency
-            and earlier.month_end_date = later.month_start_date - 1
+            and earlier.closing_date = later.opening_date
 
 )
 
