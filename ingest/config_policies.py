@@ -69,7 +69,9 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
             "last_completed_before_creation", ("last_completed_before_creation",)
         ),
         "ad_conversion_date": Policy("click_date", ("click_date",)),
-        "cac_lag_months": Policy(0, maximum=0),
+        "cac_lag_months": Policy(0, maximum=24),
+        "marketing_departments": Policy(("Marketing", "Tiếp thị")),
+        "sales_departments": Policy(("Kinh doanh", "Bán hàng", "Sales")),
         "low_sample_threshold": Policy(5, minimum=1),
     }
 )

@@ -15,6 +15,7 @@
         'fx_max_carried_days': 7,
         'sales_revenue_basis': 'invoiced',
         'low_sample_threshold': 5,
+        'cac_lag_months': 0,
     } -%}
     {{- var('policies')[name] | default(defaults[name]) -}}
 {%- endmacro %}

@@ -35,6 +35,7 @@ from ingest.sandbox import (
     truth_activities,
     truth_ads,
     truth_billing,
+    truth_costs,
     truth_crm,
     truth_deals,
     truth_funnel,
@@ -49,6 +50,7 @@ from ingest.sandbox.truth_billing import (
     move_mrr,
     snapshot_mrr,
 )
+from ingest.sandbox.truth_costs import count_costs
 from ingest.sandbox.truth_crm import (
     count_calls,
     count_deals,
@@ -84,6 +86,7 @@ MEASURED: Final[Mapping[str, Kind]] = {
     **truth_deals.KPIS,
     **truth_ads.KPIS,
     **truth_billing.KPIS,
+    **truth_costs.KPIS,
 }
 """Every figure added up from contributions, as its module declares it."""
 DERIVED: Final = (
@@ -104,6 +107,8 @@ QUOTIENTS: Final = {
         ((1, "churned_mrr"), (1, "contraction_mrr"), (-1, "expansion_mrr")),
         ((1, "opening mrr"),),
     ),
+    "cpl_full": (((1, "marketing_cost_full"),), ((1, "leads_created"),)),
+    "cac": (((1, "acquisition_cost"),), ((1, "new_customers"),)),
     "quick_ratio": (
         ((1, "new_mrr"), (1, "expansion_mrr"), (1, "reactivation_mrr")),
         ((1, "contraction_mrr"), (1, "churned_mrr")),
@@ -139,6 +144,7 @@ _EVENTS: Final = (
     count_ads,
     count_revenue,
     move_mrr,
+    count_costs,
 )
 _STOCKS: Final = (snapshot_pipeline, snapshot_mrr)
 """Taken at the end of a day."""
@@ -255,12 +261,14 @@ def _add_up(rows: Iterable[Contribution], grain: str) -> dict[Key, Figure]:
         tops[key] += row.numerator
         if row.denominator is not None:
             bottoms[key] = bottoms.get(key, ZERO) + row.denominator
-    return {
-        key: Figure(top, None, top)
-        if key not in bottoms
-        else Figure(top, bottoms[key], round_ratio(top, bottoms[key]))
-        for key, top in tops.items()
-    }
+    return {key: _figure(top, bottoms.get(key)) for key, top in tops.items()}
+
+
+def _figure(top: Decimal, bottom: Decimal | None) -> Figure:
+    """Return a sum, or a quotient of sums; of an unknown part there is no value."""
+    if top.is_nan():
+        return Figure(ZERO, bottom, None)
+    return Figure(top, bottom, top if bottom is None else round_ratio(top, bottom))
 
 
 def _fill(found: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:

@@ -15,6 +15,7 @@ from ingest.sandbox.truth_rows import CURRENCIES, Contribution, Kind, Night
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from ingest.sandbox.model import AdPlatform, Fields
 
@@ -59,6 +60,19 @@ def _count_platform(
             yield Contribution("ad_spend", fact.date, worth, None, currency, members)
             yield Contribution("cpc", fact.date, worth, clicks, currency, members)
             yield Contribution("cpl_media", fact.date, worth, Decimal(0), currency)
+
+
+def spend_days(night: Night) -> Iterator[tuple[date, str, Decimal, str]]:
+    """Yield day, campaign, spend and its currency of every campaign-day."""
+    for name, platform in (
+        ("google", night.company.google),
+        ("meta", night.company.meta),
+    ):
+        currency = str(platform.account["currency"])
+        days = platform.campaign_days(night.cut, STORY_START, night.as_of)
+        for fact, state in days:
+            campaign = f"{name}:{fact.campaign_id}"
+            yield fact.date, campaign, _spend_of(state), currency
 
 
 def _spend_of(state: Fields) -> Decimal:

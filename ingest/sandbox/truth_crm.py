@@ -107,7 +107,7 @@ def reason_of(state: Fields, outcome: str) -> str:
 def count_leads(night: Night) -> Iterator[Contribution]:
     """Yield leads created, source completeness, MQL, SQL and leads of paid campaigns."""
     tied_at = first_deals(night)
-    words = _campaign_words(night)
+    words = campaign_words(night)
     for record in night.company.hubspot.contacts:
         state = night.state(record)
         if state is None or state["is_deleted"]:
@@ -130,7 +130,7 @@ def count_leads(night: Night) -> Iterator[Contribution]:
         yield Contribution(
             "lead_source_completeness", born, named, ONE, members=entered_by
         )
-        if _is_paid(state, words):
+        if is_paid_lead(state, words):
             for currency in CURRENCIES:
                 yield Contribution("cpl_media", born, ZERO, ONE, currency)
 
@@ -161,7 +161,7 @@ def first_deals(night: Night) -> dict[object, datetime]:
     return first
 
 
-def _campaign_words(night: Night) -> set[str]:
+def campaign_words(night: Night) -> set[str]:
     """Return the ids, tags and names the campaigns of both platforms answer to."""
     words: set[str] = set()
     for platform in (night.company.google, night.company.meta):
@@ -176,7 +176,7 @@ def _campaign_words(night: Night) -> set[str]:
     return words
 
 
-def _is_paid(state: Fields, words: set[str]) -> bool:
+def is_paid_lead(state: Fields, words: set[str]) -> bool:
     """Return whether a click id, a tag or the campaign's name ties the lead to an ad."""
     if state["google_click_id"] or state["facebook_click_id"]:
         return True

@@ -26,6 +26,8 @@ REPORTING: Final = "VND"
 ONE: Final = Decimal(1)
 ZERO: Final = Decimal(0)
 UNKNOWN: Final = "(unknown)"
+UNKNOWN_AMOUNT: Final = Decimal("NaN")
+"""What nobody recorded: every sum it is in is unknown."""
 _TICK: Final = timedelta(microseconds=1)
 
 

@@ -82,6 +82,7 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
         "creator",
         "win_loss_reason",
         "contact_method",
+        "cost_type",
     ],
 )
 def test_breakdowns_are_the_truth(

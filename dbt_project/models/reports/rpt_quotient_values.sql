@@ -65,6 +65,7 @@ parts as (
         terms.term,
         part_registry.kpi_key as part_key,
         part_registry.unit = 'money' as is_money,
+        string_split(part_registry.breakdowns, '|') as part_breakdowns,
         terms.term like '%@opening' as is_opening,
         case when terms.term like '-%' then -1 else 1 end
         * coalesce(
@@ -231,6 +232,18 @@ asked_parts as (
         parts.term,
         parts.factor,
         parts.is_money,
+        -- What is not known by the members is the company's for each of them: every cost
+        -- type is a cost of all new customers.
+        case
+            when list_contains(parts.part_breakdowns, asked.breakdown) is false
+                then 'total'
+            else asked.breakdown
+        end as part_breakdown,
+        case
+            when list_contains(parts.part_breakdowns, asked.breakdown) is false
+                then '(total)'
+            else asked.member_id
+        end as part_member_id,
         coalesce(variants_found.variant, 'standard') as part_variant
 
     from asked
@@ -268,8 +281,8 @@ parts_found as (
             and asked_parts.part_variant = own.variant
             and asked_parts.grain = own.grain
             and asked_parts.period_start_date = own.period_start_date
-            and asked_parts.breakdown = own.breakdown
-            and asked_parts.member_id = own.member_id
+            and asked_parts.part_breakdown = own.breakdown
+            and asked_parts.part_member_id = own.member_id
             and case when asked_parts.is_money then asked_parts.currency end
             is not distinct from own.currency
     left join part_values as company

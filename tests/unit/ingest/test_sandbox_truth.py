@@ -179,6 +179,8 @@ def test_quarters_and_years_add_months_up() -> None:
     for grain in ("quarter", "year"):
         for (kpi, start, currency), figure in truth(AS_OF, grain).items():
             months = [m for m in MONTHS if start <= m and m in months_of(start, grain)]
+            if figure.value is None:  # a part nobody recorded
+                continue
             if kpi in summed:
                 added = sum(truth()[kpi, m, currency].numerator for m in months)
                 assert figure.numerator == added, (kpi, start)

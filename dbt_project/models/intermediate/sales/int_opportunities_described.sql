@@ -64,7 +64,9 @@ opportunity_campaigns as (
         coalesce(campaigns_named.campaign_id, leads_attributed.campaign_id) as campaign_id,
         case
             when campaigns_named.campaign_id is null then leads_attributed.platform
-        end as lead_platform
+        end as lead_platform,
+        coalesce(leads_attributed.is_paid, false)
+        or campaigns_named.campaign_id is not null as is_paid
 
     from buyers
     inner join opportunities
@@ -83,6 +85,7 @@ select
     coalesce(opportunity_campaigns.campaign_id, '(unknown)') as campaign_id,
     coalesce(campaigns.platform, opportunity_campaigns.lead_platform, '(unknown)')
         as platform,
+    opportunity_campaigns.is_paid,
     coalesce(campaigns.channel, '(unknown)') as channel,
     coalesce(opportunities.product_id, '(unknown)') as product_id,
     coalesce(accounts.segment, '(unknown)') as segment,

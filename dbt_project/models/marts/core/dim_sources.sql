@@ -12,6 +12,18 @@ entity_map as (
 
 ),
 
+-- Costs are booked a month at a time: they are known to the end of the newest one.
+costs_booked as (
+
+    select
+        source_name,
+        last_day(max(month)) as last_booked_date
+
+    from {{ ref('stg_files__costs') }}
+    group by 1
+
+),
+
 -- A batch that covers several accounts is one batch.
 batches_once as (
 
@@ -38,6 +50,12 @@ entities_loaded as (
         -- A vendor is read to the end of the day before the load; a file tells nothing
         -- about the days after it, so it is never what makes a period incomplete.
         case
+            when bool_or(batches_once.entity = 'costs')
+                then
+                    least(
+                        coalesce(max(costs_booked.last_booked_date), {{ as_of_date() }}),
+                        {{ as_of_date() }}
+                    )
             when batches_once.kind = 'files' then {{ as_of_date() }}
             else least(max(batches_once.load_date) - 1, {{ as_of_date() }})
         end as data_through_date,
@@ -54,6 +72,8 @@ entities_loaded as (
         on
             batches_once.kind = entity_map.kind
             and batches_once.entity = entity_map.entity
+    left join costs_booked
+        on batches_once.source_name = costs_booked.source_name
     group by 1, 2, 3
 
 )

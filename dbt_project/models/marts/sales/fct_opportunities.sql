@@ -159,6 +159,7 @@ select
     descriptions.lead_source_group,
     descriptions.campaign_id,
     descriptions.platform,
+    descriptions.is_paid,
     descriptions.channel,
     descriptions.product_id,
     descriptions.segment,

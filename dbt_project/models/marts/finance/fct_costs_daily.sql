@@ -1,0 +1,226 @@
+{%- set policies = var('policies') -%}
+with
+
+costs as (
+
+    select * from {{ ref('stg_files__costs') }}
+    where month <= {{ as_of_date() }}
+
+),
+
+ad_days as (
+
+    select * from {{ ref('fct_ad_performance_daily') }}
+
+),
+
+users_versioned as (
+
+    select * from {{ ref('int_users_versioned') }}
+
+),
+
+currency_exponents as (
+
+    select * from {{ ref('currency_exponents') }}
+
+),
+
+dates as (
+
+    select
+        date_day,
+        month_start_date,
+        month_end_date,
+        day(date_day) as day_number,
+        day(month_end_date) as day_count
+
+    from {{ ref('dim_dates') }}
+    where is_past
+
+),
+
+-- A cost without a department is marketing's: the file is a list of what marketing costs.
+costs_placed as (
+
+    select
+        cast(date_trunc('month', month) as date) as month_start_date,
+        cost_type,
+        nullif(trim(department), '') as department,
+        case
+            when nullif(trim(department), '') is null then 'marketing'
+            {%- for cost_function, names in [
+                ('marketing', policies.get('marketing_departments')),
+                ('sales', policies.get('sales_departments')),
+            ] %}
+                {%- for name in names or [] %}
+            when lower(trim(department)) = lower('{{ name }}') then '{{ cost_function }}'
+                {%- endfor %}
+            {%- endfor %}
+            else 'other'
+        end as cost_function,
+        coalesce(nullif(lower(trim(channel)), ''), '(unallocated)') as channel,
+        coalesce(nullif(trim(product_id), ''), '(unallocated)') as product_id,
+        currency,
+        amount,
+        legal_entity
+
+    from costs
+
+),
+
+cost_months as (
+
+    select distinct month_start_date from costs_placed
+
+),
+
+-- How many people a department's salaries of a month are shared by.
+salary_months as (
+
+    select
+        month_start_date,
+        last_day(month_start_date) as month_end_date,
+        department
+
+    from costs_placed
+    where cost_type = 'salary'
+    group by 1, 2, 3
+
+),
+
+headcounts as (
+
+    select
+        salary_months.month_start_date,
+        salary_months.department,
+        count(distinct users_versioned.user_id) as person_count
+
+    from salary_months
+    inner join users_versioned
+        on
+            salary_months.department = users_versioned.department_id
+            and salary_months.month_end_date >= users_versioned.valid_from
+            and salary_months.month_start_date <= users_versioned.valid_to
+    group by 1, 2
+
+),
+
+costs_shown as (
+
+    select
+        costs_placed.*,
+        -- The pay of few people is shown as a part of other costs only.
+        case
+            when
+                costs_placed.cost_type = 'salary'
+                and coalesce(headcounts.person_count, 0)
+                < {{ policy('low_sample_threshold') }}
+                then 'other'
+            else costs_placed.cost_type
+        end as shown_cost_type,
+        cast(costs_placed.amount * 1000000 as hugeint) as amount_millionths,
+        -- Six decimals less those of the currency.
+        cast(
+            1000000 * coalesce(currency_exponents.minor_unit_amount, 0.01) as hugeint
+        ) as minor_unit_millionths
+
+    from costs_placed
+    left join headcounts
+        on
+            costs_placed.month_start_date = headcounts.month_start_date
+            and costs_placed.department = headcounts.department
+    left join currency_exponents
+        on costs_placed.currency = currency_exponents.currency
+
+),
+
+-- What the month has cost up to and with the day, in whole minor units; on its last day all.
+costs_running as (
+
+    select
+        costs_shown.*,
+        dates.date_day,
+        case
+            when dates.day_number = dates.day_count then costs_shown.amount
+            else
+                cast(
+                    {{ round_ratio(
+                        'costs_shown.amount_millionths * (dates.day_number)',
+                        'dates.day_count * costs_shown.minor_unit_millionths',
+                    ) }} * costs_shown.minor_unit_millionths
+                    as decimal(38, 0)
+                ) * 0.000001
+        end as running_amount,
+        case
+            when dates.day_number - 1 = dates.day_count then costs_shown.amount
+            else
+                cast(
+                    {{ round_ratio(
+                        'costs_shown.amount_millionths * (dates.day_number - 1)',
+                        'dates.day_count * costs_shown.minor_unit_millionths',
+                    ) }} * costs_shown.minor_unit_millionths
+                    as decimal(38, 0)
+                ) * 0.000001
+        end as earlier_amount
+
+    from costs_shown
+    inner join dates
+        on costs_shown.month_start_date = dates.month_start_date
+
+),
+
+-- Days of months nobody has booked yet, since the first day anything was spent on: what they
+-- cost is unknown, not nothing.
+days_of_spending as (
+
+    select month_start_date as spent_on from cost_months
+    union all
+    select report_date as spent_on from ad_days
+
+),
+
+first_days as (
+
+    select min(spent_on) as first_date from days_of_spending
+
+),
+
+days_not_booked as (
+
+    select dates.date_day
+    from dates
+    cross join first_days
+    anti join cost_months
+        on dates.month_start_date = cost_months.month_start_date
+    where dates.date_day >= first_days.first_date
+
+)
+
+select
+    date_day as report_date,
+    cost_function,
+    cost_type,
+    shown_cost_type,
+    department,
+    channel,
+    product_id,
+    currency,
+    cast(running_amount - earlier_amount as decimal(38, 6)) as amount,
+    legal_entity
+
+from costs_running
+union all
+select
+    date_day as report_date,
+    'not_booked' as cost_function,
+    '(unknown)' as cost_type,
+    '(unknown)' as shown_cost_type,
+    cast(null as varchar) as department,
+    '(unallocated)' as channel,
+    '(unallocated)' as product_id,
+    cast(null as varchar) as currency,
+    cast(null as decimal(38, 6)) as amount,
+    '(unknown)' as legal_entity
+
+from days_not_booked
