@@ -309,7 +309,7 @@ values_judged as (
         or coalesce(
             kpi_periods.matured_days < coalesce(
                 -- Events over events of the same period are no cohort.
-                case when values_filled.variant = 'period' then 0 end,
+                case when values_shared.variant = 'period' then 0 end,
                 try_cast(
                     regexp_extract(values_shared.variant, '^days_([0-9]+)$', 1) as integer
                 ),
