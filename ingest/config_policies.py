@@ -72,6 +72,18 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
         "cac_lag_months": Policy(0, maximum=24),
         "marketing_departments": Policy(("Marketing", "Tiếp thị")),
         "sales_departments": Policy(("Kinh doanh", "Bán hàng", "Sales")),
+        "attribution_default_model": Policy(
+            "position_based",
+            (
+                "first_touch",
+                "last_touch",
+                "linear",
+                "position_based",
+                "time_decay",
+            ),
+        ),
+        "attribution_window_days": Policy(90, minimum=1),
+        "attribution_view_through": Policy("exclude", ("exclude", "include")),
         "low_sample_threshold": Policy(5, minimum=1),
     }
 )

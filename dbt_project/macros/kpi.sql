@@ -2,15 +2,16 @@
     apply, `under` those the relation has under another name. Money in its own currency
     (`original_amount`, in the relation's `currency`) stands beside the converted amount, whose
     currency is `presentation_currency`. A KPI may have several contributions, as a cost and
-    what it is divided by. `is_case`: each row is one case of a mean whose median is published
-    too. -#}
+    what it is divided by. `variant_column`: where the relation holds several variants. `is_case`:
+    each row is one case of a mean whose median is published too. -#}
 {% macro contribution(
     kpi_key, of, day, numerator, denominator='null', where='true', currency='null',
-    original_amount='null', by=[], under={}, variant='standard', is_case=false
+    original_amount='null', by=[], under={}, variant='standard', variant_column=none,
+    is_case=false
 ) %}
     select
         '{{ kpi_key }}' as kpi_key,
-        '{{ variant }}' as variant,
+        {{ variant_column or "'" ~ variant ~ "'" }} as variant,
         {{ day }} as report_date,
         {{ currency }} as currency,
         {{ 'null' if original_amount == 'null' else 'currency' }} as original_currency,

@@ -16,6 +16,9 @@
         'sales_revenue_basis': 'invoiced',
         'low_sample_threshold': 5,
         'cac_lag_months': 0,
+        'attribution_window_days': 90,
+        'attribution_view_through': 'exclude',
+        'attribution_default_model': 'position_based',
     } -%}
     {{- var('policies')[name] | default(defaults[name]) -}}
 {%- endmacro %}

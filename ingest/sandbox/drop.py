@@ -28,6 +28,7 @@ from ingest.sandbox.gl import ACCOUNTS, balances_until
 from ingest.sandbox.history import write_item_rows, write_subscription_rows
 from ingest.sandbox.people import EVERYONE, Person, manager_of
 from ingest.sandbox.story import ZONE_NAME, local_day
+from ingest.sandbox.touches import touches_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +85,7 @@ def write_drop(company: Company, root: Path, now: datetime) -> list[Path]:
     tables |= {
         name: (_BALANCES, rows) for name, rows in _balance_rows(company, now).items()
     }
+    tables["diem_cham.csv"] = (_TOUCHES, _touch_rows(company, now))
     return [
         _write(root / DROP / name, header, rows, encoding="utf-8-sig", show=_show_local)
         for name, (header, rows) in tables.items()
@@ -179,6 +181,16 @@ _BALANCES: Final = (
     "Tiền hạch toán",
     "Phát sinh nợ hạch toán",
     "Phát sinh có hạch toán",
+)
+_TOUCHES: Final = (
+    "Mã điểm chạm",
+    "Thời điểm",
+    "Kênh",
+    "Chiến dịch",
+    "Khóa người dùng",
+    "Mã khách hàng tiềm năng",
+    "Mã công ty",
+    "Chỉ xem",
 )
 _ROLES: Final = {
     "rep": "Nhân viên kinh doanh",
@@ -286,6 +298,21 @@ def _balance_rows(company: Company, now: datetime) -> dict[str, list[_Row]]:
             f"so_du_{line.legal_entity}_{line.period:%Y_%m}.csv", []
         ).append(row)
     return found
+
+
+def _touch_rows(company: Company, now: datetime) -> Iterator[_Row]:
+    """Yield every touch the tracker has exported."""
+    for touch in touches_until(company, now):
+        yield (
+            touch.touch_id,
+            touch.occurred_at,
+            touch.channel,
+            touch.campaign_id,
+            touch.person_key,
+            touch.lead_id,
+            touch.account_id,
+            "Có" if touch.is_view_through else "Không",
+        )
 
 
 def _show_local(value: object) -> str:

@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.sandbox import (
     truth_activities,
     truth_ads,
+    truth_attribution,
     truth_billing,
     truth_costs,
     truth_crm,
@@ -44,6 +45,7 @@ from ingest.sandbox.finance import Target, targets_until
 from ingest.sandbox.story import STORY_START, month_start
 from ingest.sandbox.truth_activities import count_conversations
 from ingest.sandbox.truth_ads import count_ads
+from ingest.sandbox.truth_attribution import count_attribution
 from ingest.sandbox.truth_billing import (
     count_retention,
     count_revenue,
@@ -85,6 +87,7 @@ MEASURED: Final[Mapping[str, Kind]] = {
     **truth_funnel.KPIS,
     **truth_deals.KPIS,
     **truth_ads.KPIS,
+    **truth_attribution.KPIS,
     **truth_billing.KPIS,
     **truth_costs.KPIS,
 }
@@ -109,6 +112,13 @@ QUOTIENTS: Final = {
     ),
     "cpl_full": (((1, "marketing_cost_full"),), ((1, "leads_created"),)),
     "cac": (((1, "acquisition_cost"),), ((1, "new_customers"),)),
+    **{
+        f"roas{reading}": (
+            ((1, f"attributed_ad_revenue{reading}"),),
+            ((1, "ad_spend"),),
+        )
+        for reading in truth_attribution.AD_READINGS
+    },
     "quick_ratio": (
         ((1, "new_mrr"), (1, "expansion_mrr"), (1, "reactivation_mrr")),
         ((1, "contraction_mrr"), (1, "churned_mrr")),
@@ -142,6 +152,7 @@ _EVENTS: Final = (
     count_calls,
     count_conversations,
     count_ads,
+    count_attribution,
     count_revenue,
     move_mrr,
     count_costs,

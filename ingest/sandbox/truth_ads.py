@@ -26,6 +26,7 @@ KPIS: Final = {
     "ctr": Kind.RATE,
     "cpc": Kind.MONEY_RATIO,
     "cpl_media": Kind.MONEY_RATIO,
+    "platform_conversion_value": Kind.AMOUNT,
 }
 
 
@@ -60,6 +61,16 @@ def _count_platform(
             yield Contribution("ad_spend", fact.date, worth, None, currency, members)
             yield Contribution("cpc", fact.date, worth, clicks, currency, members)
             yield Contribution("cpl_media", fact.date, worth, Decimal(0), currency)
+            claimed = night.rates.convert(
+                Decimal(str(state["conversion_value"])),
+                str(platform.account["currency"]),
+                currency,
+                fact.date,
+                FLOW,
+            )
+            yield Contribution(
+                "platform_conversion_value", fact.date, claimed, None, currency, members
+            )
 
 
 def spend_days(night: Night) -> Iterator[tuple[date, str, Decimal, str]]:

@@ -259,6 +259,17 @@ def type_at(bought_at: dict[str, datetime], buyer: str | None, at: datetime) -> 
     return "existing" if bought_at.get(buyer, at) < at else "new"
 
 
+def won_deals(night: Night) -> Iterator[tuple[Fields, datetime]]:
+    """Yield every deal won in the pipeline of new sales, and when."""
+    for record in night.company.hubspot.deals:
+        state = night.state(record)
+        if state is None or state["is_deleted"] or not is_new_sale(state):
+            continue
+        close = latest_close(record, night)
+        if close is not None and close[1] == "won":
+            yield state, close[0]
+
+
 def is_new_sale(state: Fields) -> bool:
     """Return whether the deal is in the pipeline of new sales."""
     return state["pipeline_id"] == _SALES_PIPELINE

@@ -83,6 +83,9 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
         "win_loss_reason",
         "contact_method",
         "cost_type",
+        "channel",
+        "platform",
+        "product",
     ],
 )
 def test_breakdowns_are_the_truth(

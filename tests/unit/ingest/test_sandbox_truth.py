@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -21,6 +22,7 @@ from ingest.sandbox.truth import (
     kpi_truth_by,
     targets_in_force,
 )
+from ingest.sandbox.truth_attribution import MODELS, Seen, split, weigh
 from ingest.sandbox.truth_billing import _count_move, _Move, mrr_of
 from ingest.sandbox.truth_crm import latest_close, snapshot_pipeline
 from ingest.sandbox.truth_deals import SHARES
@@ -157,6 +159,9 @@ def test_churn_and_retention_share_the_opening_customers() -> None:
         ("lead_source_group", ["leads_created", "mql_count", "sql_count"]),
         ("campaign", ["ad_spend", "impressions", "clicks"]),
         ("currency", ["mrr", "sales_revenue"]),
+        ("channel", ["attributed_revenue", "attributed_leads"]),
+        ("platform", ["attributed_revenue", "attributed_leads"]),
+        ("product", ["attributed_revenue"]),
     ],
 )
 def test_a_breakdown_adds_up_to_its_total(breakdown: str, kpis: list[str]) -> None:
@@ -368,3 +373,64 @@ def test_a_reopened_deal_closes_where_it_closed_last() -> None:
     assert march == (at_local(date(2026, 3, 28), 12), "won", "NV011")
     assert may is not None
     assert may[0] == at_local(date(2026, 5, 2), 12)
+
+
+def seen(*days: int) -> list[Seen]:
+    touches = [
+        Seen(
+            at_local(date(2026, 3, day), 9),
+            f"t{n}",
+            "email",
+            "other",
+            "",
+            "",
+            is_paid=False,
+        )
+        for n, day in enumerate(days)
+    ]
+    return sorted(touches, key=lambda touch: (touch.at, touch.touch_id))
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, ["1"]),
+        (2, ["0.5", "0.5"]),
+        (3, ["0.4", "0.2", "0.4"]),
+        (5, ["0.4", "0.0667", "0.0667", "0.0666", "0.4"]),
+    ],
+)
+def test_positions_weigh_forty_twenty_forty(count: int, expected: list[str]) -> None:
+    weights = weigh(seen(*range(1, count + 1)), "position_based")
+    assert split(Decimal(1), weights, 4) == [Decimal(weight) for weight in expected]
+    assert sum(weights) == 1
+
+
+def test_a_hundred_over_three_equal_touches() -> None:
+    shares = split(Decimal("100.00"), weigh(seen(1, 2, 3), "linear"), 2)
+    assert shares == [Decimal("33.34"), Decimal("33.33"), Decimal("33.33")]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_shares_add_up_and_do_not_depend_on_the_order_told(model: str) -> None:
+    throw = random.Random(model)  # noqa: S311  # no secret
+    for _ in range(200):
+        days = [throw.randint(1, 31) for _ in range(throw.randint(1, 9))]
+        whole = Decimal(throw.randrange(10**9)).scaleb(-2)
+        touches = seen(*days)
+        shares = split(whole, weigh(touches, model), 2)
+        assert sum(shares) == whole
+        assert sum(split(Decimal(1), weigh(touches, model), 6)) == 1
+        told = throw.sample(touches, len(touches))
+        again = sorted(told, key=lambda touch: (touch.at, touch.touch_id))
+        assert split(whole, weigh(again, model), 2) == shares
+
+
+@pytest.mark.parametrize("model", ["", *(f"/{model}" for model in MODELS)])
+def test_credit_adds_up_to_what_was_won_and_created(model: str) -> None:
+    for start in MONTHS:
+        for currency in CURRENCIES:
+            credited = truth()[f"attributed_revenue{model}", start, currency]
+            assert credited.value == truth()["sales_bookings", start, currency].value
+        credited = truth()[f"attributed_leads{model}", start, None]
+        assert credited.value == truth()["leads_created", start, None].value

@@ -6,9 +6,9 @@ leads as (
 
 ),
 
-campaigns as (
+campaign_words as (
 
-    select * from {{ ref('int_campaigns_unioned') }}
+    select * from {{ ref('int_campaign_words_found') }}
 
 ),
 
@@ -44,58 +44,12 @@ leads_tagged as (
 
 ),
 
--- Words a campaign answers to, strongest first; a word two campaigns of a platform share
--- (copied names) names neither.
-campaign_words as (
-
-    select
-        platform,
-        campaign_id,
-        source_record_id as word,
-        1 as rule_order
-
-    from campaigns
-    union all
-    select
-        platform,
-        campaign_id,
-        utm_campaign as word,
-        2 as rule_order
-
-    from campaigns
-    where utm_campaign is not null
-    union all
-    select
-        platform,
-        campaign_id,
-        lower(campaign_name) as word,
-        3 as rule_order
-
-    from campaigns
-    where campaign_name is not null
-
-),
-
-words_unique as (
-
-    select
-        platform,
-        word,
-        rule_order,
-        min(campaign_id) as campaign_id
-
-    from campaign_words
-    group by all
-    having count(distinct campaign_id) = 1
-
-),
-
 lead_words as (
 
     select
         lead_id,
         platform,
-        source_campaign_id as word,
+        lower(source_campaign_id) as word,
         1 as word_order
 
     from leads_tagged
@@ -125,8 +79,8 @@ campaign_matches as (
 
     select
         lead_words.lead_id,
-        words_unique.campaign_id,
-        words_unique.platform,
+        campaign_words.campaign_id,
+        campaign_words.platform,
         case lead_words.word_order
             when 1 then 'campaign_id'
             when 2 then 'utm_campaign'
@@ -134,16 +88,16 @@ campaign_matches as (
         end as match_rule
 
     from lead_words
-    inner join words_unique
+    inner join campaign_words
         on
-            lead_words.word = words_unique.word
-            and coalesce(lead_words.platform, words_unique.platform) = words_unique.platform
+            lead_words.word = campaign_words.word
+            and coalesce(lead_words.platform, campaign_words.platform) = campaign_words.platform
     qualify row_number() over (
         partition by lead_words.lead_id
         order by
             lead_words.word_order,
-            words_unique.rule_order,
-            words_unique.platform
+            campaign_words.rule_order,
+            campaign_words.platform
     ) = 1
 
 )

@@ -18,7 +18,8 @@
         'days': ['report_date'],
         'columns': [
             'report_date', 'currency', 'spend_amount', 'impression_count', 'click_count',
-            'campaign_id', 'channel', 'platform', 'product_id', 'legal_entity',
+            'conversion_value_amount', 'campaign_id', 'channel', 'platform', 'product_id',
+            'legal_entity',
         ],
     },
     'fct_fx_rates_daily': {
@@ -75,7 +76,10 @@ ad_days_converted as (
         ad_days.*,
         currencies.currency_id as presentation_currency,
         {{ convert_money('ad_days.spend_amount', 'flow_rates.rate', 'currencies.exponent') }}
-            as converted_amount
+            as converted_amount,
+        {{ convert_money(
+            'ad_days.conversion_value_amount', 'flow_rates.rate', 'currencies.exponent'
+        ) }} as converted_claim_amount
 
     from ad_days
     cross join currencies
@@ -154,6 +158,14 @@ contributions as (
         'cpl_media', of='paid_leads', day='created_date', where='created_date is not null',
         currency='presentation_currency', numerator=0, denominator=1, by=ad_dimensions,
         under={'product_id': "'(unknown)'"},
+    ) }}
+    union all
+    -- The platform's claim, apart from our own revenue; not reported is not 0.
+    {{ contribution(
+        'platform_conversion_value', of='ad_days_converted', day='report_date',
+        where='conversion_value_amount is not null', currency='presentation_currency',
+        original_amount='conversion_value_amount', numerator='converted_claim_amount',
+        by=ad_dimensions,
     ) }}
     union all
     -- Not reported is not 0: such a day says nothing about either part.

@@ -1,0 +1,220 @@
+{%- set dimensions = [
+    'lead_source_group', 'campaign_id', 'channel', 'platform', 'product_id', 'segment',
+    'legal_entity',
+] -%}
+with
+
+credits as (
+
+    select * from {{ ref('fct_attribution_credits') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('fct_fx_rates_daily') }}
+    where rate_purpose = 'flow'
+
+),
+
+currencies as (
+
+    select * from {{ ref('dim_currencies') }}
+    where is_presentation or is_reporting
+
+),
+
+deal_credits as (
+
+    select * from credits
+    where conversion_type = 'deal'
+
+),
+
+-- The deal is converted once, as in sales_bookings, and then shared: converted shares would
+-- not add up to it.
+deals_converted as (
+
+    select
+        deal_credits.*,
+        currencies.currency_id as presentation_currency,
+        currencies.is_presentation,
+        currencies.is_reporting,
+        currencies.exponent,
+        case
+            when deal_credits.conversion_amount is null then 0
+            else
+                {{ convert_money(
+                    'deal_credits.conversion_amount', 'rates.rate', 'currencies.exponent'
+                ) }}
+        end as converted_conversion_amount
+
+    from deal_credits
+    cross join currencies
+    left join rates
+        on
+            deal_credits.converted_date = rates.rate_date
+            and deal_credits.currency = rates.from_currency
+            and currencies.currency_id = rates.to_currency
+
+),
+
+deals_counted as (
+
+    select
+        *,
+        {{ to_minor_units('converted_conversion_amount', 'exponent') }} as minor_units
+
+    from deals_converted
+
+),
+
+{% set conversion = 'conversion_id, attribution_model, presentation_currency' -%}
+deals_split as (
+
+    select
+        *,
+        {{ split_units(
+            'minor_units', 'credit_part', 'credit_parts', conversion, 'touch_order'
+        ) }} as credited_units
+
+    from deals_counted
+
+),
+
+deals_credited as (
+
+    select
+        *,
+        {{ from_minor_units('credited_units', 'exponent') }} as converted_amount
+
+    from deals_split
+
+),
+
+-- Every model is a reading of its own; the policy's default is the standard one.
+deal_readings as (
+
+    select
+        'standard' as variant,
+        *
+
+    from deals_credited
+    where is_default_model
+    union all
+    select
+        attribution_model as variant,
+        *
+
+    from deals_credited
+
+),
+
+-- What ads earned counts in the period of the touch, where their spend stands; the variant
+-- `period` counts it in the period of the win.
+ad_readings as (
+
+    select
+        * exclude (converted_date),
+        touch_date as credited_date
+
+    from deal_readings
+    where is_paid
+    union all by name
+    select
+        'period' as variant,
+        * exclude (variant, converted_date),
+        converted_date as credited_date
+
+    from deal_readings
+    where is_paid and variant = 'standard'
+
+),
+
+lead_readings as (
+
+    select
+        'standard' as variant,
+        *
+
+    from credits
+    where conversion_type = 'lead' and is_default_model
+    union all
+    select
+        attribution_model as variant,
+        *
+
+    from credits
+    where conversion_type = 'lead'
+
+),
+
+-- One row per conversion: the first touch earns all of it, or nobody does.
+conversions as (
+
+    select
+        *,
+        touch_id is not null as is_attributed
+
+    from credits
+    where attribution_model = 'first_touch'
+
+),
+
+conversions_valued as (
+
+    select
+        *,
+        touch_id is not null as is_attributed
+
+    from deals_credited
+    where attribution_model = 'first_touch' and is_reporting
+
+),
+
+contributions as (
+
+    -- Deals without an amount add nothing, as in sales_bookings.
+    {{ contribution(
+        'attributed_revenue', of='deal_readings', day='converted_date',
+        where='is_presentation', variant_column='variant', currency='presentation_currency',
+        original_amount='coalesce(credited_amount, 0)', numerator='converted_amount',
+        denominator='(conversion_amount is not null)::integer', by=dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'attributed_ad_revenue', of='ad_readings', day='credited_date',
+        where='is_presentation', variant_column='variant', currency='presentation_currency',
+        original_amount='coalesce(credited_amount, 0)', numerator='converted_amount',
+        denominator='(conversion_amount is not null)::integer', by=dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'attributed_leads', of='lead_readings', day='converted_date',
+        variant_column='variant', numerator='credit_weight', by=dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'attribution_coverage', of='conversions', day='converted_date',
+        where="conversion_type = 'deal'", numerator='is_attributed::integer', denominator=1,
+        by=['product_id', 'segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'attribution_coverage', of='conversions', day='converted_date',
+        where="conversion_type = 'lead'", variant='leads',
+        numerator='is_attributed::integer', denominator=1,
+        by=['product_id', 'segment', 'legal_entity'],
+    ) }}
+    union all
+    -- A share of one currency's money, so the reporting currency's.
+    {{ contribution(
+        'attribution_coverage', of='conversions_valued', day='converted_date',
+        where='conversion_amount is not null', variant='value',
+        numerator='case when is_attributed then converted_amount else 0 end',
+        denominator='converted_amount', by=['product_id', 'segment', 'legal_entity'],
+    ) }}
+
+)
+
+{{ sum_contributions('contributions') }}
