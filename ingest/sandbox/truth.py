@@ -119,6 +119,13 @@ QUOTIENTS: Final = {
         )
         for reading in truth_attribution.AD_READINGS
     },
+    **{
+        f"roi_revenue_basis{reading}": (
+            ((1, f"attributed_net_revenue{reading}"), (-1, "marketing_cost_full")),
+            ((1, "marketing_cost_full"),),
+        )
+        for reading in truth_attribution.AD_READINGS
+    },
     "quick_ratio": (
         ((1, "new_mrr"), (1, "expansion_mrr"), (1, "reactivation_mrr")),
         ((1, "contraction_mrr"), (1, "churned_mrr")),

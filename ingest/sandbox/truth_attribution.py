@@ -11,6 +11,10 @@ Decisions, where the catalogue leaves a choice:
   its company;
 * a person with no touch recorded up to their creation has the source the CRM noted then, if it
   noted any, as a touch of that instant;
+* what ads and marketing earned counts in the period of the touch, read by `period` in that of
+  the win; direct visits and what the sales team found are no marketing;
+* net revenue takes off the credit notes on a deal's invoices within its term (one billing
+  period where it has none), before the one conversion;
 * the standard reading is 40/20/40; time decay halves credit for every seven days before the
   last touch;
 * weights are shared in millionths, money in minor units of the presentation currency after one
@@ -27,9 +31,9 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.model import Fields, instant_in
+from ingest.sandbox.model import Fields, Versioned, instant_in, rows_in
 from ingest.sandbox.offer import EXPONENT
-from ingest.sandbox.story import local_day
+from ingest.sandbox.story import local_day, month_start
 from ingest.sandbox.touches import touches_until
 from ingest.sandbox.truth_crm import SOURCE_GROUPS, won_deals
 from ingest.sandbox.truth_money import FLOW
@@ -55,6 +59,7 @@ KPIS: Final = {
     **{f"attributed_revenue{reading}": Kind.AMOUNT for reading in _READINGS},
     **{f"attributed_leads{reading}": Kind.COUNT for reading in _READINGS},
     **{f"attributed_ad_revenue{reading}": Kind.AMOUNT for reading in AD_READINGS},
+    **{f"attributed_net_revenue{reading}": Kind.AMOUNT for reading in AD_READINGS},
     "attribution_coverage": Kind.RATE,
     "attribution_coverage/leads": Kind.RATE,
     "attribution_coverage/value": Kind.RATE,
@@ -78,6 +83,7 @@ _WORDS: Final = {
     "other_campaigns": ("other", "other", UNKNOWN),
 }
 _PAID: Final = frozenset({"google_ads", "meta_ads", "paid_search", "paid_social"})
+_NO_MARKETING: Final = frozenset({"direct", "sales_team", UNKNOWN})
 _CAMPAIGN_CHANNELS: Final = {
     "SEARCH": "search",
     "PERFORMANCE_MAX": "cross_network",
@@ -108,6 +114,11 @@ class Seen:
             "campaign": self.campaign,
         }
 
+    @property
+    def cost_members(self) -> dict[str, str]:
+        """Return those that what it cost is known by, too."""
+        return {k: v for k, v in self.members.items() if k != "lead_source_group"}
+
 
 _UNATTRIBUTED: Final[dict[str, str]] = {
     "channel": _NOBODY,
@@ -129,6 +140,7 @@ def count_attribution(night: Night) -> Iterator[Contribution]:
         for reading, _, touch, share in _share(night, day, found, None):
             who = touch.members if touch else _UNATTRIBUTED
             yield Contribution(f"attributed_leads{reading}", day, share, members=who)
+    credited_back = _credit_notes(night)
     for state, won_at in won_deals(night):
         lead_id = book.survivor(state["contact_id"])
         touches = [
@@ -136,23 +148,91 @@ def count_attribution(night: Night) -> Iterator[Contribution]:
             *book.of_company.get(state["company_id"], []),
         ]
         found = _in_window(touches, won_at)
-        day = local_day(won_at)
         covered = ONE if found else ZERO
-        yield Contribution("attribution_coverage", day, covered, ONE)
+        yield Contribution("attribution_coverage", local_day(won_at), covered, ONE)
         if isinstance(state["amount"], Decimal):
-            product = {"product": str(state["product_id"] or UNKNOWN)}
-            for reading, currency, touch, share in _share(night, day, found, state):
-                who = {**(touch.members if touch else _UNATTRIBUTED), **product}
-                yield Contribution(
-                    f"attributed_revenue{reading}", day, share, None, currency, who
-                )
-                if touch and touch.is_paid:
-                    yield from _count_ads(reading, currency, touch, share, day)
-            worth = night.rates.convert(
-                state["amount"], str(state["currency"]), "VND", day, FLOW
+            less = credited_back.get(state["deal_id"], ZERO)
+            yield from _count_deal(night, state, local_day(won_at), found, less)
+
+
+def _count_deal(
+    night: Night, state: Fields, day: date, touches: list[Seen], less: Decimal
+) -> Iterator[Contribution]:
+    """Yield what each touch of a won deal earned: of its amount, and of the net amount."""
+    product = {"product": str(state["product_id"] or UNKNOWN)}
+    for reading, currency, touch, share in _share(night, day, touches, state):
+        who = {**(touch.members if touch else _UNATTRIBUTED), **product}
+        yield Contribution(
+            f"attributed_revenue{reading}", day, share, None, currency, who
+        )
+        if touch and touch.is_paid:
+            for read, on in _days(reading, touch, day):
+                key = f"attributed_ad_revenue{read}"
+                yield Contribution(key, on, share, None, currency, touch.cost_members)
+    net = {**state, "amount": Decimal(str(state["amount"])) - less}
+    for reading, currency, touch, share in _share(night, day, touches, net):
+        if touch and touch.channel not in _NO_MARKETING:
+            for read, on in _days(reading, touch, day):
+                key = f"attributed_net_revenue{read}"
+                yield Contribution(key, on, share, None, currency, touch.cost_members)
+    amount, own = Decimal(str(state["amount"])), str(state["currency"])
+    worth = night.rates.convert(amount, own, "VND", day, FLOW)
+    value = worth if touches else ZERO
+    yield Contribution("attribution_coverage/value", day, value, worth)
+
+
+def _credit_notes(night: Night) -> dict[object, Decimal]:
+    """Return what was credited back of each deal's invoices within its term."""
+    terms = {
+        state["deal_id"]: state["term_months"]
+        for record in night.company.hubspot.deals
+        if (state := night.state(record)) is not None
+    }
+    found: dict[object, Decimal] = defaultdict(lambda: ZERO)
+    for account in night.company.stripe.values():
+        sold = {}
+        for record in account.subscriptions:
+            state = night.state(record)
+            if state is None or state["opportunity_id"] not in terms:
+                continue
+            deal = state["opportunity_id"]
+            months = terms[deal] or _billing_months(record, night.cut)
+            ends = _months_after(instant_in(state, "started_at"), int(str(months)))
+            sold[record.id] = deal, ends
+        things = {
+            record.id: {line["subscription_id"] for line in rows_in(state, "lines")}
+            for record in account.invoices
+            if (state := night.state(record)) is not None
+        }
+        for record in account.credit_notes:
+            state = night.state(record)
+            if state is None or state["status"] != "issued":
+                continue
+            known = things[str(state["invoice_id"])] - {None}
+            deal, ends = sold.get(
+                str(min(known)) if len(known) == 1 else "", ("", None)
             )
-            value = worth * covered
-            yield Contribution("attribution_coverage/value", day, value, worth)
+            if ends is not None and instant_in(state, "created_at") < ends:
+                minor = Decimal(str(state["subtotal_minor"]))
+                found[deal] += minor.scaleb(-EXPONENT[account.currency])
+    return found
+
+
+def _billing_months(record: Versioned, cut: datetime) -> int:
+    """Return the longest billing period a subscription ever had, in months."""
+    return max(
+        int(str(item["interval_count"])) * (12 if item["interval"] == "year" else 1)
+        for version in record.versions
+        if version.at < cut and version.fields is not None
+        for item in rows_in(version.fields, "items")
+    )
+
+
+def _months_after(at: datetime, months: int) -> datetime:
+    """Return the same day and time `months` later, the last day where there is none."""
+    first = month_start(at.date(), months)
+    last = (month_start(first, 1) - timedelta(days=1)).day
+    return at.replace(year=first.year, month=first.month, day=min(at.day, last))
 
 
 def _in_window(touches: Sequence[Seen], at: datetime) -> list[Seen]:
@@ -180,17 +260,11 @@ def _share(
                     yield reading, currency, touch, share
 
 
-def _count_ads(
-    reading: str, currency: str | None, touch: Seen, share: Decimal, won_on: date
-) -> Iterator[Contribution]:
-    """Yield what an ad earned on the day of its touch; by period, on the day of the win."""
-    key = "attributed_ad_revenue"
-    members = {k: v for k, v in touch.members.items() if k != "lead_source_group"}
-    yield Contribution(
-        f"{key}{reading}", local_day(touch.at), share, None, currency, members
-    )
+def _days(reading: str, touch: Seen, won_on: date) -> Iterator[tuple[str, date]]:
+    """Yield by which readings and days a touch's share counts: its own; by period, the win's."""
+    yield reading, local_day(touch.at)
     if not reading:
-        yield Contribution(f"{key}/period", won_on, share, None, currency, members)
+        yield "/period", won_on
 
 
 def weigh(touches: list[Seen], model: str) -> list[Fraction]:

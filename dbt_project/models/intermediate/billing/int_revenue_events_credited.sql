@@ -79,6 +79,7 @@ first_terms as (
 
     select
         subscriptions.subscription_id,
+        subscription_opportunities.opportunity_id,
         closed_opportunities.rep_id,
         subscriptions.started_at
         + to_months(cast(
@@ -129,7 +130,12 @@ events_credited as (
                 then first_terms.rep_id
             when account_owners.owned_since <= revenue_events.occurred_at
                 then account_owners.owner_id
-        end as rep_id
+        end as rep_id,
+        -- The deal the revenue was signed with: in its term only.
+        case
+            when revenue_events.occurred_at < first_terms.first_term_ends_at
+                then first_terms.opportunity_id
+        end as signed_opportunity_id
 
     from revenue_events
     left join first_terms

@@ -39,9 +39,31 @@ touches as (
 
 ),
 
+revenue_events as (
+
+    select * from {{ ref('int_revenue_events_credited') }}
+    where exclusion_reason is null
+
+),
+
 currencies as (
 
     select * from {{ ref('dim_currencies') }}
+
+),
+
+-- What was credited back of a deal, on invoices of its term; in another currency than the
+-- deal's it cannot be taken off it.
+deals_credited_back as (
+
+    select
+        signed_opportunity_id as opportunity_id,
+        currency,
+        sum(net_amount) as net_amount
+
+    from revenue_events
+    where event_type = 'credit_note' and signed_opportunity_id is not null
+    group by 1, 2
 
 ),
 
@@ -56,6 +78,7 @@ conversions as (
         created_date as converted_date,
         cast(null as varchar) as currency,
         cast(null as decimal(38, 6)) as amount,
+        cast(null as decimal(38, 6)) as net_amount,
         '(unknown)' as product_id,
         segment,
         legal_entity
@@ -72,6 +95,7 @@ conversions as (
         closes.closed_date as converted_date,
         closes.currency,
         closes.amount,
+        closes.amount + coalesce(deals_credited_back.net_amount, 0) as net_amount,
         closes.product_id,
         closes.segment,
         closes.legal_entity
@@ -79,6 +103,10 @@ conversions as (
     from closes
     inner join buyers
         on closes.opportunity_id = buyers.opportunity_id
+    left join deals_credited_back
+        on
+            closes.opportunity_id = deals_credited_back.opportunity_id
+            and closes.currency = deals_credited_back.currency
     where closes.is_won and closes.is_sales_pipeline
 
 ),
@@ -240,6 +268,7 @@ credits_described as (
         conversions.currency,
         currencies.exponent,
         conversions.amount,
+        conversions.net_amount,
         {{ to_minor_units('conversions.amount', 'currencies.exponent') }} as minor_units
 
     from credits
@@ -296,6 +325,7 @@ select
     cast(cast(millionths as decimal(28, 0)) * 0.000001 as decimal(38, 6)) as credit_weight,
     currency,
     amount as conversion_amount,
+    net_amount as conversion_net_amount,
     {{ from_minor_units('credited_units', 'exponent') }} as credited_amount,
     {{ policy('attribution_window_days') }} as attribution_window_days,
     '{{ policy("attribution_view_through") }}' = 'include' as includes_view_through

@@ -47,7 +47,14 @@ deals_converted as (
                 {{ convert_money(
                     'deal_credits.conversion_amount', 'rates.rate', 'currencies.exponent'
                 ) }}
-        end as converted_conversion_amount
+        end as converted_conversion_amount,
+        case
+            when deal_credits.conversion_net_amount is null then 0
+            else
+                {{ convert_money(
+                    'deal_credits.conversion_net_amount', 'rates.rate', 'currencies.exponent'
+                ) }}
+        end as converted_net_amount
 
     from deal_credits
     cross join currencies
@@ -63,7 +70,8 @@ deals_counted as (
 
     select
         *,
-        {{ to_minor_units('converted_conversion_amount', 'exponent') }} as minor_units
+        {{ to_minor_units('converted_conversion_amount', 'exponent') }} as minor_units,
+        {{ to_minor_units('converted_net_amount', 'exponent') }} as net_minor_units
 
     from deals_converted
 
@@ -76,7 +84,10 @@ deals_split as (
         *,
         {{ split_units(
             'minor_units', 'credit_part', 'credit_parts', conversion, 'touch_order'
-        ) }} as credited_units
+        ) }} as credited_units,
+        {{ split_units(
+            'net_minor_units', 'credit_part', 'credit_parts', conversion, 'touch_order'
+        ) }} as credited_net_units
 
     from deals_counted
 
@@ -86,7 +97,8 @@ deals_credited as (
 
     select
         *,
-        {{ from_minor_units('credited_units', 'exponent') }} as converted_amount
+        {{ from_minor_units('credited_units', 'exponent') }} as converted_amount,
+        {{ from_minor_units('credited_net_units', 'exponent') }} as net_amount
 
     from deals_split
 
@@ -110,16 +122,16 @@ deal_readings as (
 
 ),
 
--- What ads earned counts in the period of the touch, where their spend stands; the variant
+-- What a touch earned counts in its own period, where what it cost stands; the variant
 -- `period` counts it in the period of the win.
-ad_readings as (
+touch_readings as (
 
     select
         * exclude (converted_date),
         touch_date as credited_date
 
     from deal_readings
-    where is_paid
+    where touch_id is not null
     union all by name
     select
         'period' as variant,
@@ -127,7 +139,7 @@ ad_readings as (
         converted_date as credited_date
 
     from deal_readings
-    where is_paid and variant = 'standard'
+    where touch_id is not null and variant = 'standard'
 
 ),
 
@@ -183,9 +195,17 @@ contributions as (
     ) }}
     union all
     {{ contribution(
-        'attributed_ad_revenue', of='ad_readings', day='credited_date',
-        where='is_presentation', variant_column='variant', currency='presentation_currency',
+        'attributed_ad_revenue', of='touch_readings', day='credited_date',
+        where='is_presentation and is_paid', variant_column='variant', currency='presentation_currency',
         original_amount='coalesce(credited_amount, 0)', numerator='converted_amount',
+        denominator='(conversion_amount is not null)::integer', by=dimensions,
+    ) }}
+    union all
+    -- Credit notes are taken off where the deal's revenue counts, not on their own day.
+    {{ contribution(
+        'attributed_net_revenue', of='touch_readings', day='credited_date',
+        where='is_presentation and is_marketing', variant_column='variant',
+        currency='presentation_currency', numerator='net_amount',
         denominator='(conversion_amount is not null)::integer', by=dimensions,
     ) }}
     union all
