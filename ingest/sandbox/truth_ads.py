@@ -60,7 +60,8 @@ def _count_platform(
             )
             yield Contribution("ad_spend", fact.date, worth, None, currency, members)
             yield Contribution("cpc", fact.date, worth, clicks, currency, members)
-            yield Contribution("cpl_media", fact.date, worth, Decimal(0), currency)
+            by = {**members, "platform": name}
+            yield Contribution("cpl_media", fact.date, worth, Decimal(0), currency, by)
             claimed = night.rates.convert(
                 Decimal(str(state["conversion_value"])),
                 str(platform.account["currency"]),

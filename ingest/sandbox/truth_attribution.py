@@ -35,6 +35,7 @@ from ingest.sandbox.model import Fields, Versioned, instant_in, rows_in
 from ingest.sandbox.offer import EXPONENT
 from ingest.sandbox.story import local_day, month_start
 from ingest.sandbox.touches import touches_until
+from ingest.sandbox.truth_campaigns import campaigns_of, noted_campaign
 from ingest.sandbox.truth_crm import SOURCE_GROUPS, won_deals
 from ingest.sandbox.truth_money import FLOW
 from ingest.sandbox.truth_rows import (
@@ -84,12 +85,6 @@ _WORDS: Final = {
 }
 _PAID: Final = frozenset({"google_ads", "meta_ads", "paid_search", "paid_social"})
 _NO_MARKETING: Final = frozenset({"direct", "sales_team", UNKNOWN})
-_CAMPAIGN_CHANNELS: Final = {
-    "SEARCH": "search",
-    "PERFORMANCE_MAX": "cross_network",
-    "DISPLAY": "display",
-    "VIDEO": "video",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +303,7 @@ class _Touchbook:
         self.leads: dict[str, Fields] = {}
         self.of_lead: dict[str, list[Seen]] = defaultdict(list)
         self.of_company: dict[object, list[Seen]] = defaultdict(list)
-        self._campaigns = _campaigns_of(night)
+        self._campaigns = campaigns_of(night)
         for record in night.company.hubspot.contacts:
             state = night.state(record)
             if state is None:
@@ -371,16 +366,9 @@ class _Touchbook:
     def _noted(self, lead_id: str, state: Fields) -> Seen | None:
         """Return what the CRM noted of where a person came from, None = nothing."""
         word = str(state["source"] or "").lower()
-        platform = UNKNOWN
-        if state["google_click_id"] or state["utm_source"] == "google":
-            platform = "google"
-        elif state["facebook_click_id"] or state["utm_source"] == "facebook":
-            platform = "meta"
+        platform, found = noted_campaign(state, self._campaigns)
         if not word and platform == UNKNOWN:
             return None
-        found = self._campaigns.get((platform, str(state["utm_campaign"])))
-        if found is None and word in _PAID:
-            found = self._campaigns.get((platform, str(state["source_detail_1"])))
         channel = _WORDS[word][0] if word else UNKNOWN
         return Seen(
             instant_in(state, "created_at"),
@@ -391,24 +379,3 @@ class _Touchbook:
             found[0] if found else UNKNOWN,
             word in _PAID,
         )
-
-
-def _campaigns_of(night: Night) -> dict[tuple[str, str], tuple[str, str]]:
-    """Return (platform, id, tag or name) -> (campaign, its channel)."""
-    found: dict[tuple[str, str], tuple[str, str]] = {}
-    for platform, told in (
-        ("google", night.company.google),
-        ("meta", night.company.meta),
-    ):
-        for record in told.campaigns:
-            state = night.state(record)
-            if state is None:
-                continue
-            channel = "social"
-            if platform == "google":
-                channel = _CAMPAIGN_CHANNELS[str(state["channel_type"])]
-            campaign = f"{platform}:{state['campaign_id']}", channel
-            for name in ("campaign_name", "utm_campaign", "campaign_id"):
-                if state[name]:
-                    found[platform, str(state[name])] = campaign
-    return found

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.sandbox.model import Fields, Versioned, instant_in
 from ingest.sandbox.people import EVERYONE
 from ingest.sandbox.story import local_day
+from ingest.sandbox.truth_campaigns import campaigns_of, noted_campaign
 from ingest.sandbox.truth_money import FLOW, STOCK
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -107,7 +108,7 @@ def reason_of(state: Fields, outcome: str) -> str:
 def count_leads(night: Night) -> Iterator[Contribution]:
     """Yield leads created, source completeness, MQL, SQL and leads of paid campaigns."""
     tied_at = first_deals(night)
-    words = campaign_words(night)
+    words, campaigns = campaign_words(night), campaigns_of(night)
     for record in night.company.hubspot.contacts:
         state = night.state(record)
         if state is None or state["is_deleted"]:
@@ -131,8 +132,10 @@ def count_leads(night: Night) -> Iterator[Contribution]:
             "lead_source_completeness", born, named, ONE, members=entered_by
         )
         if is_paid_lead(state, words):
+            platform, found = noted_campaign(state, campaigns)
+            came = {"platform": platform, "campaign": found[0] if found else UNKNOWN}
             for currency in CURRENCIES:
-                yield Contribution("cpl_media", born, ZERO, ONE, currency)
+                yield Contribution("cpl_media", born, ZERO, ONE, currency, came)
 
 
 def owner_at(record: Versioned, at: datetime, cut: datetime) -> str | None:
