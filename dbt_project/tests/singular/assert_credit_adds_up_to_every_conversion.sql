@@ -1,6 +1,6 @@
 -- Conversions whose weights do not add to exactly 1, or whose credited amounts do not add to
--- the conversion's amount to the minor unit, under any attribution model; and published days on
--- which attributed revenue is not sales bookings, or attributed leads are not leads created.
+-- the conversion's amount to the minor unit, under any attribution model; and published months
+-- in which attributed revenue is not sales bookings, or attributed leads are not leads created.
 with
 
 credits as (
@@ -18,7 +18,7 @@ currencies as (
 kpi_values as (
 
     select * from {{ ref('rpt_kpi_values') }}
-    where grain = 'day' and breakdown = 'total'
+    where grain = 'month' and breakdown = 'total'
 
 ),
 

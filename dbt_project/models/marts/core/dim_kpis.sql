@@ -103,7 +103,16 @@ select
     registry.additivity,
     registry.aggregation,
     registry.variants,
-    cast(registry.window_days as integer) as window_days,
+    -- Credit is decided when the window of attribution has ended.
+    case
+        when
+            registry.window_days is not null
+            and list_contains(
+                string_split(registry.policies, '|'), 'attribution_window_days'
+            )
+            then {{ policy('attribution_window_days') }}
+        else cast(registry.window_days as integer)
+    end as window_days,
     registry.numerator_kpis,
     registry.denominator_kpis,
     registry.theme,
