@@ -510,6 +510,8 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_order_lines": "rows of fct_invoice_lines with their order's value",
         "fct_customer_mrr": "held against its stock by assert_mrr_movements_equal_stock",
         "fct_mrr_monthly": "held against its stock by assert_mrr_bridge_closes",
+        "fct_costs_daily": "months of costs spread over their days",
+        "fct_attribution_credits": "held by assert_credit_adds_up_to_every_conversion",
         "fct_kpi_comments": "words, and a source of its own it does not name",
     }
     models = PROJECT.rglob("models/marts/*/fct_*.sql")

@@ -320,14 +320,15 @@ select
     product_id,
     segment,
     legal_entity,
-    credit_part,
-    credit_parts,
+    cast(credit_part as decimal(38, 0)) as credit_part,
+    cast(credit_parts as decimal(38, 0)) as credit_parts,
     cast(cast(millionths as decimal(28, 0)) * 0.000001 as decimal(38, 6)) as credit_weight,
     currency,
-    amount as conversion_amount,
-    net_amount as conversion_net_amount,
+    cast(amount as decimal(38, 4)) as conversion_amount,
+    cast(net_amount as decimal(38, 4)) as conversion_net_amount,
     {{ from_minor_units('credited_units', 'exponent') }} as credited_amount,
     {{ policy('attribution_window_days') }} as attribution_window_days,
-    '{{ policy("attribution_view_through") }}' = 'include' as includes_view_through
+    '{{ policy("attribution_view_through") }}' = 'include' as includes_view_through,
+    '{{ var("build_id") }}' as build_id
 
 from credits_split

@@ -36,7 +36,9 @@ deal_credits as (
 deals_converted as (
 
     select
-        deal_credits.*,
+        deal_credits.* exclude (credit_part, credit_parts),
+        cast(deal_credits.credit_part as hugeint) as credit_part,
+        cast(deal_credits.credit_parts as hugeint) as credit_parts,
         currencies.currency_id as presentation_currency,
         currencies.is_presentation,
         currencies.is_reporting,
