@@ -19,6 +19,9 @@
         'attribution_window_days': 90,
         'attribution_view_through': 'exclude',
         'attribution_default_model': 'position_based',
+        'nrr_reactivation': 'exclude',
+        'ltv_margin': 'with_margin',
+        'ltv_churn_months': 6,
     } -%}
     {{- var('policies')[name] | default(defaults[name]) -}}
 {%- endmacro %}

@@ -28,7 +28,7 @@ def _none(name: str, condition: str, why: str) -> Measure:
 
 _SHARES: Final = (
     "'lead_source_completeness', 'win_rate', 'customer_churn_rate', 'call_answer_rate', "
-    "'customer_retention_rate', 'lead_to_mql_rate', 'mql_to_sql_rate', 'sql_to_won_rate', "
+    "'customer_retention_rate', 'grr', 'lead_to_mql_rate', 'mql_to_sql_rate', 'sql_to_won_rate', "
     "'lead_to_sale_rate', 'qualified_lead_to_customer_rate', "
     "'win_rate_value', 'opportunity_to_sale_rate', 'win_reason_share', "
     "'loss_reason_share'"

@@ -40,6 +40,8 @@ from ingest.sandbox import (
     truth_crm,
     truth_deals,
     truth_funnel,
+    truth_margin,
+    truth_retention,
 )
 from ingest.sandbox.finance import Target, targets_until
 from ingest.sandbox.story import STORY_START, month_start
@@ -47,7 +49,6 @@ from ingest.sandbox.truth_activities import count_conversations
 from ingest.sandbox.truth_ads import count_ads
 from ingest.sandbox.truth_attribution import count_attribution
 from ingest.sandbox.truth_billing import (
-    count_retention,
     count_revenue,
     move_mrr,
     snapshot_mrr,
@@ -61,7 +62,9 @@ from ingest.sandbox.truth_crm import (
 )
 from ingest.sandbox.truth_deals import count_opportunities
 from ingest.sandbox.truth_funnel import count_funnel
+from ingest.sandbox.truth_margin import count_margin
 from ingest.sandbox.truth_money import PLAN, round_ratio
+from ingest.sandbox.truth_retention import count_retention
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
     UNKNOWN,
@@ -90,6 +93,8 @@ MEASURED: Final[Mapping[str, Kind]] = {
     **truth_attribution.KPIS,
     **truth_billing.KPIS,
     **truth_costs.KPIS,
+    **truth_margin.KPIS,
+    **truth_retention.KPIS,
 }
 """Every figure added up from contributions, as its module declares it."""
 DERIVED: Final = (
@@ -126,6 +131,9 @@ QUOTIENTS: Final = {
         )
         for reading in truth_attribution.AD_READINGS
     },
+    "cac_full": (((1, "acquisition_cost_full"),), ((1, "new_customers"),)),
+    "gross_margin_rate": (((1, "gross_profit"),), ((1, "costed_revenue"),)),
+    "gross_margin_coverage": (((1, "costed_revenue"),), ((1, "sales_revenue"),)),
     "quick_ratio": (
         ((1, "new_mrr"), (1, "expansion_mrr"), (1, "reactivation_mrr")),
         ((1, "contraction_mrr"), (1, "churned_mrr")),
@@ -133,13 +141,24 @@ QUOTIENTS: Final = {
     **truth_activities.QUOTIENTS,
 }
 """KPI -> terms above and below the line; without any below, the sum above is the figure."""
+COMPOUNDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    "customer_ltv": (("gross_margin_rate", "arpa"), ("customer_churn_rate/trailing",)),
+    "ltv_revenue": (("arpa",), ("customer_churn_rate/trailing",)),
+    "ltv_cac_ratio": (
+        ("gross_margin_rate", "arpa"),
+        ("cac_full", "customer_churn_rate/trailing"),
+    ),
+    "cac_payback_months": (("cac_full",), ("arpa", "gross_margin_rate")),
+    "cpl_to_monthly_price": (("cpl_media",), ("arpa",)),
+}
+"""KPI -> what is multiplied above and below the line, each product to six places."""
 MEDIANS: Final = (
     *truth_crm.MEDIANS,
     *truth_funnel.MEDIANS,
     *truth_deals.MEDIANS,
 )
 """Ratios whose contributions are single cases, published as mean and as median."""
-KPI_KEYS: Final = (*MEASURED, *DERIVED, *QUOTIENTS)
+KPI_KEYS: Final = (*MEASURED, *DERIVED, *QUOTIENTS, *COMPOUNDS)
 
 Key = tuple[str, date, str | None]
 """(KPI, first day of the period, presentation currency or None); a variant of a KPI is
@@ -163,6 +182,7 @@ _EVENTS: Final = (
     count_revenue,
     move_mrr,
     count_costs,
+    count_margin,
 )
 _STOCKS: Final = (snapshot_pipeline, snapshot_mrr)
 """Taken at the end of a day."""
@@ -189,6 +209,7 @@ def kpi_truth(
     figures.update(_compare(figures, as_of, grain))
     figures.update(_aim(night, figures, grain))
     figures.update(_divide(figures, as_of, grain))
+    figures.update(_multiply(figures, as_of, grain))
     return figures
 
 
@@ -364,6 +385,31 @@ def _currencies_of(terms: tuple[tuple[int, str], ...]) -> tuple[str | None, ...]
     """Return the currencies a quotient stands in: none where no term is money."""
     keys = [key.removeprefix("opening ") for _, key in terms]
     return CURRENCIES if any(MEASURED[key].is_money for key in keys) else (None,)
+
+
+def _multiply(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:
+    """Return the KPIs that divide products of others."""
+
+    def product(terms: tuple[str, ...], start: date, currency: str) -> Decimal | None:
+        total = Decimal(1)
+        for term in terms:
+            found = figures.get((term, start, currency)) or figures.get(
+                (term, start, None)
+            )
+            if found is None or found.value is None:
+                return None
+            total *= found.value
+        return round_ratio(total, Decimal(1))
+
+    found: dict[Key, Figure] = {}
+    for start in periods_until(as_of, grain):
+        for kpi, (above, below) in COMPOUNDS.items():
+            for currency in CURRENCIES:
+                top = product(above, start, currency)
+                bottom = product(below, start, currency)
+                value = None if top is None else round_ratio(top, bottom)
+                found[kpi, start, currency] = Figure(top or ZERO, bottom, value)
+    return found
 
 
 def _aim(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:

@@ -13,14 +13,13 @@ Decisions, where the catalogue leaves a choice:
   paused), after the discount in force, per month; rounded per item to the minor unit; a
   customer's sum is converted once, at the closing rate of the day;
 * movements compare a customer's MRR in its own currency at the ends of two months, both at
-  the later closing rate; what only the rate changed is `fx_mrr`; `net_new_mrr` contains it;
-* churn and retention are of the customers paying at the start of the period, whatever its length.
+  the later closing rate; what only the rate changed is `fx_mrr`; `net_new_mrr` contains it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -55,8 +54,6 @@ KPIS: Final = {
     "reactivation_mrr": Kind.AMOUNT,
     "fx_mrr": Kind.AMOUNT,
     "net_new_mrr": Kind.AMOUNT,
-    "customer_churn_rate": Kind.RATE,
-    "customer_retention_rate": Kind.RATE,
 }
 _PAYING: Final = frozenset({"active", "past_due"})
 _PER_MONTH: Final = {
@@ -133,10 +130,10 @@ def mrr_of(state: Fields, day: date) -> Decimal:
         return ZERO
     items = rows_in(state, "items")
     licensed = [item for item in items if item["usage_type"] == "licensed"]
-    return sum((_mrr_of_item(item, state, day) for item in licensed), ZERO)
+    return sum((mrr_of_item(item, state, day) for item in licensed), ZERO)
 
 
-def _mrr_of_item(item: Fields, state: Fields, day: date) -> Decimal:
+def mrr_of_item(item: Fields, state: Fields, day: date) -> Decimal:
     """Return one item's MRR in major units, rounded once to the minor unit."""
     gross = Decimal(str(item["unit_amount_minor"])) * Decimal(str(item["quantity"]))
     ends_at = state["discount_ends_at"]
@@ -177,7 +174,7 @@ class _Move:
 
 def move_mrr(night: Night) -> Iterator[Contribution]:
     """Yield the movements of every month, dated at its last day that is past."""
-    first_paid = _first_paid_days(night)
+    first_paid = first_paid_days(night)
     opening: dict[Key, Decimal] = {}
     opened_on: date | None = None
     for start in periods_until(night.as_of, "month"):
@@ -214,18 +211,6 @@ def _count_move(
         yield Contribution("net_new_mrr", day, change + drift, None, currency)
 
 
-def count_retention(night: Night, grain: str) -> Iterator[Contribution]:
-    """Yield the customers paying before each period and whether they still pay at its end."""
-    for start in periods_until(night.as_of, grain):
-        day = min(period_end(start, grain), night.as_of)
-        closing = mrr_on(night, day)
-        for key, opening in mrr_on(night, start - timedelta(days=1)).items():
-            if opening > 0:
-                stayed = ONE if closing.get(key, ZERO) > 0 else ZERO
-                yield Contribution("customer_retention_rate", day, stayed, ONE)
-                yield Contribution("customer_churn_rate", day, ONE - stayed, ONE)
-
-
 def _kind_of(move: _Move) -> str:
     """Return the KPI a change belongs to."""
     if move.opening == 0:
@@ -235,7 +220,7 @@ def _kind_of(move: _Move) -> str:
     return "expansion_mrr" if move.closing > move.opening else "contraction_mrr"
 
 
-def _first_paid_days(night: Night) -> dict[Key, date]:
+def first_paid_days(night: Night) -> dict[Key, date]:
     """Return the first day at whose end each customer had MRR."""
     first: dict[Key, date] = {}
     for account in night.company.stripe.values():

@@ -10,7 +10,8 @@ Decisions, where the catalogue leaves a choice:
 * a month that is not in the costs file yet has an unknown cost, and so has every period with a
   day of it;
 * full marketing cost: ad spend and everything of the marketing department; acquisition cost:
-  that without research, and what sales costs without salaries;
+  that without research, and what sales costs without salaries; in full with both, and with
+  the direct cost of each customer's first order;
 * salaries of a department of fewer than five people are shown among other costs;
 * cost per step: ad spend over the steps of paid people (standard), all marketing cost over all
   of them (`full`); a deal is paid when its person is;
@@ -41,6 +42,7 @@ from ingest.sandbox.truth_crm import (
     latest_close,
     type_at,
 )
+from ingest.sandbox.truth_margin import first_order_costs
 from ingest.sandbox.truth_money import FLOW
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 KPIS: Final = {
     "marketing_cost_full": Kind.AMOUNT,
     "acquisition_cost": Kind.AMOUNT,
+    "acquisition_cost_full": Kind.AMOUNT,
     "new_customers": Kind.COUNT,
     "cost_per_mql": Kind.MONEY_RATIO,
     "cost_per_mql/full": Kind.MONEY_RATIO,
@@ -72,6 +75,7 @@ _STEPS: Final = ("cost_per_mql", "cost_per_sql", "cost_per_opportunity")
 _FULL: Final = ("marketing_cost_full", *(f"{step}/full" for step in _STEPS))
 """What all of marketing's cost goes into."""
 _PER_STEP: Final = (*_STEPS, *(f"{step}/full" for step in _STEPS))
+_ACQUIRED: Final = ("acquisition_cost", "acquisition_cost_full")
 _FEW: Final = 5
 _COSTS_IN: Final = "VND"
 
@@ -81,7 +85,7 @@ def count_costs(night: Night) -> Iterator[Contribution]:
     for day, campaign, amount, currency in spend_days(night):
         members = {"campaign": campaign, "cost_type": "ad_spend"}
         spent = _Spent(day, amount, currency, members)
-        for kpi in (*_FULL, "acquisition_cost", *_STEPS):
+        for kpi in (*_FULL, *_ACQUIRED, *_STEPS):
             yield from _spend(night, kpi, spent)
     booked = costs_until(night.company.seed, night.cut)
     for cost in booked:
@@ -89,6 +93,10 @@ def count_costs(night: Night) -> Iterator[Contribution]:
             spent = _Spent(day, amount, _COSTS_IN, _members_of(cost))
             for kpi in _kpis_of(cost):
                 yield from _spend(night, kpi, spent)
+    members = {"campaign": UNALLOCATED, "cost_type": "product"}
+    for day, amount in first_order_costs(night):
+        spent = _Spent(day, amount, _COSTS_IN, members)
+        yield from _spend(night, "acquisition_cost_full", spent)
     yield from _not_booked(night, {cost.month for cost in booked})
     yield from _count_leads(night)
     yield from _count_deals(night)
@@ -117,11 +125,16 @@ def _spend(night: Night, kpi: str, spent: _Spent) -> Iterator[Contribution]:
 
 def _kpis_of(cost: Cost) -> Iterator[str]:
     """Yield the KPIs a row of the costs file is a part of."""
-    if cost.department == "Marketing":
+    is_marketing, is_sales = (
+        cost.department == department for department in ("Marketing", "Kinh doanh")
+    )
+    if is_marketing:
         yield from _FULL
-        if cost.cost_type != "research":
-            yield "acquisition_cost"
-    elif cost.department == "Kinh doanh" and cost.cost_type != "salary":
+    if is_marketing or is_sales:
+        yield "acquisition_cost_full"
+    if (is_marketing and cost.cost_type != "research") or (
+        is_sales and cost.cost_type != "salary"
+    ):
         yield "acquisition_cost"
 
 
@@ -163,7 +176,7 @@ def _not_booked(night: Night, booked: set[date]) -> Iterator[Contribution]:
     members = {"campaign": UNALLOCATED, "cost_type": UNKNOWN}
     while day <= night.as_of:
         if month_start(day) not in booked:
-            for kpi in (*_FULL, "acquisition_cost"):
+            for kpi in (*_FULL, *_ACQUIRED):
                 told = {} if kpi in _PER_STEP else members
                 for currency in CURRENCIES:
                     yield Contribution(kpi, day, UNKNOWN_AMOUNT, None, currency, told)

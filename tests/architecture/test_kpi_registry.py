@@ -82,16 +82,36 @@ def test_needed_entities_are_canonical() -> None:
 
 def test_terms_of_a_kpi_put_together_from_others_name_kpis_with_measures() -> None:
     """A word that names nothing would be left out of the sum without a trace."""
-    measured = {row["key"] for row in registry() if row["aggregation"] != "derived"}
-    term = re.compile(r"-?(?:[0-9]+\*)?([a-z_]+)(?:@opening)?")
+    own = {row["key"] for row in registry() if not row["numerator_kpis"]}
+    of_sums = {
+        row["key"]
+        for row in registry()
+        if row["numerator_kpis"] and set(parts_of(row)) <= measured()
+    }
     for row in registry():
         above, below = row["numerator_kpis"], row["denominator_kpis"]
         assert above or not below, row["key"]
-        for text in (above.split("|") + below.split("|")) if above else []:
-            if text:
-                found = term.fullmatch(text)
+        for part in parts_of(row):
+            assert part in own | of_sums, f"{row['key']}: {part!r} is no part"
+
+
+def measured() -> set[str]:
+    return {row["key"] for row in registry() if row["aggregation"] != "derived"}
+
+
+def parts_of(row: dict[str, str]) -> list[str]:
+    """Return the KPIs a KPI is put together from."""
+    factor = r"([a-z_]+)(?:/[a-z_0-9]+)?(?:@opening)?(?:@total)?"
+    parts: list[str] = []
+    for text in (row["numerator_kpis"] + "|" + row["denominator_kpis"]).split("|"):
+        if text:
+            first, *others = re.sub(r"^-?([0-9]+\*)?", "", text).split("*")
+            assert len(others) <= 1, f"{row['key']}: {text!r} multiplies too many"
+            for part in (first, *others):
+                found = re.fullmatch(factor, part)
                 assert found, f"{row['key']}: {text!r} is no term"
-                assert found[1] in measured, f"{row['key']}: {text!r} has no measures"
+                parts.append(found[1])
+    return parts
 
 
 NOT_YET = {

@@ -86,6 +86,8 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
         "channel",
         "platform",
         "product",
+        "tenure_band",
+        "plan",
     ],
 )
 def test_breakdowns_are_the_truth(

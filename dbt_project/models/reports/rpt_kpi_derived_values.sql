@@ -18,6 +18,21 @@ retention_values as (
 
 ),
 
+-- Products and quotients of what is put together already.
+compound_values as (
+
+    select
+        * exclude (flag),
+        case
+            when kpi_key in ('customer_ltv', 'ltv_revenue', 'ltv_cac_ratio') and value is null
+                then list_append(flag, 'ltv_undefined')
+            else flag
+        end as flag
+
+    from {{ ref('rpt_compound_values') }}
+
+),
+
 target_values as (
 
     select * from {{ ref('rpt_target_values') }}
@@ -361,6 +376,8 @@ attainments as (
 derived as (
 
     select * from quotient_values
+    union all
+    select * from compound_values
     union all
     select * from retention_values
     union all

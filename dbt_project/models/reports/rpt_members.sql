@@ -72,6 +72,13 @@ select
 from products
 union all
 select
+    'plan' as breakdown,
+    product_id as member_id,
+    product_name as member_name
+
+from products
+union all
+select
     'stage' as breakdown,
     stage_id as member_id,
     stage_name as member_name

@@ -113,7 +113,14 @@ select
             then {{ policy('attribution_window_days') }}
         else cast(registry.window_days as integer)
     end as window_days,
-    registry.numerator_kpis,
+    -- The margin may be left out of what a customer is worth.
+    case
+        when
+            '{{ policy("ltv_margin") }}' = 'without_margin'
+            and list_contains(string_split(registry.policies, '|'), 'ltv_margin')
+            then replace(registry.numerator_kpis, 'gross_margin_rate*', '')
+        else registry.numerator_kpis
+    end as numerator_kpis,
     registry.denominator_kpis,
     registry.theme,
     registry.lowest_grain,

@@ -42,6 +42,13 @@
             'closed_date', 'is_won', 'is_sales_pipeline', 'customer_type',
         ] + people + deal_dimensions,
     },
+    'fct_order_lines': {
+        'days': ['report_date'],
+        'columns': [
+            'report_date', 'product_id', 'legal_entity', 'direct_cost_amount',
+            'direct_cost_currency', 'is_of_first_order',
+        ],
+    },
     'fct_fx_rates_daily': {
         'days': ['rate_date'] + (
             [lagged | replace('report_date', 'rate_date')] if lag else []
@@ -87,6 +94,12 @@ opportunities as (
 closes as (
 
     {{ changed_rows('fct_opportunity_closes', dated['fct_opportunity_closes']) }}
+
+),
+
+order_lines as (
+
+    {{ changed_rows('fct_order_lines', dated['fct_order_lines']) }}
 
 ),
 
@@ -146,6 +159,30 @@ ad_days_converted as (
 
 ),
 
+first_orders_converted as (
+
+    select
+        order_lines.report_date,
+        order_lines.product_id,
+        order_lines.legal_entity,
+        order_lines.direct_cost_amount as amount,
+        order_lines.direct_cost_currency as currency,
+        currencies.currency_id as presentation_currency,
+        {{ convert_money(
+            'order_lines.direct_cost_amount', 'flow_rates.rate', 'currencies.exponent'
+        ) }} as converted_amount
+
+    from order_lines
+    cross join currencies
+    left join flow_rates
+        on
+            order_lines.report_date = flow_rates.rate_date
+            and order_lines.direct_cost_currency = flow_rates.from_currency
+            and currencies.currency_id = flow_rates.to_currency
+    where order_lines.is_of_first_order and order_lines.direct_cost_amount is not null
+
+),
+
 -- What cost is divided by: people qualified and opportunities opened, of paid ads or not.
 steps as (
 
@@ -183,6 +220,10 @@ contributions as (
             ~ " or (cost_function = 'marketing' and cost_type <> 'research')"
             ~ " or (cost_function = 'sales' and cost_type <> 'salary')",
         ),
+        (
+            'acquisition_cost_full', lagged,
+            "cost_function in ('marketing', 'sales', 'not_booked')",
+        ),
     ] %}
         {{ contribution(
             kpi_key, of='ad_days_converted', day=day,
@@ -199,6 +240,14 @@ contributions as (
         ) }}
         union all
     {%- endfor %}
+    -- What the first order of a customer costs to deliver; it is not spent ahead.
+    {{ contribution(
+        'acquisition_cost_full', of='first_orders_converted', day='report_date',
+        currency='presentation_currency', original_amount='amount',
+        numerator='converted_amount', by=['product_id', 'legal_entity'],
+        under=dict(no_campaign, channel="'(unallocated)'", cost_type="'product'"),
+    ) }}
+    union all
     {%- for kpi_key in ['cost_per_mql', 'cost_per_sql', 'cost_per_opportunity'] %}
         {%- for variant, counted in [('standard', 'is_paid'), ('full', 'true')] %}
             {{ contribution(

@@ -11,7 +11,8 @@
         'days': ['report_date'],
         'columns': [
             'report_date', 'invoice_id', 'currency', 'net_amount', 'product_id', 'segment',
-            'legal_entity', 'is_order', 'has_order',
+            'legal_entity', 'is_order', 'has_order', 'direct_cost_amount',
+            'direct_cost_currency',
         ] + people + order_dimensions.values() | list,
     },
     'fct_fx_rates_daily': {
@@ -55,7 +56,10 @@ lines_converted as (
         invoice_lines.*,
         currencies.currency_id as presentation_currency,
         {{ convert_money('invoice_lines.net_amount', 'rates.rate', 'currencies.exponent') }}
-            as converted_amount
+            as converted_amount,
+        {{ convert_money(
+            'invoice_lines.direct_cost_amount', 'cost_rates.rate', 'currencies.exponent'
+        ) }} as converted_cost_amount
 
     from invoice_lines
     cross join currencies
@@ -65,6 +69,12 @@ lines_converted as (
             and invoice_lines.report_date = rates.rate_date
             and invoice_lines.currency = rates.from_currency
             and currencies.currency_id = rates.to_currency
+    left join rates as cost_rates
+        on
+            cost_rates.rate_purpose = 'flow'
+            and invoice_lines.report_date = cost_rates.rate_date
+            and invoice_lines.direct_cost_currency = cost_rates.from_currency
+            and currencies.currency_id = cost_rates.to_currency
 
 ),
 
@@ -77,6 +87,19 @@ contributions as (
         by=people + ['product_id', 'segment', 'legal_entity'],
     ) }}
     union all
+    -- Revenue without a known cost is on neither side of the margin.
+    {%- for kpi_key, amount in [
+        ('costed_revenue', 'converted_amount'),
+        ('gross_profit', 'converted_amount - converted_cost_amount'),
+    ] %}
+        {{ contribution(
+            kpi_key, of='lines_converted', day='report_date',
+            where='direct_cost_amount is not null',
+            currency='presentation_currency', numerator=amount,
+            by=people + ['product_id', 'segment', 'legal_entity'],
+        ) }}
+        union all
+    {%- endfor %}
     -- A credit note lowers the value of the order it belongs to, on its own day.
     {{ contribution(
         'average_order_value', of='lines_converted', day='report_date', where='has_order',

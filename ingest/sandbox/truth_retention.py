@@ -1,0 +1,147 @@
+"""The truth of retention: what becomes of the customers who pay as a period begins.
+
+Belongs here: churn, retention, gross and net revenue retention. Stays out: MRR itself and its
+movements (`truth_billing`).
+
+Decisions, where the catalogue leaves a choice:
+
+* each period follows the customers who paid at the end of the day before it; who came later is
+  in neither part, who left and came back inside the period stayed;
+* gross and net revenue retention compare what those customers pay at both ends, in their own
+  currency and both at the later closing rate; of a customer gross counts at most the opening;
+* tenure: months from the one of the first payment to the one the opening is taken in; the plan
+  is the product most of a customer's MRR comes from (of equal ones the last by name);
+* `trailing`: customers lost in the last six months that are over by the period's end, over
+  those months' openings; with fewer months there is none.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
+
+from ingest.sandbox.model import rows_in
+from ingest.sandbox.offer import PRODUCTS
+from ingest.sandbox.prices import product_id
+from ingest.sandbox.truth_billing import first_paid_days, mrr_of, mrr_of_item, mrr_on
+from ingest.sandbox.truth_money import STOCK
+from ingest.sandbox.truth_rows import (
+    CURRENCIES,
+    ONE,
+    UNKNOWN,
+    ZERO,
+    Contribution,
+    Kind,
+    Night,
+    period_end,
+    periods_until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from decimal import Decimal
+
+    from ingest.sandbox.truth_billing import Key
+
+KPIS: Final = {
+    "customer_churn_rate": Kind.RATE,
+    "customer_churn_rate/trailing": Kind.RATE,
+    "customer_retention_rate": Kind.RATE,
+    "grr": Kind.MONEY_RATIO,
+    "nrr": Kind.MONEY_RATIO,
+}
+_BANDS: Final = ((3, "0-3"), (12, "4-12"), (24, "13-24"))
+_TRAILING_MONTHS: Final = 6
+
+
+class _Stocks:
+    """MRR per customer at the ends of days, each looked up once."""
+
+    def __init__(self, night: Night) -> None:
+        """Begin without any day."""
+        self._night = night
+        self._found: dict[date, dict[Key, Decimal]] = {}
+
+    def on(self, day: date) -> dict[Key, Decimal]:
+        """Return the MRR of every paying customer at the end of `day`."""
+        if day not in self._found:
+            self._found[day] = mrr_on(self._night, day)
+        return self._found[day]
+
+
+def count_retention(night: Night, grain: str) -> Iterator[Contribution]:
+    """Yield the customers paying before each period and what became of them by its end."""
+    first_paid = first_paid_days(night)
+    stocks = _Stocks(night)
+    for start in periods_until(night.as_of, grain):
+        day = min(period_end(start, grain), night.as_of)
+        opened_on = start - timedelta(days=1)
+        opening, closing = stocks.on(opened_on), stocks.on(day)
+        plans = _plans_on(night, opened_on)
+        for key, amount in opening.items():
+            members = {
+                "tenure_band": _band(first_paid.get(key), opened_on),
+                "plan": plans.get(key, UNKNOWN),
+            }
+            left = closing.get(key, ZERO)
+            stayed = ONE if left > 0 else ZERO
+            for kpi, count in (
+                ("customer_retention_rate", stayed),
+                ("customer_churn_rate", ONE - stayed),
+            ):
+                yield Contribution(kpi, day, count, ONE, members=members)
+            own = night.company.stripe[key[0]].currency
+            for currency in CURRENCIES:
+                before, after = (
+                    night.rates.convert(worth, own, currency, day, STOCK)
+                    for worth in (amount, left)
+                )
+                kept = min(before, after)
+                yield Contribution("grr", day, kept, before, currency, members)
+                yield Contribution("nrr", day, after, before, currency, members)
+        yield from _trail(stocks, day)
+
+
+def _trail(stocks: _Stocks, day: date) -> Iterator[Contribution]:
+    """Yield the customers of the last whole months, dated at the end of a period."""
+    months = [
+        start
+        for start in periods_until(day, "month")
+        if period_end(start, "month") <= day
+    ][-_TRAILING_MONTHS:]
+    if len(months) < _TRAILING_MONTHS:
+        return
+    for start in months:
+        closing = stocks.on(period_end(start, "month"))
+        for key in stocks.on(start - timedelta(days=1)):
+            lost = ZERO if closing.get(key, ZERO) > 0 else ONE
+            yield Contribution("customer_churn_rate/trailing", day, lost, ONE)
+
+
+def _band(first: date | None, day: date) -> str:
+    """Return how long a customer had been paying."""
+    if first is None:
+        return UNKNOWN
+    months = (day.year - first.year) * 12 + day.month - first.month
+    return next((name for last, name in _BANDS if months <= last), "25+")
+
+
+def _plans_on(night: Night, day: date) -> dict[Key, str]:
+    """Return the product most of each customer's MRR comes from at the end of `day`."""
+    found: dict[Key, dict[str, Decimal]] = {}
+    for account in night.company.stripe.values():
+        codes = {product_id(p, account.name): p.code for p in PRODUCTS}
+        for record in account.subscriptions:
+            state = night.state_on(record, day)
+            if state is None or mrr_of(state, day) <= 0:
+                continue
+            parts = found.setdefault((account.name, str(state["customer_id"])), {})
+            for item in rows_in(state, "items"):
+                if item["usage_type"] == "licensed":
+                    code = codes[str(item["product_id"])]
+                    worth = mrr_of_item(item, state, day)
+                    parts[code] = parts.get(code, ZERO) + worth
+    return {
+        key: max((amount, code) for code, amount in parts.items())[1]
+        for key, parts in found.items()
+    }
