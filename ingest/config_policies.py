@@ -85,6 +85,7 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
         ),
         "attribution_window_days": Policy(90, minimum=1),
         "attribution_view_through": Policy("exclude", ("exclude", "include")),
+        "social_engagement_base": Policy("impressions", ("impressions", "reach")),
         "low_sample_threshold": Policy(5, minimum=1),
     }
 )

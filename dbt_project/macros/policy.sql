@@ -14,6 +14,7 @@
         'fx_stock_rate_type': 'closing',
         'fx_max_carried_days': 7,
         'sales_revenue_basis': 'invoiced',
+        'social_engagement_base': 'impressions',
         'low_sample_threshold': 5,
         'cac_lag_months': 0,
         'attribution_window_days': 90,

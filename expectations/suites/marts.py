@@ -31,7 +31,7 @@ _SHARES: Final = (
     "'customer_retention_rate', 'grr', 'lead_to_mql_rate', 'mql_to_sql_rate', 'sql_to_won_rate', "
     "'lead_to_sale_rate', 'qualified_lead_to_customer_rate', "
     "'win_rate_value', 'opportunity_to_sale_rate', 'win_reason_share', "
-    "'loss_reason_share'"
+    "'loss_reason_share', 'website_conversion_rate'"
 )
 """KPIs that are shares of a set they are drawn from, so they lie in 0 to 1, but for
 events over events of a period (variant period). Click-through is

@@ -58,6 +58,18 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         between("clicks", 0, None, _COUNT),
         _CURRENCY,
     ),
+    "email_campaign_daily": (
+        between("sent", 0, None, _COUNT),
+        between("unique_opens", 0, None, _COUNT),
+    ),
+    "social_posts_daily": (
+        between("reach", 0, None, _COUNT),
+        between("impressions", 0, None, _COUNT),
+    ),
+    "web_sessions_daily": (
+        not_null("sessions", "a row without sessions says nothing"),
+        between("sessions", 0, None, _COUNT),
+    ),
     "activities": (between("duration_seconds", 0, 86_400, "less than a day"),),
     "subscription_items": (
         between("quantity", 0, None, "a quantity"),

@@ -511,10 +511,10 @@ MARKETING = (
     ),
     _entity(
         "email_campaign_daily",
-        "One row per e-mail campaign and day.",
+        "One row per e-mail campaign and day of sending.",
         "campaign_id date",
         text("campaign_id", "Campaign."),
-        date("date", "Day."),
+        date("date", "Day of sending; opens and clicks of its e-mails come later."),
         *(
             integer(name, doc, unit="recipients")
             for name, doc in (
@@ -571,6 +571,7 @@ MARKETING = (
         integer("sessions", "Sessions.", star=True, unit="sessions"),
         integer("users", "Users; never additive.", unit="users"),
         integer("key_events", "Key events.", unit="events"),
+        integer("key_event_sessions", "Sessions with a key event.", unit="sessions"),
         text("content_group", "Group."),
         truth=Truth.RESTATED_DAILY,
         date_column="date",

@@ -1,8 +1,8 @@
-"""The files of the sandbox company: the finance drop and the one-time billing history.
+"""The files of the sandbox company: finance, marketing and the one-time billing history.
 
 Belongs here: what each CSV holds as of an instant and how it is written (Vietnamese headers,
 dd/mm/YYYY, 1.234,56, UTF-8 with BOM; the vendor export plain). Stays out: the contents'
-origin (`finance`, `gl`, `people`), reading files (`ingest.sources.files`).
+origin (`finance`, `gl`, `people`, `marketing`), reading files (`ingest.sources.files`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,7 @@ from ingest.sandbox.finance import (
 )
 from ingest.sandbox.gl import ACCOUNTS, balances_until
 from ingest.sandbox.history import write_item_rows, write_subscription_rows
+from ingest.sandbox.marketing import emails_until, posts_until, visits_until
 from ingest.sandbox.people import EVERYONE, Person, manager_of
 from ingest.sandbox.story import ZONE_NAME, local_day
 from ingest.sandbox.touches import touches_until
@@ -45,7 +47,7 @@ _ZONE: Final = ZoneInfo(ZONE_NAME)
 
 
 def write_drop(company: Company, root: Path, now: datetime) -> list[Path]:
-    """Write the finance drop as of `now` below root/drop; return every file of it.
+    """Write the finance and marketing files as of `now` below root/drop; return every file of it.
 
     A file whose content did not change is left alone, as a person would leave it.
     """
@@ -82,6 +84,7 @@ def write_drop(company: Company, root: Path, now: datetime) -> list[Path]:
         )
         costs.setdefault(f"chi_phi_{cost.month.year}.csv", []).append(row)
     tables |= {name: (_COSTS, rows) for name, rows in costs.items()}
+    tables |= _marketing_tables(company.seed, now)
     tables |= {
         name: (_BALANCES, rows) for name, rows in _balance_rows(company, now).items()
     }
@@ -112,6 +115,59 @@ def write_export(company: Company, root: Path, now: datetime) -> list[Path]:
     return written
 
 
+def _marketing_tables(
+    seed: int, now: datetime
+) -> dict[str, tuple[_Row, Iterable[_Row]]]:
+    """Return the marketing files by name: one per tool and year, as the tools export them."""
+    found: dict[str, tuple[_Row, list[_Row]]] = {}
+    for stem, header, days in (
+        ("email", _EMAILS, emails_until(seed, now)),
+        ("mang_xa_hoi", _POSTS, posts_until(seed, now)),
+        ("luot_truy_cap", _VISITS, visits_until(seed, now)),
+    ):
+        for day in days:
+            name = f"{stem}_{day.date.year}.csv"
+            found.setdefault(name, (header, []))[1].append(astuple(day))
+    return dict(found)
+
+
+_EMAILS: Final = (
+    "Chiến dịch",
+    "Ngày gửi",
+    "Đã gửi",
+    "Bị trả lại",
+    "Bị hủy",
+    "Người mở",
+    "Người mở đã lọc",
+    "Người nhấp",
+    "Chuyển đổi",
+    "Hủy đăng ký",
+)
+_POSTS: Final = (
+    "Nền tảng",
+    "Mã bài đăng",
+    "Ngày",
+    "Tiếp cận",
+    "Hiển thị",
+    "Cảm xúc",
+    "Bình luận",
+    "Chia sẻ",
+    "Lưu",
+    "Nhấp",
+    "Người theo dõi",
+)
+_VISITS: Final = (
+    "Website",
+    "Ngày",
+    "Nguồn",
+    "Phương tiện",
+    "Chiến dịch",
+    "Trang đích",
+    "Phiên",
+    "Người dùng",
+    "Sự kiện chính",
+    "Phiên có sự kiện chính",
+)
 _USERS: Final = (
     "Mã nhân viên",
     "Họ và tên",

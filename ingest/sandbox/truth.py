@@ -2,12 +2,13 @@
 
 Belongs here: every KPI of the first issue per month, quarter or year as of a night, for the
 company and by some breakdowns. Stays out: SQL, files, servers; the rules themselves stand with
-the rows they are about (`truth_crm`, `truth_funnel`, `truth_ads`, `truth_billing`, `truth_money`).
+the rows they are about (`truth_crm`, `truth_ads`, `truth_billing`, `truth_money` and the others).
 
 Decisions that concern adding up:
 
 * a period that has begun is there, cut at the as-of day; additive KPIs without a row are 0,
   ratios without a denominator have no value;
+* people reached are of one measurement: of several there is no value;
 * a median is of the single cases of the whole period, of an even number the mean of the middle
   two; without cases there is none;
 * a stock is taken at the end of the period's last day, or of the as-of day;
@@ -41,6 +42,7 @@ from ingest.sandbox import (
     truth_deals,
     truth_funnel,
     truth_margin,
+    truth_marketing,
     truth_retention,
 )
 from ingest.sandbox.finance import Target, targets_until
@@ -63,6 +65,7 @@ from ingest.sandbox.truth_crm import (
 from ingest.sandbox.truth_deals import count_opportunities
 from ingest.sandbox.truth_funnel import count_funnel
 from ingest.sandbox.truth_margin import count_margin
+from ingest.sandbox.truth_marketing import count_emails, count_posts, count_visits
 from ingest.sandbox.truth_money import PLAN, round_ratio
 from ingest.sandbox.truth_retention import count_retention
 from ingest.sandbox.truth_rows import (
@@ -91,6 +94,7 @@ MEASURED: Final[Mapping[str, Kind]] = {
     **truth_deals.KPIS,
     **truth_ads.KPIS,
     **truth_attribution.KPIS,
+    **truth_marketing.KPIS,
     **truth_billing.KPIS,
     **truth_costs.KPIS,
     **truth_margin.KPIS,
@@ -179,6 +183,9 @@ _EVENTS: Final = (
     count_conversations,
     count_ads,
     count_attribution,
+    count_emails,
+    count_posts,
+    count_visits,
     count_revenue,
     move_mrr,
     count_costs,
@@ -300,13 +307,15 @@ def _add_up(rows: Iterable[Contribution], grain: str) -> dict[Key, Figure]:
         tops[key] += row.numerator
         if row.denominator is not None:
             bottoms[key] = bottoms.get(key, ZERO) + row.denominator
-    return {key: _figure(top, bottoms.get(key)) for key, top in tops.items()}
+    return {key: _figure(key[0], top, bottoms.get(key)) for key, top in tops.items()}
 
 
-def _figure(top: Decimal, bottom: Decimal | None) -> Figure:
+def _figure(kpi: str, top: Decimal, bottom: Decimal | None) -> Figure:
     """Return a sum, or a quotient of sums; of an unknown part there is no value."""
     if top.is_nan():
         return Figure(ZERO, bottom, None)
+    if MEASURED[kpi].is_single:
+        return Figure(top, None, top if bottom == 1 else None)
     return Figure(top, bottom, top if bottom is None else round_ratio(top, bottom))
 
 

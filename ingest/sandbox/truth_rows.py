@@ -32,12 +32,13 @@ _TICK: Final = timedelta(microseconds=1)
 
 
 class Kind(Enum):
-    """What a KPI's figure is: whether a quotient, and whether money."""
+    """What a KPI's figure is: whether a quotient, whether money, whether of one row only."""
 
-    COUNT = (False, False)
-    AMOUNT = (False, True)
-    RATE = (True, False)
-    MONEY_RATIO = (True, True)
+    COUNT = (False, False, False)
+    AMOUNT = (False, True, False)
+    RATE = (True, False, False)
+    MONEY_RATIO = (True, True, False)
+    SINGLE = (False, False, True)
 
     @property
     def is_ratio(self) -> bool:
@@ -48,6 +49,11 @@ class Kind(Enum):
     def is_money(self) -> bool:
         """Whether there is a figure per presentation currency."""
         return self.value[1]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether several rows make no figure; denominators count them."""
+        return self.value[2]
 
 
 class Figure(NamedTuple):

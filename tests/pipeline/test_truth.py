@@ -88,6 +88,7 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
         "product",
         "tenure_band",
         "plan",
+        "content_piece",
     ],
 )
 def test_breakdowns_are_the_truth(

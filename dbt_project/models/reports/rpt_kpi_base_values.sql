@@ -303,6 +303,9 @@ values_judged as (
         -- A sum's denominator, where it has one, counts the parts that have an amount.
         not kpi_periods.is_ratio and coalesce(values_shared.denominator = 0, false)
             as is_without_amounts,
+        -- People reached twice are not two people: several measurements make no figure.
+        registry.aggregation = 'single' and coalesce(values_shared.denominator > 1, false)
+            as is_several,
         kpi_periods.period_end_date,
         -- Cases still open may yet be decided: a cohort is whole when its window has ended.
         kpi_periods.is_partial
@@ -325,6 +328,10 @@ values_judged as (
         registry.has_source
         and not kpi_periods.is_before_history
         and not values_shared.has_unknown
+        and not (
+            registry.aggregation = 'single'
+            and coalesce(values_shared.denominator > 1, false)
+        )
         and (
             kpi_periods.is_ratio
             or coalesce(values_shared.denominator <> 0, true)
@@ -385,6 +392,7 @@ select
                     and (is_before_history or (has_unrecorded and aggregation = 'last'))
                     then 'no_history'
             end,
+            case when has_source and is_several then 'not_additive' end,
             case when not has_source then 'no_source' end
         ],
         lambda flag: flag is not null

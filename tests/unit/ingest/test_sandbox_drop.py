@@ -17,6 +17,7 @@ from ingest.sandbox.company import build_company
 from ingest.sandbox.drop import write_drop, write_export
 from ingest.sandbox.finance import rates_until, targets_until
 from ingest.sandbox.gl import balances_until
+from ingest.sandbox.marketing import emails_until, visits_until
 from ingest.sandbox.people import LEAVER, REPS
 from ingest.sandbox.story import STORY_START
 from ingest.sandbox.touches import touches_until
@@ -263,10 +264,39 @@ def test_files_are_only_touched_when_their_content_changes(tmp_path: Path) -> No
         for p in write_drop(later, tmp_path, NOW + timedelta(days=2))
         if first.get(p.name) != p.stat().st_mtime_ns
     }
-    assert changed == {"ty_gia_2026.csv", "diem_cham.csv"}
+    assert changed == {
+        "ty_gia_2026.csv",
+        "diem_cham.csv",
+        "email_2026.csv",
+        "mang_xa_hoi_2026.csv",
+        "luot_truy_cap_2026.csv",
+    }
 
 
 def test_the_history_is_exported_once(tmp_path: Path) -> None:
     early = datetime(2025, 3, 1, tzinfo=UTC)
     first = [path.read_bytes() for path in write_export(company(), tmp_path, early)]
     assert [p.read_bytes() for p in write_export(company(), tmp_path, NOW)] == first
+
+
+def test_marketing_files_are_read_and_their_last_days_move(
+    rows: dict[str, list[Any]],
+) -> None:
+    mails = rows["marketing_drop.email_campaign_daily"]
+    assert len(mails) == len(emails_until(7, NOW))
+    assert {m["unique_opens_filtered"] is None for m in mails} == {True, False}
+    posts = rows["marketing_drop.social_posts_daily"]
+    assert {p["platform"] for p in posts} == {"facebook", "linkedin", "tiktok"}
+    assert max(p["date"] for p in posts) <= date(2026, 10, 31)
+    visits = rows["marketing_drop.web_sessions_daily"]
+    later = {
+        (v.date, v.source, v.landing_page): v.sessions
+        for v in visits_until(7, NOW + timedelta(days=9))
+    }
+    moved = {
+        v["date"]
+        for v in visits
+        if later[v["date"], v["source"] or "", v["landing_page"]] != v["sessions"]
+    }
+    assert moved
+    assert min(moved) >= date(2026, 10, 29)
