@@ -65,7 +65,7 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
         "reopened_deal_close": Policy("latest", ("latest", "first")),
         "rep_credit": Policy("owner_at_event", ("owner_at_event", "current_owner")),
         "sales_revenue_basis": Policy("invoiced", ("invoiced",)),
-        "weighted_pipeline_probability": Policy("stage", ("stage",)),
+        "weighted_pipeline_probability": Policy("stage", ("stage", "deal")),
         "contact_method_touch": Policy(
             "last_completed_before_creation", ("last_completed_before_creation",)
         ),

@@ -40,7 +40,14 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "deal_property_history": (
         in_set(
             "property",
-            ("dealstage", "amount", "closedate", "hubspot_owner_id", "pipeline"),
+            (
+                "dealstage",
+                "amount",
+                "closedate",
+                "hubspot_owner_id",
+                "pipeline",
+                "notes_next_activity_date",
+            ),
             "the properties the connector asks history for",
         ),
     ),

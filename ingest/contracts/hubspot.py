@@ -159,7 +159,14 @@ DEAL_PROPERTY_HISTORY = EntityContract(
         text(
             "property",
             "HubSpot property name.",
-            values=("dealstage", "amount", "closedate", "hubspot_owner_id", "pipeline"),
+            values=(
+                "dealstage",
+                "amount",
+                "closedate",
+                "hubspot_owner_id",
+                "pipeline",
+                "notes_next_activity_date",
+            ),
         ),
         instant("changed_at", "When the value took effect."),
         text("value", "Value as sent; NULL = cleared."),

@@ -43,6 +43,7 @@ from ingest.sandbox import (
     truth_funnel,
     truth_margin,
     truth_marketing,
+    truth_pipeline,
     truth_retention,
 )
 from ingest.sandbox.finance import Target, targets_until
@@ -67,6 +68,13 @@ from ingest.sandbox.truth_funnel import count_funnel
 from ingest.sandbox.truth_margin import count_margin
 from ingest.sandbox.truth_marketing import count_emails, count_posts, count_visits
 from ingest.sandbox.truth_money import PLAN, round_ratio
+from ingest.sandbox.truth_pipeline import (
+    count_reengagements,
+    count_stages,
+    forecast,
+    snapshot_open_deals,
+    snapshot_reengagements,
+)
 from ingest.sandbox.truth_retention import count_retention
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -92,6 +100,7 @@ MEASURED: Final[Mapping[str, Kind]] = {
     **truth_activities.KPIS,
     **truth_funnel.KPIS,
     **truth_deals.KPIS,
+    **truth_pipeline.KPIS,
     **truth_ads.KPIS,
     **truth_attribution.KPIS,
     **truth_marketing.KPIS,
@@ -160,6 +169,7 @@ MEDIANS: Final = (
     *truth_crm.MEDIANS,
     *truth_funnel.MEDIANS,
     *truth_deals.MEDIANS,
+    *truth_pipeline.MEDIANS,
 )
 """Ratios whose contributions are single cases, published as mean and as median."""
 KPI_KEYS: Final = (*MEASURED, *DERIVED, *QUOTIENTS, *COMPOUNDS)
@@ -179,6 +189,8 @@ _EVENTS: Final = (
     count_funnel,
     count_deals,
     count_opportunities,
+    count_stages,
+    count_reengagements,
     count_calls,
     count_conversations,
     count_ads,
@@ -191,7 +203,12 @@ _EVENTS: Final = (
     count_costs,
     count_margin,
 )
-_STOCKS: Final = (snapshot_pipeline, snapshot_mrr)
+_STOCKS: Final = (
+    snapshot_pipeline,
+    snapshot_open_deals,
+    snapshot_reengagements,
+    snapshot_mrr,
+)
 """Taken at the end of a day."""
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _NOTHING: Final = Figure(ZERO, None, ZERO)
@@ -292,6 +309,7 @@ def _contribute(night: Night, grain: str) -> Iterator[Contribution]:
     for count in _EVENTS:
         yield from count(night)
     yield from count_retention(night, grain)
+    yield from forecast(night, grain)
     for start in periods_until(night.as_of, grain):
         day = min(period_end(start, grain), night.as_of)
         for snapshot in _STOCKS:
@@ -324,6 +342,8 @@ def _fill(found: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure
     figures: dict[Key, Figure] = {}
     for start in periods_until(as_of, grain):
         for kpi, kind in MEASURED.items():
+            if grain == "year" and kpi in truth_pipeline.NOT_YEARLY:
+                continue
             nothing = Figure(ZERO, ZERO, None) if kind.is_ratio else _NOTHING
             for currency in CURRENCIES if kind.is_money else (None,):
                 key = (kpi, start, currency)

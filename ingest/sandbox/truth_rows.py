@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ingest.sandbox.story import STORY_START, at_local, month_start
 from ingest.sandbox.truth_money import RateTable, read_rates
@@ -91,6 +91,8 @@ class Night:
     as_of: date
     first_as_of: date
     rates: RateTable
+    found: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What a module worked out once for the night, under a name of its own."""
 
     @property
     def cut(self) -> datetime:

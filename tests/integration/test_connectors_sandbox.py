@@ -287,6 +287,7 @@ def test_hubspot_deal_history(company: Company, sandbox: SandboxHandle) -> None:
         "closedate": "close_at",
         "hubspot_owner_id": "owner_id",
         "pipeline": "pipeline_id",
+        "notes_next_activity_date": "next_activity_at",
     }
     there = {
         str(state["deal_id"]) for state in hubspot_states(company.hubspot.deals, NOW)

@@ -124,12 +124,17 @@ flow_days as (
 
     ),
 {% endfor %}
--- A stock is never summed over time: the period's last known day speaks.
+-- A stock is never summed over time: the period's last known day speaks. A stock about the
+-- period itself, as a forecast, has a reading per length of period; days and weeks show that
+-- of their month.
 stock_values as (
 
     select
         member_days.kpi_key,
-        member_days.variant,
+        case
+            when member_days.variant in ('for_month', 'for_quarter') then 'standard'
+            else member_days.variant
+        end as variant,
         kpi_periods.grain,
         kpi_periods.period_start_date,
         member_days.breakdown,
@@ -148,6 +153,10 @@ stock_values as (
             member_days.kpi_key = kpi_periods.kpi_key
             and member_days.report_date = kpi_periods.last_known_date
             and kpi_periods.aggregation = 'last'
+    where
+        member_days.variant not in ('for_month', 'for_quarter')
+        or member_days.variant
+        = case kpi_periods.grain when 'quarter' then 'for_quarter' else 'for_month' end
 
 ),
 

@@ -149,3 +149,5 @@ select * from kpi_periods
 where
     (kpi_key <> 'sales_growth_mom' or grain = 'month')
     and (kpi_key <> 'sales_growth_qoq' or grain = 'quarter')
+    -- A year is forecast by no pipeline.
+    and (kpi_key <> 'forecast_sales' or grain <> 'year')

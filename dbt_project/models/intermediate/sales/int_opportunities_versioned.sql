@@ -53,7 +53,8 @@ current_fields as (
             { 'field': 'status', 'value': status },
             { 'field': 'amount', 'value': cast(amount as varchar) },
             { 'field': 'expected_close_date', 'value': cast(expected_close_date as varchar) },
-            { 'field': 'owner_id', 'value': source_owner_id }
+            { 'field': 'owner_id', 'value': source_owner_id },
+            { 'field': 'next_step_at', 'value': cast(next_step_at as varchar) }
         ]) as current_field
 
     from opportunities
@@ -136,7 +137,7 @@ starting_values as (
     from fields_judged
     where
         not is_logged
-        and field in ('stage', 'amount', 'expected_close_date')
+        and field in ('stage', 'amount', 'expected_close_date', 'next_step_at')
         -- The stage a deal closed from is not the one it closed in.
         and not (
             field = 'stage'
@@ -165,28 +166,29 @@ closing_values as (
 
 ),
 
--- Whether the amount is known at all, kept as one more field: unknown is not blank.
+-- Whether the amount and the next step are known at all, kept as more fields: unknown is not
+-- blank.
 knowledge_values as (
 
     select
         opportunity_id,
         known_from as changed_at,
-        'amount_known' as field,
+        field || '_known' as field,
         cast(is_logged or observed_from <= known_from as varchar) as value,
         0 as change_order
 
     from fields_judged
-    where field = 'amount'
+    where field in ('amount', 'next_step_at')
     union all
     select
         opportunity_id,
         observed_from as changed_at,
-        'amount_known' as field,
+        field || '_known' as field,
         'true' as value,
         1 as change_order
 
     from fields_judged
-    where field = 'amount' and not is_logged
+    where field in ('amount', 'next_step_at') and not is_logged
 
 ),
 
@@ -245,7 +247,9 @@ instants_pivoted as (
         max(coalesce(value, '')) filter (where field = 'expected_close_date')
             as expected_close_date,
         max(coalesce(value, '')) filter (where field = 'owner_id') as owner_id,
-        max(value) filter (where field = 'amount_known') as amount_known
+        max(coalesce(value, '')) filter (where field = 'next_step_at') as next_step_at,
+        max(value) filter (where field = 'amount_known') as amount_known,
+        max(value) filter (where field = 'next_step_at_known') as next_step_known
 
     from values_settled
     group by 1, 2
@@ -264,7 +268,9 @@ states_filled as (
         nullif(last_value(expected_close_date ignore nulls) over so_far, '')
             as expected_close,
         nullif(last_value(owner_id ignore nulls) over so_far, '') as source_owner_id,
-        last_value(amount_known ignore nulls) over so_far as amount_known
+        nullif(last_value(next_step_at ignore nulls) over so_far, '') as next_step_at,
+        last_value(amount_known ignore nulls) over so_far as amount_known,
+        last_value(next_step_known ignore nulls) over so_far as next_step_known
 
     from instants_pivoted
     window
@@ -313,6 +319,8 @@ select
         {{ report_date('try_cast(states_ended.expected_close as timestamptz)') }},
         try_cast(states_ended.expected_close as date)
     ) as expected_close_date,
+    try_cast(states_ended.next_step_at as timestamptz) as next_step_at,
+    cast(states_ended.next_step_known as boolean) as is_next_step_known,
     states_ended.source_owner_id,
     identities.user_id as rep_id,
     states_ended.next_from is null and not states_ended.is_deleted as is_current

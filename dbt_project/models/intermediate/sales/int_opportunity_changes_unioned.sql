@@ -37,7 +37,7 @@ hubspot_changes as (
         true as is_logged
 
     from property_history
-    where field in ('stage', 'amount', 'expected_close_date', 'owner_id')
+    where field in ('stage', 'amount', 'expected_close_date', 'owner_id', 'next_step_at')
 
 ),
 
@@ -97,7 +97,8 @@ file_loads as (
             { 'field': 'stage', 'value': stage },
             { 'field': 'amount', 'value': cast(amount as varchar) },
             { 'field': 'expected_close_date', 'value': cast(expected_close_date as varchar) },
-            { 'field': 'owner_id', 'value': owner_id }
+            { 'field': 'owner_id', 'value': owner_id },
+            { 'field': 'next_step_at', 'value': cast(next_step_at as varchar) }
         ]) as loaded_field
 
     from file_versions

@@ -20,6 +20,20 @@
             'sales_contact_method', 'creator_id',
         ] + people + deal_dimensions,
     },
+    'fct_opportunity_stage_visits': {
+        'days': ['reached_date', 'left_date', 'ongoing_on_date'],
+        'columns': [
+            'stage', 'reached_date', 'passed_date', 'stage_days', 'left_date',
+            'ongoing_on_date', 'segment', 'legal_entity',
+        ] + people,
+    },
+    'fct_reengagements': {
+        'days': ['due_to_date', 'recontact_date'],
+        'columns': [
+            'due_to_date', 'recontact_date', 'won_again_date', 'is_to_be_called', 'segment',
+            'legal_entity',
+        ] + people,
+    },
     'fct_fx_rates_daily': {
         'days': ['rate_date'],
         'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
@@ -34,6 +48,7 @@
 } -%}
 {%- set created_by = deal_dimensions + ['creator_id'] -%}
 {%- set closed_by = people + deal_dimensions + ['creator_id'] -%}
+{%- set visited_by = people + ['stage', 'segment', 'legal_entity'] -%}
 {%- set with_reason = {'close_reason': 'win_loss_reason'} -%}
 {{ config(
     materialized='incremental',
@@ -55,6 +70,20 @@ all_opportunities as (
 all_closes as (
 
     {{ changed_rows('fct_opportunity_closes', dated['fct_opportunity_closes']) }}
+
+),
+
+stage_visits as (
+
+    {{ changed_rows(
+        'fct_opportunity_stage_visits', dated['fct_opportunity_stage_visits']
+    ) }}
+
+),
+
+reengagements as (
+
+    {{ changed_rows('fct_reengagements', dated['fct_reengagements']) }}
 
 ),
 
@@ -244,6 +273,37 @@ contributions as (
         'avg_new_deal_term_months', of='closes', day='closed_date',
         where="is_won and customer_type = 'new' and term_months > 0",
         numerator='term_months', denominator=1, by=people + deal_dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'stage_conversion_rate', of='stage_visits', day='reached_date',
+        numerator='coalesce(passed_date <= reached_date + 180, false)::integer',
+        denominator=1, by=visited_by,
+    ) }}
+    union all
+    {{ contribution(
+        'time_in_stage', of='stage_visits', day='left_date', where='left_date is not null',
+        numerator='stage_days', denominator=1, is_case=true, by=visited_by,
+    ) }}
+    union all
+    -- Not over yet: their days are no length, so they stand apart, on the as-of day.
+    {{ contribution(
+        'time_in_stage', variant='open', of='stage_visits', day='ongoing_on_date',
+        where='ongoing_on_date is not null', numerator='stage_days', denominator=1,
+        by=visited_by,
+    ) }}
+    union all
+    {{ contribution(
+        'reengagement_contact_rate', of='reengagements', day='due_to_date',
+        where='is_to_be_called', numerator='(recontact_date is not null)::integer',
+        denominator=1, by=people + ['segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'reengagement_win_rate', of='reengagements', day='recontact_date',
+        where='is_to_be_called and recontact_date is not null',
+        numerator='(won_again_date is not null)::integer', denominator=1,
+        by=people + ['segment', 'legal_entity'],
     ) }}
 
 )

@@ -25,6 +25,7 @@ staged as (
             when 'dealstage' then 'stage'
             when 'closedate' then 'expected_close_date'
             when 'hubspot_owner_id' then 'owner_id'
+            when 'notes_next_activity_date' then 'next_step_at'
             else property
         end as field,
         value as new_value,
