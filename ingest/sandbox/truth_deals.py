@@ -8,6 +8,8 @@ Decisions, where the catalogue leaves a choice:
 * the amount at creation is the one that stood when the day of creation ended;
 * averages leave amounts of 0 out, sums do not;
 * `opportunity_to_sale_rate`: won within 365 days of creation; `open` = open now;
+* a company fits the ideal profile when it has 30 people or more, is in Vietnam or Singapore and
+  in one of four trades, as known by the night; a rule missed is a no, one unknown no answer;
 * what is weighed by value (`win_rate_value`, `…_reason_share/value`) is weighed in VND, the
   reporting currency, at the rate of the day of the close; without an amount a deal is in
   neither side;
@@ -60,6 +62,8 @@ KPIS: Final = {
     "avg_opportunity_value": Kind.MONEY_RATIO,
     "opportunity_to_sale_rate": Kind.RATE,
     "opportunity_to_sale_rate/open": Kind.RATE,
+    "icp_fit_rate": Kind.RATE,
+    "icp_fit_rate/judged": Kind.RATE,
     "win_rate_value": Kind.RATE,
     "win_reason_share": Kind.RATE,
     "win_reason_share/value": Kind.RATE,
@@ -78,6 +82,8 @@ SHARES: Final = (
     "loss_reason_share/value",
 )
 """Ratios over the company's own sum: a member's denominator is that of all members."""
+_IDEAL_STAFF: Final = 30
+_IDEAL_TRADES: Final = frozenset({"retail", "logistics", "manufacturing", "healthcare"})
 _SALE_WINDOW: Final = timedelta(days=365)
 
 
@@ -172,6 +178,12 @@ def _created(
             yield base
             if amount:
                 yield replace(base, kpi_key="avg_opportunity_value", denominator=ONE)
+    fits = _fits(night, deal.state["company_id"])
+    yield Contribution(
+        "icp_fit_rate/judged", born, Decimal(fits is not None), ONE, members=members
+    )
+    if fits is not None:
+        yield Contribution("icp_fit_rate", born, Decimal(fits), ONE, members=members)
     is_sold = False
     if deal.close is not None and deal.close[1] == "won":
         is_sold = local_day(deal.close[0]) - born <= _SALE_WINDOW
@@ -179,6 +191,33 @@ def _created(
     yield Contribution(key, born, Decimal(is_sold), ONE, members=members)
     is_open = deal.close is None
     yield Contribution(f"{key}/open", born, Decimal(is_open), ONE, members=members)
+
+
+def _fits(night: Night, company_id: str | None) -> bool | None:
+    """Return whether a company is an ideal customer: large, near, of a known trade."""
+    companies = night.found.get("companies")
+    if companies is None:
+        companies = night.found["companies"] = {
+            record.id: state
+            for record in night.company.hubspot.companies
+            if (state := night.state(record)) is not None
+        }
+    state = companies.get(company_id or "")
+    if state is None:
+        return None
+    staff, country, trade = (
+        state["employee_count"],
+        state["country"],
+        state["industry"],
+    )
+    answers = (
+        None if staff is None else staff >= _IDEAL_STAFF,
+        None if country is None else country in {"Vietnam", "Singapore"},
+        None if trade is None else trade in _IDEAL_TRADES,
+    )
+    if False in answers:
+        return False
+    return None if None in answers else True
 
 
 def _closed(

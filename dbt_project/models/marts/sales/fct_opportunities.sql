@@ -37,6 +37,12 @@ creation_days as (
 
 ),
 
+accounts as (
+
+    select * from {{ ref('dim_accounts') }}
+
+),
+
 closes as (
 
     select * from {{ ref('int_opportunities_closed') }}
@@ -164,6 +170,7 @@ select
     descriptions.product_id,
     descriptions.segment,
     descriptions.customer_type,
+    accounts.is_icp_fit,
     opportunities.contact_method,
     coalesce(last_contacts.contact_method, '(none)') as sales_contact_method,
     '{{ var("build_id") }}' as build_id
@@ -181,6 +188,8 @@ left join creation_days
     on opportunities.opportunity_id = creation_days.opportunity_id
 left join closes
     on opportunities.opportunity_id = closes.opportunity_id
+left join accounts
+    on opportunities.account_id = accounts.account_id
 left join last_contacts
     on opportunities.opportunity_id = last_contacts.opportunity_id
 left join users as creator_teams

@@ -9,7 +9,7 @@
         'columns': [
             'created_date', 'creator_id', 'creator_team_id', 'creator_department_id',
             'is_sales_pipeline', 'created_amount', 'is_created_amount_known', 'currency',
-            'status', 'is_won', 'closed_date',
+            'status', 'is_won', 'closed_date', 'is_icp_fit',
         ] + deal_dimensions,
     },
     'fct_opportunity_closes': {
@@ -225,6 +225,20 @@ contributions as (
         'opportunity_to_sale_rate', variant='open', of='opportunities', day='created_date',
         where='created_date is not null', numerator="(status = 'open')::integer",
         denominator=1, by=created_by, under=creators,
+    ) }}
+    union all
+    {{ contribution(
+        'icp_fit_rate', of='opportunities', day='created_date',
+        where='created_date is not null and is_icp_fit is not null',
+        numerator='is_icp_fit::integer', denominator=1, by=created_by, under=creators,
+    ) }}
+    union all
+    -- How many of them could be judged.
+    {{ contribution(
+        'icp_fit_rate', variant='judged', of='opportunities', day='created_date',
+        where='created_date is not null',
+        numerator='(is_icp_fit is not null)::integer', denominator=1, by=created_by,
+        under=creators,
     ) }}
     union all
     {{ contribution(

@@ -1,0 +1,17 @@
+with
+
+weights as (
+
+    select * from {{ ref('priority_weights') }}
+
+)
+
+select
+    version,
+    part,
+    band,
+    up_to,
+    weight
+
+from weights
+qualify version = max(version) over ()
