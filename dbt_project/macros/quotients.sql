@@ -137,6 +137,7 @@ part_values as (
         figures.member_id,
         figures.currency,
         figures.value,
+        figures.is_partial,
         figures.is_before_history,
         figures.flag
 
@@ -317,6 +318,7 @@ parts_found as (
                 when own.member_id is null and company.value is not null then 0
             end
         ) as part_value,
+        coalesce(own.is_partial, company.is_partial, false) as is_part_partial,
         coalesce(own.is_before_history, company.is_before_history, false)
             as is_before_history,
         coalesce(own.flag, company.flag, cast([] as varchar[])) as part_flag
@@ -366,6 +368,7 @@ terms_found as (
         side,
         term,
         factor,
+        bool_or(is_part_partial) as is_part_partial,
         bool_or(is_before_history) as is_before_history,
         case
             when count(part_value) = count(*)
@@ -374,6 +377,9 @@ terms_found as (
                         list(cast(part_value as decimal(38, 6)) order by part)[1]
                         * coalesce(
                             list(cast(part_value as decimal(38, 6)) order by part)[2], 1
+                        )
+                        * coalesce(
+                            list(cast(part_value as decimal(38, 6)) order by part)[3], 1
                         )
                         as decimal(38, 6)
                     )
@@ -396,7 +402,8 @@ sides as (
         breakdown,
         member_id,
         currency,
-        is_partial,
+        -- Cases still to be decided on one side leave the quotient undecided.
+        is_partial or bool_or(is_part_partial) as is_partial,
         bool_or(is_before_history) as is_before_history,
         case
             when
@@ -414,7 +421,7 @@ sides as (
         list_sort(list_distinct(flatten(list(term_flag)))) as flag
 
     from terms_found
-    group by all
+    group by 1, 2, 3, 4, 5, 6, 7, 8, terms_found.is_partial
 
 )
 

@@ -50,7 +50,7 @@ from ingest.sandbox.finance import Target, targets_until
 from ingest.sandbox.story import STORY_START, month_start
 from ingest.sandbox.truth_activities import count_conversations
 from ingest.sandbox.truth_ads import count_ads
-from ingest.sandbox.truth_attribution import count_attribution
+from ingest.sandbox.truth_attribution import RETURNS, count_attribution, divide_returns
 from ingest.sandbox.truth_billing import (
     count_revenue,
     move_mrr,
@@ -172,7 +172,7 @@ MEDIANS: Final = (
     *truth_pipeline.MEDIANS,
 )
 """Ratios whose contributions are single cases, published as mean and as median."""
-KPI_KEYS: Final = (*MEASURED, *DERIVED, *QUOTIENTS, *COMPOUNDS)
+KPI_KEYS: Final = (*MEASURED, *DERIVED, *QUOTIENTS, *COMPOUNDS, *RETURNS)
 
 Key = tuple[str, date, str | None]
 """(KPI, first day of the period, presentation currency or None); a variant of a KPI is
@@ -234,6 +234,13 @@ def kpi_truth(
     figures.update(_aim(night, figures, grain))
     figures.update(_divide(figures, as_of, grain))
     figures.update(_multiply(figures, as_of, grain))
+    figures.update(
+        {
+            (kpi, start, currency): figure
+            for start in periods_until(as_of, grain)
+            for kpi, currency, figure in divide_returns(figures, start)
+        }
+    )
     return figures
 
 

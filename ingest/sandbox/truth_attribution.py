@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import Fields, Versioned, instant_in, rows_in
@@ -37,19 +38,20 @@ from ingest.sandbox.story import local_day, month_start
 from ingest.sandbox.touches import touches_until
 from ingest.sandbox.truth_campaigns import campaigns_of, noted_campaign
 from ingest.sandbox.truth_crm import SOURCE_GROUPS, won_deals
-from ingest.sandbox.truth_money import FLOW
+from ingest.sandbox.truth_money import FLOW, round_ratio
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
     ONE,
     UNKNOWN,
     ZERO,
     Contribution,
+    Figure,
     Kind,
     Night,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
 MODELS: Final = ("first_touch", "last_touch", "linear", "position_based", "time_decay")
@@ -65,6 +67,11 @@ KPIS: Final = {
     "attribution_coverage/leads": Kind.RATE,
     "attribution_coverage/value": Kind.RATE,
 }
+RETURNS: Final = (
+    *(f"marketing_roi{reading}" for reading in AD_READINGS),
+    "marketing_roi_modelled",
+)
+"""What the returns divide is put together from other figures, in every currency."""
 _WINDOW: Final = timedelta(days=90)
 _NOBODY: Final = "(unattributed)"
 _WORDS: Final = {
@@ -379,3 +386,35 @@ class _Touchbook:
             found[0] if found else UNKNOWN,
             word in _PAID,
         )
+
+
+def divide_returns(
+    figures: Mapping[tuple[str, date, str | None], Figure], start: date
+) -> Iterator[tuple[str, str, Figure]]:
+    """Yield KPI, currency and figure of what marketing returned in one period."""
+
+    def known(key: str, currency: str) -> Decimal | None:
+        found = figures.get((key, start, currency)) or figures.get((key, start, None))
+        return found.value if found else None
+
+    for currency in CURRENCIES:
+        cost = known("marketing_cost_full", currency)
+        for kpi in RETURNS:
+            reading = kpi.removeprefix("marketing_roi")
+            factors = [
+                known(f"attributed_net_revenue{reading}", currency),
+                known("gross_margin_rate", currency),
+            ]
+            if reading == "_modelled":
+                factors = [
+                    known("leads_created", currency),
+                    known("lead_to_sale_rate/period", currency),
+                    known("avg_deal_size", currency),
+                ]
+            known_factors = [factor for factor in factors if factor is not None]
+            if cost is None or len(known_factors) < len(factors):
+                yield kpi, currency, Figure(ZERO, cost, None)
+                continue
+            earned = round_ratio(prod(known_factors, start=ONE), ONE) or ZERO
+            value = round_ratio(earned - cost, cost)
+            yield kpi, currency, Figure(earned - cost, cost, value)
