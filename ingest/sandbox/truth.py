@@ -63,7 +63,7 @@ from ingest.sandbox.truth_crm import (
     count_leads,
     snapshot_pipeline,
 )
-from ingest.sandbox.truth_deals import count_opportunities
+from ingest.sandbox.truth_deals import count_opportunities, count_trials
 from ingest.sandbox.truth_funnel import count_funnel
 from ingest.sandbox.truth_margin import count_margin
 from ingest.sandbox.truth_marketing import count_emails, count_posts, count_visits
@@ -189,6 +189,7 @@ _EVENTS: Final = (
     count_funnel,
     count_deals,
     count_opportunities,
+    count_trials,
     count_stages,
     count_reengagements,
     count_calls,

@@ -62,6 +62,8 @@ KPIS: Final = {
     "avg_opportunity_value": Kind.MONEY_RATIO,
     "opportunity_to_sale_rate": Kind.RATE,
     "opportunity_to_sale_rate/open": Kind.RATE,
+    "trials_started": Kind.COUNT,
+    "opportunity_to_trial_rate": Kind.RATE,
     "icp_fit_rate": Kind.RATE,
     "icp_fit_rate/judged": Kind.RATE,
     "win_rate_value": Kind.RATE,
@@ -84,6 +86,7 @@ SHARES: Final = (
 """Ratios over the company's own sum: a member's denominator is that of all members."""
 _IDEAL_STAFF: Final = 30
 _IDEAL_TRADES: Final = frozenset({"retail", "logistics", "manufacturing", "healthcare"})
+_TRIAL_DAYS: Final = 90
 _SALE_WINDOW: Final = timedelta(days=365)
 
 
@@ -178,6 +181,11 @@ def _created(
             yield base
             if amount:
                 yield replace(base, kpi_key="avg_opportunity_value", denominator=ONE)
+    tried = _first_trials(night).get(f"company {deal.state['company_id']}")
+    is_tried = tried is not None and 0 <= (tried - born).days <= _TRIAL_DAYS
+    yield Contribution(
+        "opportunity_to_trial_rate", born, Decimal(is_tried), ONE, members=members
+    )
     fits = _fits(night, deal.state["company_id"])
     yield Contribution(
         "icp_fit_rate/judged", born, Decimal(fits is not None), ONE, members=members
@@ -191,6 +199,36 @@ def _created(
     yield Contribution(key, born, Decimal(is_sold), ONE, members=members)
     is_open = deal.close is None
     yield Contribution(f"{key}/open", born, Decimal(is_open), ONE, members=members)
+
+
+def count_trials(night: Night) -> Iterator[Contribution]:
+    """Yield the first trial of every company, or of a customer of none."""
+    for day in _first_trials(night).values():
+        yield Contribution("trials_started", day, ONE)
+
+
+def _first_trials(night: Night) -> dict[str, date]:
+    """Return the day each company, or customer of none, first tried a subscription."""
+    if "trials" in night.found:
+        return night.found["trials"]
+    found: dict[str, date] = {}
+    for account in night.company.stripe.values():
+        company_of = {
+            record.id: state["crm_account_id"]
+            for record in account.customers
+            if (state := night.state(record)) is not None
+        }
+        for record in account.subscriptions:
+            state = night.state(record)
+            if state is None or state["trial_ends_at"] is None:
+                continue
+            customer = str(state["customer_id"])
+            company = company_of.get(customer)
+            trier = f"company {company}" if company else customer
+            day = local_day(instant_in(state, "started_at"))
+            found[trier] = min(day, found.get(trier, day))
+    night.found["trials"] = found
+    return found
 
 
 def _fits(night: Night, company_id: str | None) -> bool | None:

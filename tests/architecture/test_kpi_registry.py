@@ -126,7 +126,6 @@ NOT_YET = {
     "opportunities_per_call",
     "opportunities_per_email",
     "opportunity_priority_score",
-    "opportunity_to_trial_rate",
     "opportunity_value_annual",
     "opportunity_value_monthly_avg",
     "outreach_response_rate",
@@ -140,7 +139,6 @@ NOT_YET = {
     "sales_per_rep",
     "sales_revenue_mtd",
     "sales_run_rate",
-    "trials_started",
 }
 """KPIs the articles ask for that are not built."""
 NOT_YET_BY = {("003-07", "stage"), ("003-07", "tenure_band")}

@@ -126,18 +126,17 @@ parts_found as (
 weights_by_band as (
 
     select
-        max(version) as weights_version
         {%- for part, band in [
             ('fit', 'fits'), ('fit', 'unknown'), ('fit', 'does_not_fit'), ('age', 'usual'),
             ('age', 'slow'), ('age', 'stuck'), ('age', 'unknown'), ('reply', 'fresh'),
             ('reply', 'recent'), ('reply', 'silent'),
-        ] %},
+        ] %}
             max(weight) filter (where part = '{{ part }}' and band = '{{ band }}')
                 as {{ part }}_{{ band }},
             max(up_to) filter (where part = '{{ part }}' and band = '{{ band }}')
-                as {{ part }}_{{ band }}_up_to
-    
-            {%- endfor %}
+                as {{ part }}_{{ band }}_up_to,
+        {%- endfor %}
+        max(version) as weights_version
 
     from weights
 

@@ -43,6 +43,12 @@ accounts as (
 
 ),
 
+trials as (
+
+    select * from {{ ref('fct_trials') }}
+
+),
+
 closes as (
 
     select * from {{ ref('int_opportunities_closed') }}
@@ -171,6 +177,7 @@ select
     descriptions.segment,
     descriptions.customer_type,
     accounts.is_icp_fit,
+    trials.started_date as trial_date,
     opportunities.contact_method,
     coalesce(last_contacts.contact_method, '(none)') as sales_contact_method,
     '{{ var("build_id") }}' as build_id
@@ -190,6 +197,8 @@ left join closes
     on opportunities.opportunity_id = closes.opportunity_id
 left join accounts
     on opportunities.account_id = accounts.account_id
+left join trials
+    on opportunities.account_id = trials.account_id
 left join last_contacts
     on opportunities.opportunity_id = last_contacts.opportunity_id
 left join users as creator_teams

@@ -9,7 +9,7 @@
         'columns': [
             'created_date', 'creator_id', 'creator_team_id', 'creator_department_id',
             'is_sales_pipeline', 'created_amount', 'is_created_amount_known', 'currency',
-            'status', 'is_won', 'closed_date', 'is_icp_fit',
+            'status', 'is_won', 'closed_date', 'is_icp_fit', 'trial_date',
         ] + deal_dimensions,
     },
     'fct_opportunity_closes': {
@@ -26,6 +26,10 @@
             'stage', 'reached_date', 'passed_date', 'stage_days', 'left_date',
             'ongoing_on_date', 'segment', 'legal_entity',
         ] + people,
+    },
+    'fct_trials': {
+        'days': ['started_date'],
+        'columns': ['started_date', 'segment', 'legal_entity'],
     },
     'fct_reengagements': {
         'days': ['due_to_date', 'recontact_date'],
@@ -78,6 +82,12 @@ stage_visits as (
     {{ changed_rows(
         'fct_opportunity_stage_visits', dated['fct_opportunity_stage_visits']
     ) }}
+
+),
+
+trials as (
+
+    {{ changed_rows('fct_trials', dated['fct_trials']) }}
 
 ),
 
@@ -239,6 +249,18 @@ contributions as (
         where='created_date is not null',
         numerator='(is_icp_fit is not null)::integer', denominator=1, by=created_by,
         under=creators,
+    ) }}
+    union all
+    {{ contribution(
+        'trials_started', of='trials', day='started_date', numerator=1,
+        by=['segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'opportunity_to_trial_rate', of='opportunities', day='created_date',
+        where='created_date is not null',
+        numerator='coalesce(trial_date between created_date and created_date + 90, false)::integer',
+        denominator=1, by=created_by, under=creators,
     ) }}
     union all
     {{ contribution(
