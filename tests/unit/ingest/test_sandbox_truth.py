@@ -185,7 +185,16 @@ def test_a_breakdown_adds_up_to_its_total(breakdown: str, kpis: list[str]) -> No
     assert {kpi for kpi, _, _ in sums} >= set(kpis)
 
 
-STOCKS = {"active_deals", "paying_customers", "open_pipeline_value", "mrr"}
+STOCKS = {
+    "active_deals",
+    "paying_customers",
+    "open_pipeline_value",
+    "mrr",
+    "weighted_pipeline",
+    "forecast_sales",
+    "reengagement_due",
+    "reengagement_due/overdue",
+}
 
 
 def test_quarters_and_years_add_months_up() -> None:
