@@ -258,6 +258,37 @@ AD_DAYS: Final = MartTotal(
     """,
 )
 
+
+def _dropped_days(entity: str, mart: str, counted: str) -> MartTotal:
+    """Return the check of a mart that has one row per row of a dropped entity and day."""
+    return MartTotal(
+        theme="marketing",
+        entity=entity,
+        mart=mart,
+        measures=(ROWS, counted),
+        staged=f"""
+            select source_name, '' as source_account, '' as _currency,
+                case when date > $as_of then 'after_as_of' end as reason, {counted}
+            from build.main.stg_files__{entity}
+        """,
+        arrived=f"""
+            select source_name, '' as source_account, '' as _currency, null as reason,
+                {counted.removesuffix("s")}_count as {counted}
+            from build.main.{mart}
+        """,
+    )
+
+
+EMAIL_DAYS: Final = _dropped_days(
+    "email_campaign_daily", "fct_email_campaigns_daily", "sent"
+)
+POST_DAYS: Final = _dropped_days(
+    "social_posts_daily", "fct_social_posts_daily", "impressions"
+)
+SESSION_DAYS: Final = _dropped_days(
+    "web_sessions_daily", "fct_web_sessions_daily", "sessions"
+)
+
 INVOICE_LINES: Final = MartTotal(
     theme="finance",
     entity="invoice_lines+credit_notes",
@@ -343,6 +374,9 @@ MART_TOTALS: Final = (
     ACTIVITIES,
     LEADS,
     AD_DAYS,
+    EMAIL_DAYS,
+    POST_DAYS,
+    SESSION_DAYS,
     INVOICE_LINES,
     TARGETS,
 )

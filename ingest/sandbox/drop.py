@@ -254,7 +254,13 @@ _ROLES: Final = {
     "marketer": "Tiếp thị",
     "accountant": "Kế toán",
 }
-_SCOPES: Final = {"total": "Công ty", "team": "Nhóm", "rep": "Nhân viên"}
+_SCOPES: Final = {
+    "total": "Công ty",
+    "team": "Nhóm",
+    "rep": "Nhân viên",
+    "lead_source_group": "Nguồn khách hàng",
+    "content_piece": "Nội dung",
+}
 _RATE_TYPES: Final = {
     "average_transfer": "Chuyển khoản trung bình",
     "closing": "Đóng cửa",
@@ -307,6 +313,7 @@ def _external_ids(person: Person) -> str | None:
 def _target_rows(now: datetime) -> Iterator[_Row]:
     """Yield every approved revision of every target."""
     for target in targets_until(now):
+        is_money = target.kpi_key == "sales_revenue"
         yield (
             target.kpi_key,
             _SCOPES[target.scope_type],
@@ -314,8 +321,8 @@ def _target_rows(now: datetime) -> Iterator[_Row]:
             target.period_start,
             target.period_end,
             target.value,
-            "Tiền",
-            QUOTE,
+            "Tiền" if is_money else "Số lượng",
+            QUOTE if is_money else None,
             "Tuyệt đối",
             target.effective_from,
             target.approved_at,

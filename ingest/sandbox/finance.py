@@ -49,7 +49,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One revision of one target, in VND; None of the fields is ever blank."""
+    """One revision of one target, money in VND; None of the fields is ever blank."""
 
     kpi_key: str
     scope_type: str
@@ -155,12 +155,59 @@ def targets_until(now: datetime) -> list[Target]:
                 found.extend(
                     _split(start, millions, effective, approved, "Kế hoạch năm")
                 )
+    found.extend(_aim_marketing())
     for start in _REVISED_MONTHS:
         millions = _YEARLY_MILLIONS[2026] * _SEASON[start.month - 1] * 108 // 10_000
         found.extend(
             _split(start, millions, _REVISED_FROM, _REVISED_AT, "Điều chỉnh giữa năm")
         )
     return [target for target in found if target.approved_at < today]
+
+
+_LEADS_A_MONTH: Final = {
+    "website": 45,
+    "social": 25,
+    "sales_team": 18,
+    "referral": 7,
+    "other": 3,
+}
+"""Leads wanted of every source in January 2026; one per cent more each month."""
+_VISITS_A_MONTH: Final = {"/blog/crm-la-gi": 900, "Bản tin": 160}
+"""Visits wanted of a piece of content; a fifth more each quarter."""
+
+
+def _aim_marketing() -> Iterator[Target]:
+    """Yield what marketing wants of each lead source and piece of content in 2026."""
+    year = date(2026, 1, 1)
+    for month in range(12):
+        start = month_start(year, month)
+        end = month_start(start, 1) - timedelta(days=1)
+        wanted = [
+            ("leads_created", "lead_source_group", source, leads * (100 + month) // 100)
+            for source, leads in _LEADS_A_MONTH.items()
+        ]
+        wanted += [
+            (
+                "content_website_visits",
+                "content_piece",
+                piece,
+                visits * (100 + 20 * (month // 3)) // 100,
+            )
+            for piece, visits in _VISITS_A_MONTH.items()
+        ]
+        for kpi_key, scope_type, scope_id, value in wanted:
+            yield Target(
+                kpi_key,
+                scope_type,
+                scope_id,
+                start,
+                end,
+                Decimal(value),
+                year,
+                year - timedelta(days=11),
+                "Trần Quốc Bảo",
+                "Kế hoạch năm",
+            )
 
 
 def _split(

@@ -132,7 +132,7 @@ _UNATTRIBUTED: Final[dict[str, str]] = {
 
 def count_attribution(night: Night) -> Iterator[Contribution]:
     """Yield the credit of every lead and every won deal, and how many have any."""
-    book = _Touchbook(night)
+    book = Touchbook(night)
     for lead_id, state in book.leads.items():
         born_at = instant_in(state, "created_at")
         found = _in_window(book.of_lead.get(lead_id, []), born_at)
@@ -302,10 +302,11 @@ def split(whole: Decimal, weights: list[Fraction], places: int) -> list[Decimal]
     return [Decimal(share).scaleb(-places) for share in floors]
 
 
-class _Touchbook:
+class Touchbook:
     """Every touch a night knows, by the person or company it belongs to."""
 
     def __init__(self, night: Night) -> None:
+        """Sort the touches of a night to whom they belong."""
         self._survivors: dict[object, str] = {}
         self.leads: dict[str, Fields] = {}
         self.of_lead: dict[str, list[Seen]] = defaultdict(list)

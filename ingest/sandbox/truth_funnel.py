@@ -11,8 +11,8 @@ Decisions, where the catalogue leaves a choice:
   is reached when it happened at most 90 days later, 180 where it is the win, by company days;
   one who had reached it before has reached it;
 * `key/period` divides events of the period, each dated and credited as it happened;
-* first touch is the earlier of the contact's creation and the first finished call with it; the
-  conversion belongs to the day of the win.
+* first touch is the earliest of the contact's creation, the first finished call with it and the
+  first touch recorded; the conversion belongs to the day of the win.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import Fields, Versioned, instant_in
 from ingest.sandbox.story import local_day
+from ingest.sandbox.truth_attribution import Touchbook
 from ingest.sandbox.truth_crm import (
     FINAL_STATUSES,
     SOURCE_GROUPS,
@@ -66,7 +67,7 @@ _Steps = dict[str, datetime]
 def count_funnel(night: Night) -> Iterator[Contribution]:
     """Yield every person's part of every step, as a cohort and as an event."""
     tied_at, won_at = first_deals(night), _first_wins(night)
-    called_at = _first_calls(night)
+    called_at, touches = _first_calls(night), Touchbook(night).of_lead
     for record in night.company.hubspot.contacts:
         state = night.state(record)
         if state is None or state["is_deleted"]:
@@ -75,7 +76,9 @@ def count_funnel(night: Night) -> Iterator[Contribution]:
         yield from _count_person(night, record, state, steps)
         if "won" in steps:
             members = _members(night, record, state, steps["won"])
-            touched = min(steps["created"], called_at.get(record.id, steps["won"]))
+            seen = [touch.at for touch in touches[record.id]]
+            called = called_at.get(record.id, steps["won"])
+            touched = min(steps["created"], called, *seen)
             days = (local_day(steps["won"]) - local_day(touched)).days
             yield Contribution(
                 "avg_conversion_time_days",

@@ -45,7 +45,7 @@ _FOLDERS: Final = ("/blog/", "/huong-dan/", "/tai-lieu/")
 _CHANNELS: Final = {
     "organic": "organic_search",
     "social": "organic_social",
-    "cpc": "paid_search",
+    "cpc": "search",
     "email": "email",
     "": "direct",
 }

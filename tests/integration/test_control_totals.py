@@ -103,6 +103,10 @@ BATCHES = (
     drop("ad_performance_daily", "append",
          {"platform": "x", "ad_account_id": "a1", "campaign_id": "", "ad_group_id": "",
           "ad_id": "", "date": AS_OF, "spend": 9}),
+    drop("email_campaign_daily", "replace_period",
+         *({"campaign_id": "letter", "date": day, "sent": 9}
+           for day in (AS_OF, date(2026, 11, 1))),
+         days=(AS_OF, date(2026, 11, 1))),
     drop("invoice_lines", "append",
          {"line_id": "l1", "invoice_id": "f1", "amount": 9, "currency": "USD"},
          {"line_id": "l2", "invoice_id": "f2", "amount": 5, "currency": "USD"}),
@@ -181,6 +185,22 @@ STAGED = """
         sum(impressions) as impression_count, sum(clicks) as click_count
         from stg_google_ads__campaign_performance_daily group by all;
     insert into fct_ad_performance_daily values ('drop', 'a1', '(unknown)', 9, null, null);
+
+    create table stg_files__email_campaign_daily as select 'drop' as source_name,
+        '' as source_account, unnest([date '2026-10-31', date '2026-11-01']) as date,
+        9::bigint as sent;
+    create table fct_email_campaigns_daily as select source_name, sent as sent_count
+        from stg_files__email_campaign_daily where date = date '2026-10-31';
+    create table stg_files__social_posts_daily as select '' as source_name,
+        '' as source_account, date '2026-10-31' as date, 0::bigint as impressions
+        where false;
+    create table fct_social_posts_daily as select '' as source_name,
+        0::bigint as impression_count where false;
+    create table stg_files__web_sessions_daily as select '' as source_name,
+        '' as source_account, date '2026-10-31' as date, 0::bigint as sessions
+        where false;
+    create table fct_web_sessions_daily as select '' as source_name,
+        0::bigint as session_count where false;
 
     create table currency_exponents as select 'USD' as currency,
         0.01 as stripe_minor_unit_amount;
@@ -385,6 +405,11 @@ def test_right_staging_and_marts_agree_with_raw(
             "update fct_ad_performance_daily set click_count = click_count + 1",
             "marketing",
             "google_main ad_performance_daily clicks VND: 2 before, 3 after",
+        ),
+        (
+            "update fct_email_campaigns_daily set sent_count = 8",
+            "marketing",
+            "drop email_campaign_daily sent: 18 before, 17 after (left out: after_as_of 9)",
         ),
         (
             # A line left the mart without a reason.

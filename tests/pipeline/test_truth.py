@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ingest.sandbox.company import build_company
+from ingest.sandbox.finance import targets_until
 from ingest.sandbox.truth import KPI_KEYS, kpi_medians, kpi_truth, kpi_truth_by
+from ingest.sandbox.truth_money import round_ratio
 from tests.pipeline.conftest import FIRST_NIGHT
 
 if TYPE_CHECKING:
@@ -131,3 +133,32 @@ def test_medians_are_the_truth(
         audience="sales",
     )
     assert {tuple(row[:3]): row[3] for row in rows} == truth
+
+
+def test_targets_of_sources_and_content_are_held_against_what_they_brought(
+    first_night: Warehouse, company: Company
+) -> None:
+    aims = {
+        (t.kpi_key, t.scope_id, t.period_start): t.value
+        for t in targets_until(datetime(2026, 10, 30, 17, tzinfo=UTC))
+        if t.scope_type in {"lead_source_group", "content_piece"}
+        and t.period_start <= FIRST_NIGHT
+    }
+    reached = {
+        key[:3]: figure.value
+        for breakdown in ("lead_source_group", "content_piece")
+        for key, figure in kpi_truth_by(
+            company, FIRST_NIGHT, breakdown, first_as_of=FIRST_NIGHT
+        ).items()
+    }
+    rows = first_night.query(
+        "select kpi_key, member_id, period_start_date, target_value, attainment "
+        "from rpt_kpi_scorecard where grain = 'month' and target_value is not null "
+        "and breakdown in ('lead_source_group', 'content_piece')",
+        audience="finance",
+    )
+    assert {tuple(row[:3]): row[3] for row in rows} == aims
+    for *key, target, attainment in rows:
+        value = reached[tuple(key)]
+        assert value is not None
+        assert attainment == round_ratio(value, target)

@@ -76,6 +76,8 @@ series as (
             when kpi_values.kpi_key like 'sales_growth%' then 'none'
             -- The median of a quarter does not follow from those of its months.
             when kpi_values.variant = 'median' then 'none'
+            -- People reached in three months are not those of each added up.
+            when registry.aggregation = 'single' then 'none'
             when registry.additivity = 'ratio' then 'ratio'
             when registry.aggregation = 'last' or registry.additivity = 'semi_additive'
                 then 'average'

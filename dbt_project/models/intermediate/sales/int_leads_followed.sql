@@ -38,6 +38,13 @@ activities as (
 
 ),
 
+touches as (
+
+    select * from {{ ref('int_touches_unioned') }}
+    where touch_source = 'recorded' and lead_id is not null
+
+),
+
 -- Whichever record of a person a deal or an activity hangs on, it is the person's.
 records_of_people as (
 
@@ -111,16 +118,33 @@ first_activities as (
         on activities.lead_id = records_of_people.record_id
     group by 1
 
+),
+
+first_touches as (
+
+    select
+        lead_id,
+        min(occurred_at) as first_recorded_at
+
+    from touches
+    group by 1
+
 )
 
 select
     leads.lead_id,
     -- A second deal of the same person is no second customer.
     first_wins.won_at,
-    least(leads.created_at, first_activities.first_activity_at) as first_touch_at
+    least(
+        leads.created_at,
+        first_activities.first_activity_at,
+        first_touches.first_recorded_at
+    ) as first_touch_at
 
 from leads
 left join first_wins
     on leads.lead_id = first_wins.lead_id
 left join first_activities
     on leads.lead_id = first_activities.lead_id
+left join first_touches
+    on leads.lead_id = first_touches.lead_id
