@@ -163,6 +163,10 @@ COMPOUNDS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "cac_payback_months": (("cac_full",), ("arpa", "gross_margin_rate")),
     "cpl_to_monthly_price": (("cpl_media",), ("arpa",)),
+    "pipeline_velocity": (
+        ("active_deals", "win_rate", "avg_deal_size"),
+        ("sales_cycle_days",),
+    ),
 }
 """KPI -> what is multiplied above and below the line, each product to six places."""
 MEDIANS: Final = (
