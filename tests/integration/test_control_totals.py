@@ -529,6 +529,9 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
     """A new fact with rows of its own belongs into the table, or here with its reason."""
     filled_from_them = {
         "fct_opportunity_states": "days of fct_opportunities",
+        "fct_opportunity_stage_visits": "stages of fct_opportunities",
+        "fct_reengagements": "losses of fct_opportunities",
+        "fct_trials": "states of items, counted in fct_customer_mrr",
         "fct_fx_rates_daily": "one rate per day, filled forward",
         "fct_period_targets": "months of fct_targets added up",
         "fct_customer_mrr_terms": "states of items, counted in fct_customer_mrr",
