@@ -63,7 +63,11 @@ from ingest.sandbox.truth_crm import (
     count_leads,
     snapshot_pipeline,
 )
-from ingest.sandbox.truth_deals import count_opportunities, count_trials
+from ingest.sandbox.truth_deals import (
+    count_opportunities,
+    count_trials,
+    snapshot_year,
+)
 from ingest.sandbox.truth_funnel import count_funnel
 from ingest.sandbox.truth_margin import count_margin
 from ingest.sandbox.truth_marketing import count_emails, count_posts, count_visits
@@ -212,6 +216,7 @@ _STOCKS: Final = (
     snapshot_pipeline,
     snapshot_open_deals,
     snapshot_reengagements,
+    snapshot_year,
     snapshot_mrr,
 )
 """Taken at the end of a day."""

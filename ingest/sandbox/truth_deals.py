@@ -28,7 +28,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import Fields, Versioned, instant_in
-from ingest.sandbox.story import local_day
+from ingest.sandbox.story import local_day, month_start
 from ingest.sandbox.truth_crm import (
     CLOSED,
     FINAL_STATUSES,
@@ -62,6 +62,8 @@ KPIS: Final = {
     "avg_opportunity_value": Kind.MONEY_RATIO,
     "opportunity_to_sale_rate": Kind.RATE,
     "opportunity_to_sale_rate/open": Kind.RATE,
+    "opportunity_value_annual": Kind.AMOUNT,
+    "opportunity_value_monthly_avg": Kind.MONEY_RATIO,
     "trials_started": Kind.COUNT,
     "opportunity_to_trial_rate": Kind.RATE,
     "icp_fit_rate": Kind.RATE,
@@ -199,6 +201,39 @@ def _created(
     yield Contribution(key, born, Decimal(is_sold), ONE, members=members)
     is_open = deal.close is None
     yield Contribution(f"{key}/open", born, Decimal(is_open), ONE, members=members)
+
+
+def snapshot_year(night: Night, day: date) -> Iterator[Contribution]:
+    """Yield the value created in the last twelve whole months as of `day`, and per month."""
+    tomorrow = day + timedelta(days=1)
+    end = tomorrow if tomorrow.day == 1 else month_start(day)
+    start = month_start(end, -12)
+    deals = list(sales_deals(night))
+    first = min((deal.born for deal in deals), default=end)
+    for months_back in range(1, 13):
+        if month_start(end, 1 - months_back) > first:
+            for currency in CURRENCIES:
+                yield Contribution(
+                    "opportunity_value_monthly_avg", day, ZERO, ONE, currency
+                )
+    for deal in deals:
+        then = night.state_on(deal.record, min(deal.born, night.as_of))
+        amount = then["amount"] if then else None
+        if then is None or not isinstance(amount, Decimal):
+            continue
+        if not start <= deal.born < end:
+            continue
+        for currency in CURRENCIES:
+            worth = night.rates.convert(
+                amount, str(then["currency"]), currency, deal.born, FLOW
+            )
+            members = {"rep": creator_of(deal.state)}
+            yield Contribution(
+                "opportunity_value_annual", day, worth, None, currency, members
+            )
+            yield Contribution(
+                "opportunity_value_monthly_avg", day, worth, ZERO, currency
+            )
 
 
 def count_trials(night: Night) -> Iterator[Contribution]:

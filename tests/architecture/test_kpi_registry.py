@@ -126,8 +126,6 @@ NOT_YET = {
     "opportunities_per_call",
     "opportunities_per_email",
     "opportunity_priority_score",
-    "opportunity_value_annual",
-    "opportunity_value_monthly_avg",
     "outreach_response_rate",
     "presentations_delivered",
     "product_sales_share",

@@ -220,6 +220,114 @@ calls_due as (
 
 ),
 
+months_ended as (
+
+    select
+        month_end_date,
+        coalesce(
+            lag(month_start_date, 11) over (order by month_start_date), date '0001-01-01'
+        ) as window_start_date
+
+    from dates
+    where date_day = month_end_date
+
+),
+
+-- The last twelve whole months, as each month ends and on the as-of day.
+value_windows as (
+
+    select
+        month_end_date as report_date,
+        window_start_date,
+        month_end_date as window_end_date
+
+    from months_ended
+    union all
+    select
+        {{ as_of_date() }} as report_date,
+        window_start_date,
+        month_end_date as window_end_date
+
+    from months_ended
+    where month_end_date < {{ as_of_date() }}
+    qualify month_end_date = max(month_end_date) over ()
+
+),
+
+creations as (
+
+    select *
+    from opportunities
+    where is_sales_pipeline and created_date is not null
+
+),
+
+creations_converted as (
+
+    select
+        creations.*,
+        currencies.currency_id as presentation_currency,
+        case
+            when creations.created_amount is null and creations.is_created_amount_known then 0
+            else
+                {{ convert_money(
+                    'creations.created_amount', 'flow_rates.rate', 'currencies.exponent'
+                ) }}
+        end as converted_amount
+
+    from creations
+    cross join currencies
+    left join flow_rates
+        on
+            creations.created_date = flow_rates.rate_date
+            and creations.currency = flow_rates.from_currency
+            and currencies.currency_id = flow_rates.to_currency
+
+),
+
+creations_of_years as (
+
+    select
+        creations_converted.*,
+        value_windows.report_date
+
+    from creations_converted
+    inner join value_windows
+        on
+            creations_converted.created_date between value_windows.window_start_date
+            and value_windows.window_end_date
+
+),
+
+first_creations as (
+
+    select
+        presentation_currency,
+        min(created_date) as first_created_date
+
+    from creations_converted
+    group by 1
+
+),
+
+-- Months before anything was created are no months of an average.
+months_of_years as (
+
+    select
+        value_windows.report_date,
+        months_ended.month_end_date,
+        first_creations.presentation_currency
+
+    from value_windows
+    inner join months_ended
+        on
+            months_ended.month_end_date between value_windows.window_start_date
+            and value_windows.window_end_date
+    inner join first_creations
+        on months_ended.month_end_date >= first_creations.first_created_date
+
+),
+
 contributions as (
 
     {{ contribution(
@@ -279,6 +387,28 @@ contributions as (
     {{ contribution(
         'reengagement_due', variant='overdue', of='calls_due', day='report_date',
         where='report_date > due_to_date', numerator=1, by=won_dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'opportunity_value_annual', of='creations_of_years', day='report_date',
+        currency='presentation_currency', numerator='converted_amount',
+        denominator='case when is_created_amount_known then (created_amount is not null)::integer end',
+        by=['segment', 'legal_entity'],
+        under={
+            'rep_id': 'creator_id',
+            'team_id': 'creator_team_id',
+            'department_id': 'creator_department_id',
+        },
+    ) }}
+    union all
+    {{ contribution(
+        'opportunity_value_monthly_avg', of='creations_of_years', day='report_date',
+        currency='presentation_currency', numerator='converted_amount', denominator=0,
+    ) }}
+    union all
+    {{ contribution(
+        'opportunity_value_monthly_avg', of='months_of_years', day='report_date',
+        currency='presentation_currency', numerator=0, denominator=1,
     ) }}
 
 )
