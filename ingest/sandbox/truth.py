@@ -150,6 +150,7 @@ QUOTIENTS: Final = {
     },
     "cac_full": (((1, "acquisition_cost_full"),), ((1, "new_customers"),)),
     "gross_margin_rate": (((1, "gross_profit"),), ((1, "costed_revenue"),)),
+    "product_sales_share": (((1, "sales_by_product"),), ((1, "sales_by_product"),)),
     "gross_margin_coverage": (((1, "costed_revenue"),), ((1, "sales_revenue"),)),
     "quick_ratio": (
         ((1, "new_mrr"), (1, "expansion_mrr"), (1, "reactivation_mrr")),

@@ -1,7 +1,7 @@
 """The truth of margin: what the things a customer was billed for cost to deliver.
 
-Belongs here: direct cost of invoice lines, revenue with a known cost, gross profit. Stays out:
-revenue itself (`truth_billing`), other costs (`truth_costs`).
+Belongs here: sales by product, direct cost of invoice lines, revenue with a known cost, gross
+profit. Stays out: revenue itself (`truth_billing`), other costs (`truth_costs`).
 
 Decisions, where the catalogue leaves a choice:
 
@@ -22,76 +22,121 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.finance import product_costs_until
 from ingest.sandbox.model import Fields, StripeAccount, instant_in, rows_in
-from ingest.sandbox.offer import EXPONENT, PRODUCTS
+from ingest.sandbox.offer import EXPONENT, PRODUCTS, to_major
 from ingest.sandbox.prices import product_id
 from ingest.sandbox.story import local_day
+from ingest.sandbox.truth_crm import is_new_sale, latest_close
 from ingest.sandbox.truth_money import FLOW
-from ingest.sandbox.truth_rows import CURRENCIES, ONE, ZERO, Contribution, Kind, Night
+from ingest.sandbox.truth_rows import (
+    CURRENCIES,
+    ONE,
+    UNKNOWN,
+    ZERO,
+    Contribution,
+    Kind,
+    Night,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-KPIS: Final = {"costed_revenue": Kind.AMOUNT, "gross_profit": Kind.AMOUNT}
+KPIS: Final = {
+    "sales_by_product": Kind.AMOUNT,
+    "sales_by_product/booked": Kind.AMOUNT,
+    "costed_revenue": Kind.AMOUNT,
+    "gross_profit": Kind.AMOUNT,
+}
 _COSTS_IN: Final = "VND"
 _DAYS_OF_A_MONTH: Final = (12, 365)
 
 
 @dataclass(frozen=True, slots=True)
-class Costed:
-    """One line or credit note with a known cost; `cost` in VND, `net` in `currency`."""
+class Sold:
+    """One line or credit note; `cost` in VND (None = not known), `net` in `currency`."""
 
     day: date
     invoice_id: str
     customer_id: str
+    product: str
     currency: str
     net: Decimal
-    cost: Decimal
+    cost: Decimal | None
 
 
 def count_margin(night: Night) -> Iterator[Contribution]:
-    """Yield revenue with a known cost and what is left of it."""
-    for row in costed_lines(night):
+    """Yield sales by product, revenue with a known cost and what is left of it."""
+    for row in sold_lines(night):
+        members = {"product": row.product}
         for currency in CURRENCIES:
             worth = night.rates.convert(row.net, row.currency, currency, row.day, FLOW)
-            cost = night.rates.convert(row.cost, _COSTS_IN, currency, row.day, FLOW)
-            yield Contribution("costed_revenue", row.day, worth, None, currency)
-            yield Contribution("gross_profit", row.day, worth - cost, None, currency)
+            yield Contribution(
+                "sales_by_product", row.day, worth, None, currency, members
+            )
+            if row.cost is not None:
+                cost = night.rates.convert(row.cost, _COSTS_IN, currency, row.day, FLOW)
+                for kpi, amount in (
+                    ("costed_revenue", worth),
+                    ("gross_profit", worth - cost),
+                ):
+                    yield Contribution(kpi, row.day, amount, None, currency, members)
+    yield from _count_signed(night)
+
+
+def _count_signed(night: Night) -> Iterator[Contribution]:
+    """Yield the signed amount of won deals; the CRM keeps no line items."""
+    members = {"product": "(no line item)"}
+    for record in night.company.hubspot.deals:
+        state = night.state(record)
+        if state is None or state["is_deleted"] or not is_new_sale(state):
+            continue
+        close, amount = latest_close(record, night), state["amount"]
+        if close is None or close[1] != "won" or not isinstance(amount, Decimal):
+            continue
+        day, own = local_day(close[0]), str(state["currency"])
+        for currency in CURRENCIES:
+            worth = night.rates.convert(amount, own, currency, day, FLOW)
+            yield Contribution(
+                "sales_by_product/booked", day, worth, None, currency, members
+            )
 
 
 def first_order_costs(night: Night) -> Iterator[tuple[date, Decimal]]:
     """Yield day and direct cost of every line of a customer's first order."""
     firsts = _first_orders(night)
-    for row in costed_lines(night):
-        if firsts.get(row.customer_id) == row.invoice_id:
+    for row in sold_lines(night):
+        is_first = firsts.get(row.customer_id) == row.invoice_id
+        if is_first and row.cost is not None:
             yield row.day, row.cost
 
 
-def costed_lines(night: Night) -> Iterator[Costed]:
-    """Yield every line and credit note whose product has a cost."""
+def sold_lines(night: Night) -> Iterator[Sold]:
+    """Yield every invoice line and credit note with its product and cost."""
     for account in night.company.stripe.values():
         codes = {product_id(p, account.name): p.code for p in PRODUCTS}
-        singles: dict[str, str | None] = {}
+        singles: dict[str, str] = {}
         for state in _standing(night, account):
             day = local_day(instant_in(state, "finalized_at"))
             lines = rows_in(state, "lines")
             products = {codes.get(str(line["product_id"])) for line in lines} - {None}
             invoice_id = str(state["invoice_id"])
-            singles[invoice_id] = next(iter(products)) if len(products) == 1 else None
+            if len(products) == 1:
+                singles[invoice_id] = str(next(iter(products)))
             for line in lines:
                 code = codes.get(str(line["product_id"]))
+                net = int(str(line["amount_minor"])) - int(str(line["discount_minor"]))
+                cost = None
                 if code is not None:
-                    net = Decimal(str(line["amount_minor"])) - Decimal(
-                        str(line["discount_minor"])
-                    )
-                    yield Costed(
-                        day,
-                        invoice_id,
-                        str(state["customer_id"]),
-                        account.currency,
-                        net.scaleb(-EXPONENT[account.currency]),
-                        _cost_of(night, code, line, day, is_given_back=net < 0),
-                    )
+                    cost = _cost_of(night, code, line, day, is_given_back=net < 0)
+                yield Sold(
+                    day,
+                    invoice_id,
+                    str(state["customer_id"]),
+                    code or UNKNOWN,
+                    account.currency,
+                    to_major(net, account.currency),
+                    cost,
+                )
         yield from _credit_notes(night, account, singles)
 
 
@@ -104,23 +149,22 @@ def _standing(night: Night, account: StripeAccount) -> Iterator[Fields]:
 
 
 def _credit_notes(
-    night: Night, account: StripeAccount, singles: dict[str, str | None]
-) -> Iterator[Costed]:
-    """Yield the credit notes of invoices of one product."""
+    night: Night, account: StripeAccount, singles: dict[str, str]
+) -> Iterator[Sold]:
+    """Yield the credit notes; of invoices of one product under that product."""
     for record in account.credit_notes:
         state = night.state(record)
         if state is None or state["status"] != "issued":
             continue
-        if singles.get(str(state["invoice_id"])) is None:
-            continue
-        net = -Decimal(str(state["subtotal_minor"]))
-        yield Costed(
+        product = singles.get(str(state["invoice_id"]), UNKNOWN)
+        yield Sold(
             local_day(instant_in(state, "created_at")),
             "",
             str(state["customer_id"]),
+            product,
             account.currency,
-            net.scaleb(-EXPONENT[account.currency]),
-            ZERO,
+            -to_major(int(str(state["subtotal_minor"])), account.currency),
+            None if product == UNKNOWN else ZERO,
         )
 
 

@@ -11,6 +11,8 @@ Decisions, where the catalogue leaves a choice:
   currency and both at the later closing rate; of a customer gross counts at most the opening;
 * tenure: months from the one of the first payment to the one the opening is taken in; the plan
   is the product most of a customer's MRR comes from (of equal ones the last by name);
+* a customer lost left by itself, or for want of payment where what ended last was overdue or
+  unpaid just before;
 * `trailing`: customers lost in the last six months that are over by the period's end, over
   those months' openings; with fewer months there is none.
 """
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.sandbox.model import rows_in
 from ingest.sandbox.offer import PRODUCTS
 from ingest.sandbox.prices import product_id
+from ingest.sandbox.story import local_day
 from ingest.sandbox.truth_billing import first_paid_days, mrr_of, mrr_of_item, mrr_on
 from ingest.sandbox.truth_money import STOCK
 from ingest.sandbox.truth_rows import (
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
 KPIS: Final = {
     "customer_churn_rate": Kind.RATE,
     "customer_churn_rate/trailing": Kind.RATE,
+    "customer_churn_rate/voluntary": Kind.RATE,
+    "customer_churn_rate/failed_payment": Kind.RATE,
     "customer_retention_rate": Kind.RATE,
     "grr": Kind.MONEY_RATIO,
     "nrr": Kind.MONEY_RATIO,
@@ -73,6 +78,7 @@ def count_retention(night: Night, grain: str) -> Iterator[Contribution]:
     """Yield the customers paying before each period and what became of them by its end."""
     first_paid = first_paid_days(night)
     stocks = _Stocks(night)
+    ends = _ends(night)
     for start in periods_until(night.as_of, grain):
         day = min(period_end(start, grain), night.as_of)
         opened_on = start - timedelta(days=1)
@@ -90,6 +96,13 @@ def count_retention(night: Night, grain: str) -> Iterator[Contribution]:
                 ("customer_churn_rate", ONE - stayed),
             ):
                 yield Contribution(kpi, day, count, ONE, members=members)
+            reasons = ends.get(key, {})
+            ended = [at for at in reasons if opened_on < at <= day]
+            why = reasons[max(ended)] if ended and not stayed else None
+            for reason in ("voluntary", "failed_payment"):
+                hit = ONE if why == reason else ZERO
+                kpi = f"customer_churn_rate/{reason}"
+                yield Contribution(kpi, day, hit, ONE, members=members)
             own = night.company.stripe[key[0]].currency
             for currency in CURRENCIES:
                 before, after = (
@@ -100,6 +113,29 @@ def count_retention(night: Night, grain: str) -> Iterator[Contribution]:
                 yield Contribution("grr", day, kept, before, currency, members)
                 yield Contribution("nrr", day, after, before, currency, members)
         yield from _trail(stocks, day)
+
+
+def _ends(night: Night) -> dict[Key, dict[date, str]]:
+    """Return the days a customer's subscriptions ended and whether for want of payment."""
+    found: dict[Key, dict[date, str]] = {}
+    for account in night.company.stripe.values():
+        for record in account.subscriptions:
+            before: object = None
+            for version in record.versions:
+                if version.at >= night.cut or version.fields is None:
+                    break
+                status = version.fields["status"]
+                if status in {"canceled", "unpaid"} and status != before:
+                    key = (account.name, str(version.fields["customer_id"]))
+                    days = found.setdefault(key, {})
+                    day = local_day(version.at)
+                    is_failed = status == "unpaid" or before in {"past_due", "unpaid"}
+                    if is_failed or days.get(day) == "failed_payment":
+                        days[day] = "failed_payment"
+                    else:
+                        days[day] = "voluntary"
+                before = status
+    return found
 
 
 def _trail(stocks: _Stocks, day: date) -> Iterator[Contribution]:

@@ -15,6 +15,12 @@ customers as (
 
 ),
 
+subscription_ends as (
+
+    select * from {{ ref('fct_subscription_ends') }}
+
+),
+
 rates as (
 
     select * from {{ ref('fct_fx_rates_daily') }}
@@ -132,6 +138,28 @@ opening_customers as (
 
 ),
 
+-- Why who was lost was lost: what ended last; NULL = nobody knows.
+churn_reasons as (
+
+    select
+        opening_customers.grain,
+        opening_customers.period_start_date,
+        opening_customers.customer_id,
+        max_by(subscription_ends.churn_reason, subscription_ends.ended_date) as churn_reason
+
+    from opening_customers
+    inner join subscription_ends
+        on
+            opening_customers.customer_id = subscription_ends.customer_id
+            and opening_customers.opening_date < subscription_ends.ended_date
+            and opening_customers.closing_date >= subscription_ends.ended_date
+    where
+        opening_customers.kpi_key = 'customer_churn_rate'
+        and opening_customers.lost_count = 1
+    group by 1, 2, 3
+
+),
+
 -- Who pays at the end and did not at the start: half of the new may count in the base of
 -- churn, those back may count in net retention.
 customers_come as (
@@ -236,6 +264,7 @@ customers_counted as (
 
     select
         kpi_key,
+        'standard' as variant,
         grain,
         period_start_date,
         cast(null as varchar) as currency,
@@ -252,6 +281,7 @@ customers_counted as (
 
     select
         kpi_key,
+        base.variant,
         grain,
         period_start_date,
         cast(null as varchar) as currency,
@@ -261,15 +291,44 @@ customers_counted as (
         0 as unrated_count
 
     from customers_come
+    cross join (
+        values ('standard'), ('voluntary'), ('failed_payment')
+    ) as base (variant)
     where
         '{{ policy("churn_rate_base") }}' = 'opening_plus_half_new'
         and kpi_key = 'customer_churn_rate'
 
     union all
 
+    -- Of the same opening customers, those lost for one reason.
+    select
+        opening_customers.kpi_key,
+        reasons.variant,
+        opening_customers.grain,
+        opening_customers.period_start_date,
+        cast(null as varchar) as currency,
+        {%- for dimension in dimensions %}
+            opening_customers.{{ dimension }},
+        {%- endfor %}
+        coalesce(cast(churn_reasons.churn_reason = reasons.variant as integer), 0) as numerator,
+        1 as denominator,
+        0 as unrated_count
+
+    from opening_customers
+    cross join (values ('voluntary'), ('failed_payment')) as reasons (variant)
+    left join churn_reasons
+        on
+            opening_customers.grain = churn_reasons.grain
+            and opening_customers.period_start_date = churn_reasons.period_start_date
+            and opening_customers.customer_id = churn_reasons.customer_id
+    where opening_customers.kpi_key = 'customer_churn_rate'
+
+    union all
+
     -- Gross retention counts no growth of a customer, net does.
     select
         opening_customers.kpi_key,
+        'standard' as variant,
         opening_customers.grain,
         opening_customers.period_start_date,
         customer_amounts.currency,
@@ -297,6 +356,7 @@ customers_counted as (
 
     select
         customers_come.kpi_key,
+        'standard' as variant,
         customers_come.grain,
         customers_come.period_start_date,
         customer_amounts.currency,
@@ -335,6 +395,7 @@ members_counted as (
 
     select
         customers_counted.kpi_key,
+        customers_counted.variant,
         customers_counted.grain,
         customers_counted.period_start_date,
         customers_counted.currency,
@@ -363,6 +424,12 @@ total_rows as (
 
     select
         periods.kpi_key,
+        unnest(
+            case periods.kpi_key
+                when 'customer_churn_rate' then ['standard', 'voluntary', 'failed_payment']
+                else ['standard']
+            end
+        ) as variant,
         periods.grain,
         periods.period_start_date,
         currencies.currency_id as currency,
@@ -390,7 +457,7 @@ members_summed as (
 
     select
         kpi_key,
-        'standard' as variant,
+        variant,
         grain,
         period_start_date,
         currency,
@@ -484,6 +551,7 @@ trailing_summed as (
     inner join members_summed
         on
             trailing_months.kpi_key = members_summed.kpi_key
+            and members_summed.variant = 'standard'
             and members_summed.grain = 'month'
             and trailing_months.month_start_date = members_summed.period_start_date
     semi join trailing_known

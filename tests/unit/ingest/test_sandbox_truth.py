@@ -65,6 +65,7 @@ def test_the_story_moves_every_kpi() -> None:
     # called again has bought yet.
     still = {
         "sales_growth_qoq",
+        "product_sales_share",
         "social_reach",
         "time_in_stage/open",
         "reengagement_win_rate",

@@ -15,6 +15,13 @@
             'direct_cost_currency',
         ] + people + order_dimensions.values() | list,
     },
+    'fct_deal_lines': {
+        'days': ['closed_date'],
+        'columns': [
+            'closed_date', 'currency', 'running_amount', 'earlier_amount', 'product_id',
+            'rep_id', 'team_id', 'segment', 'legal_entity',
+        ],
+    },
     'fct_fx_rates_daily': {
         'days': ['rate_date'],
         'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
@@ -34,6 +41,12 @@ with
 invoice_lines as (
 
     {{ changed_rows('fct_order_lines', dated['fct_order_lines']) }}
+
+),
+
+deal_lines as (
+
+    {{ changed_rows('fct_deal_lines', dated['fct_deal_lines']) }}
 
 ),
 
@@ -78,6 +91,28 @@ lines_converted as (
 
 ),
 
+-- A deal is converted once; its lines share that by running totals.
+deal_lines_converted as (
+
+    select
+        deal_lines.*,
+        currencies.currency_id as presentation_currency,
+        {{ convert_money('deal_lines.running_amount', 'rates.rate', 'currencies.exponent') }}
+        - {{ convert_money(
+            'deal_lines.earlier_amount', 'rates.rate', 'currencies.exponent'
+        ) }} as converted_amount
+
+    from deal_lines
+    cross join currencies
+    left join rates
+        on
+            rates.rate_purpose = 'flow'
+            and deal_lines.closed_date = rates.rate_date
+            and deal_lines.currency = rates.from_currency
+            and currencies.currency_id = rates.to_currency
+
+),
+
 contributions as (
 
     {{ contribution(
@@ -85,6 +120,18 @@ contributions as (
         currency='presentation_currency', original_amount='net_amount',
         numerator='converted_amount',
         by=people + ['product_id', 'segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'sales_by_product', of='lines_converted', day='report_date',
+        currency='presentation_currency', numerator='converted_amount',
+        by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'sales_by_product', variant='booked', of='deal_lines_converted', day='closed_date',
+        currency='presentation_currency', numerator='converted_amount',
+        by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
     ) }}
     union all
     -- Revenue without a known cost is on neither side of the margin.
