@@ -57,6 +57,7 @@ _PERIODS: Final = {
 KPIS: Final = {
     **dict.fromkeys((*_COHORTS, *_PERIODS), Kind.RATE),
     "avg_conversion_time_days": Kind.RATE,
+    "conversion_time_coverage": Kind.RATE,
 }
 MEDIANS: Final = ("avg_conversion_time_days",)
 
@@ -80,13 +81,14 @@ def count_funnel(night: Night) -> Iterator[Contribution]:
             called = called_at.get(record.id, steps["won"])
             touched = min(steps["created"], called, *seen)
             days = (local_day(steps["won"]) - local_day(touched)).days
-            yield Contribution(
-                "avg_conversion_time_days",
-                local_day(steps["won"]),
-                Decimal(days),
-                ONE,
-                members=members,
-            )
+            # Every contact of the story has a creation, so nobody is left out.
+            for kpi, part in (
+                ("avg_conversion_time_days", Decimal(days)),
+                ("conversion_time_coverage", ONE),
+            ):
+                yield Contribution(
+                    kpi, local_day(steps["won"]), part, ONE, members=members
+                )
 
 
 def _count_person(

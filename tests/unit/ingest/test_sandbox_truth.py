@@ -62,8 +62,10 @@ def test_every_kpi_has_a_figure_in_every_month() -> None:
 def test_the_story_moves_every_kpi() -> None:
     # The company's own share of anything is 1; people reached have no monthly value, for there
     # is more than one post in every month; stays not over are of the as-of day only; and nobody
-    # called again has bought yet.
+    # called again has bought yet. Every contact of the story has a creation, so everybody's
+    # conversion time is known.
     still = {
+        "conversion_time_coverage",
         "sales_growth_qoq",
         "product_sales_share",
         "social_reach",

@@ -86,6 +86,13 @@ contributions as (
         where='conversion_days is not null', numerator='conversion_days', denominator=1,
         is_case=true, by=lead_dimensions, under=owner_at['won'],
     ) }}
+    union all
+    -- Whom the average leaves out, and how many that is.
+    {{ contribution(
+        'conversion_time_coverage', of='leads', day='won_date',
+        where='won_date is not null', numerator='(conversion_days is not null)::integer',
+        denominator=1, by=lead_dimensions, under=owner_at['won'],
+    ) }}
 
 )
 
