@@ -198,6 +198,12 @@ _ACTIVITIES: Final = """
         union all
         select source_name, source_account, activity_id, occurred_at, is_deleted, deleted_at
         from build.main.stg_hubspot__calls
+        union all
+        select source_name, source_account, activity_id, occurred_at, is_deleted, deleted_at
+        from build.main.stg_hubspot__emails
+        union all
+        select source_name, source_account, activity_id, occurred_at, is_deleted, deleted_at
+        from build.main.stg_hubspot__meetings
     ),
     origins as (
         select source_name, id, any_value(source_account) as source_account

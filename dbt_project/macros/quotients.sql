@@ -1,7 +1,8 @@
 {#- Figures put together from other figures: sums over sums, told by numerator_kpis and
     denominator_kpis of the registry. Terms are separated by `|`; a term reads
-    `[-][n*]factor[*factor]` (two at most), a factor `kpi_key[/variant][@opening][@total]`: the figure of the
-    period before (stocks: the opening), of the company instead of the member. Products are
+    `[-][n*]factor[*factor]` (two at most), a factor `kpi_key[/variant][@opening][@total][@days]`: the figure of the
+    period before (stocks: the opening), of the company instead of the member, times the days of
+    the period that are over. Products are
     rounded to six places, so that a reader can do them from the table.
 
     `values` is a relation of the figures that are there already. KPIs of measures alone are
@@ -76,7 +77,8 @@ parts_named as (
         string_split(part_registry.breakdowns, '|') as part_breakdowns,
         nullif(regexp_extract(factors.part, '/([a-z_0-9]+)', 1), '') as named_variant,
         factors.part like '%@opening%' as is_opening,
-        factors.part like '%@total%' as is_of_company
+        factors.part like '%@total%' as is_of_company,
+        factors.part like '%@days%' as is_times_days
 
     from factors
     inner join registry as part_registry
@@ -225,6 +227,7 @@ asked as (
         unnest(breakdowns.variants) as variant,
         currencies_of_quotients.currency,
         kpi_periods.period_end_date,
+        kpi_periods.last_known_date,
         kpi_periods.is_partial
 
     from members
@@ -275,6 +278,7 @@ asked_parts as (
         parts.term,
         parts.part,
         parts.factor,
+        parts.is_times_days,
         coalesce(parts_of_currency.has_currency, parts.is_money) as is_money,
         -- What is not known by the members is the company's for each of them: every cost
         -- type is a cost of all new customers.
@@ -317,7 +321,12 @@ parts_found as (
             case
                 when own.member_id is null and company.value is not null then 0
             end
-        ) as part_value,
+        )
+        * case
+            when asked_parts.is_times_days
+                then asked_parts.last_known_date - asked_parts.period_start_date + 1
+            else 1
+        end as part_value,
         coalesce(own.is_partial, company.is_partial, false) as is_part_partial,
         coalesce(own.is_before_history, company.is_before_history, false)
             as is_before_history,

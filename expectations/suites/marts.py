@@ -31,7 +31,8 @@ _SHARES: Final = (
     "'customer_retention_rate', 'grr', 'lead_to_mql_rate', 'mql_to_sql_rate', 'sql_to_won_rate', "
     "'lead_to_sale_rate', 'qualified_lead_to_customer_rate', "
     "'win_rate_value', 'opportunity_to_sale_rate', 'win_reason_share', "
-    "'loss_reason_share', 'website_conversion_rate'"
+    "'loss_reason_share', 'website_conversion_rate', "
+    "'outreach_response_rate', 'kpi_acknowledgement_rate'"
 )
 """KPIs that are shares of a set they are drawn from, so they lie in 0 to 1, but for
 events over events of a period (variant period). Click-through is
@@ -43,7 +44,10 @@ _COUNTS: Final = (
     "'paying_customers', 'ad_spend', 'mrr', 'new_mrr', 'expansion_mrr', 'contraction_mrr', "
     "'churned_mrr', 'reactivation_mrr', 'sales_target', 'talk_time_seconds', "
     "'unanswered_calls', 'demo_calls_completed', 'onboarding_calls_completed', "
-    "'trial_calls_completed', 'opportunities_without_amount'"
+    "'trial_calls_completed', 'opportunities_without_amount', 'sales_emails_sent', "
+    "'meetings_held', 'presentations_delivered', 'prospecting_activities', "
+    "'new_customer_contacts', 'new_customers_contacted', "
+    "'rep_fte_days', 'prospecting_hours', 'prospecting_cost'"
 )
 
 MEASURES: Final[dict[str, tuple[Measure, ...]]] = {

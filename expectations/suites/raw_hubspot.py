@@ -58,6 +58,8 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
             "duration_ms", 0, 86_400_000, "a call does not last a day: milliseconds"
         ),
     ),
+    "emails": (not_null("occurred_at", "hs_timestamp is required by HubSpot"),),
+    "meetings": (not_null("occurred_at", "hs_timestamp is required by HubSpot"),),
     "call_dispositions": (
         not_null("label", "a disposition without label cannot be mapped"),
     ),

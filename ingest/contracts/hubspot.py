@@ -208,6 +208,62 @@ CALLS = EntityContract(
     ),
 )
 
+EMAILS = EntityContract(
+    kind="hubspot",
+    name="emails",
+    grain="One row per logged one-to-one e-mail and extract.",
+    key=("email_id",),
+    version_column="updated_at",
+    date_column="occurred_at",
+    columns=(
+        text("email_id", "hs_object_id."),
+        instant("occurred_at", "hs_timestamp: when it was sent or arrived."),
+        _UPDATED,
+        text(
+            "direction",
+            "hs_email_direction: EMAIL (sent), INCOMING_EMAIL or FORWARDED_EMAIL.",
+        ),
+        text("status", "hs_email_status: SENT, BOUNCED, FAILED, SCHEDULED, SENDING."),
+        text("subject", "hs_email_subject; NULL = blank.", pii=Pii.DIRECT),
+        text("owner_id", "hubspot_owner_id."),
+        text("contact_id", "First associated contact; NULL = none."),
+        text("company_id", "First associated company; NULL = none."),
+        text("deal_id", "First associated deal; NULL = none."),
+        _DELETED,
+        instant("deleted_at", "archivedAt; NULL = not archived."),
+    ),
+)
+
+MEETINGS = EntityContract(
+    kind="hubspot",
+    name="meetings",
+    grain="One row per logged meeting and extract.",
+    key=("meeting_id",),
+    version_column="updated_at",
+    date_column="occurred_at",
+    columns=(
+        text("meeting_id", "hs_object_id."),
+        instant("occurred_at", "hs_timestamp: when the meeting starts."),
+        instant("starts_at", "hs_meeting_start_time."),
+        instant("ends_at", "hs_meeting_end_time; NULL = not recorded."),
+        _UPDATED,
+        text(
+            "outcome",
+            "hs_meeting_outcome: SCHEDULED, COMPLETED, NO_SHOW, CANCELED, RESCHEDULED.",
+        ),
+        text(
+            "activity_type",
+            "hs_activity_type, e.g. demo or proposal; NULL = plain meeting.",
+        ),
+        text("owner_id", "hubspot_owner_id."),
+        text("contact_id", "First associated contact; NULL = none."),
+        text("company_id", "First associated company; NULL = none."),
+        text("deal_id", "First associated deal; NULL = none."),
+        _DELETED,
+        instant("deleted_at", "archivedAt; NULL = not archived."),
+    ),
+)
+
 CALL_DISPOSITIONS = EntityContract(
     kind="hubspot",
     name="call_dispositions",
@@ -261,6 +317,8 @@ CONTRACTS = (
     DEALS,
     DEAL_PROPERTY_HISTORY,
     CALLS,
+    EMAILS,
+    MEETINGS,
     CALL_DISPOSITIONS,
     OWNERS,
     DEAL_STAGES,

@@ -1,7 +1,7 @@
 """The phone calls of the sandbox company.
 
 Belongs here: calls per rep and day with every outcome and direction, some logged days late,
-some left hanging without a final status, some deleted. Stays out: other activities.
+some left hanging without a final status, some deleted. Stays out: e-mails (`messages`), meetings.
 """
 
 # ruff: noqa: PLR2004  # chances and sizes are what the story is made of
@@ -103,7 +103,7 @@ def _tell_call(
 ) -> Draft:
     """Return one call; it is logged when made, or in office hours days later."""
     call = Draft(record_id(day, position, 8))
-    started_at = _draw_start(day, throw)
+    started_at = draw_start(day, throw)
     status, label, _, longest = throw.choices(_OUTCOMES, [o[2] for o in _OUTCOMES])[0]
     duration = throw.randint(5, longest) * 1000 if longest else 0
     lead = throw.choice(recent) if recent and throw.random() < 0.94 else None
@@ -143,7 +143,7 @@ def _tell_call(
     return call
 
 
-def _draw_start(day: date, throw: Random) -> datetime:
+def draw_start(day: date, throw: Random) -> datetime:
     """Return when the phone rang: office hours, a few around midnight."""
     chance = throw.random()
     if chance < 0.012:

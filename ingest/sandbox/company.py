@@ -13,6 +13,8 @@ from ingest.sandbox.calls import DISPOSITIONS, tell_calls
 from ingest.sandbox.crm import tell_leads
 from ingest.sandbox.deal_steps import write_stages
 from ingest.sandbox.deals import tell_deals
+from ingest.sandbox.meetings import tell_meetings
+from ingest.sandbox.messages import tell_emails
 from ingest.sandbox.model import Company, HubSpotPortal, Versioned
 from ingest.sandbox.mutations import merge_contacts
 from ingest.sandbox.people import write_owners
@@ -43,6 +45,8 @@ def build_company(*, seed: int = 7, scale: int = 1, until: datetime) -> Company:
         calls=_finish(calls),
         call_dispositions=DISPOSITIONS,
         deal_stages=write_stages(),
+        emails=_finish(tell_emails(seed, scale, leads, merges, until)),
+        meetings=_finish(tell_meetings(seed, scale, leads, merges, until)),
     )
     return Company(
         seed=seed,

@@ -28,8 +28,14 @@ from ingest.sandbox.finance import (
 from ingest.sandbox.gl import ACCOUNTS, balances_until
 from ingest.sandbox.history import write_item_rows, write_subscription_rows
 from ingest.sandbox.marketing import emails_until, posts_until, visits_until
+from ingest.sandbox.office import (
+    assignments_until,
+    calendar_until,
+    call_targets_until,
+    timesheets_until,
+)
 from ingest.sandbox.people import EVERYONE, Person, manager_of
-from ingest.sandbox.story import ZONE_NAME, local_day
+from ingest.sandbox.story import ZONE_NAME, local_day, month_start
 from ingest.sandbox.touches import touches_until
 
 if TYPE_CHECKING:
@@ -55,7 +61,21 @@ def write_drop(company: Company, root: Path, now: datetime) -> list[Path]:
         "nhan_su.csv": (_USERS, _user_rows(now)),
         "chi_tieu.csv": (_TARGETS, _target_rows(now)),
         "gia_von.csv": (_PRODUCT_COSTS, _product_cost_rows(now)),
+        "lich_lam_viec.csv": (_CALENDAR, _calendar_rows(company.seed, now)),
+        "giao_kpi.csv": (_ASSIGNMENTS, _assignment_rows(company.seed, now)),
     }
+    hours: dict[str, list[_Row]] = {}
+    for one in timesheets_until(company.seed, now):
+        row = (
+            one.user_id,
+            one.day,
+            _WORK[one.kind],
+            one.hours,
+            one.hourly_cost,
+            QUOTE,
+        )
+        hours.setdefault(f"cham_cong_{one.day.year}.csv", []).append(row)
+    tables |= {name: (_HOURS, rows) for name, rows in hours.items()}
     by_year: dict[str, list[_Row]] = {}
     for rate in rates_until(company.seed, now):
         name = f"ty_gia_{rate.rate_date.year}.csv"
@@ -214,6 +234,17 @@ _PRODUCT_COSTS: Final = (
     "Giá vốn",
     "Tiền tệ",
 )
+_CALENDAR: Final = ("Lịch", "Ngày", "Ngày làm việc", "Lý do", "Mã nhân viên")
+_HOURS: Final = (
+    "Mã nhân viên",
+    "Ngày",
+    "Công việc",
+    "Số giờ",
+    "Chi phí mỗi giờ",
+    "Tiền tệ",
+)
+_ASSIGNMENTS: Final = ("Mã nhân viên", "Mã KPI", "Kỳ từ", "Vai trò", "Ngày xác nhận")
+_WORK: Final = {"prospecting": "Tìm kiếm khách hàng", "administration": "Hành chính"}
 _RATES: Final = (
     "Ngày",
     "Từ tiền",
@@ -328,6 +359,46 @@ def _target_rows(now: datetime) -> Iterator[_Row]:
             target.approved_at,
             target.approved_by,
             target.reason,
+        )
+    for calls in call_targets_until(now):
+        yield (
+            "calls_made",
+            _SCOPES["rep"],
+            calls.user_id,
+            calls.month,
+            month_start(calls.month, 1) - timedelta(days=1),
+            calls.value,
+            "Số lượng",
+            None,
+            "Tuyệt đối",
+            calls.month,
+            calls.approved_at,
+            "Nguyễn Thị Hạnh",
+            "Kế hoạch gọi khách hàng",
+        )
+
+
+def _calendar_rows(seed: int, now: datetime) -> Iterator[_Row]:
+    """Yield holidays, the Saturdays worked instead and everybody's leave."""
+    for one in calendar_until(seed, now):
+        yield (
+            one.calendar_id,
+            one.day,
+            "Có" if one.is_working else "Không",
+            one.name,
+            one.user_id,
+        )
+
+
+def _assignment_rows(seed: int, now: datetime) -> Iterator[_Row]:
+    """Yield every KPI given to a person."""
+    for one in assignments_until(seed, now):
+        yield (
+            one.user_id,
+            one.kpi_key,
+            one.quarter,
+            _ROLES["rep"],
+            one.acknowledged_at,
         )
 
 

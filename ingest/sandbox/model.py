@@ -170,6 +170,8 @@ class HubSpotPortal:
     call_dispositions: tuple[Fields, ...]
     deal_stages: tuple[Fields, ...]
     """Contract columns of `deal_stages`; the pipeline `renewals` is not new sales."""
+    emails: tuple[Versioned, ...] = ()
+    meetings: tuple[Versioned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

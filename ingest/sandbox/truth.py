@@ -48,7 +48,12 @@ from ingest.sandbox import (
 )
 from ingest.sandbox.finance import Target, targets_until
 from ingest.sandbox.story import STORY_START, month_start
-from ingest.sandbox.truth_activities import count_conversations
+from ingest.sandbox.truth_activities import (
+    count_activities,
+    count_assignments,
+    count_call_targets,
+    count_people,
+)
 from ingest.sandbox.truth_ads import count_ads
 from ingest.sandbox.truth_attribution import RETURNS, count_attribution, divide_returns
 from ingest.sandbox.truth_billing import (
@@ -58,7 +63,6 @@ from ingest.sandbox.truth_billing import (
 )
 from ingest.sandbox.truth_costs import count_costs
 from ingest.sandbox.truth_crm import (
-    count_calls,
     count_deals,
     count_leads,
     snapshot_pipeline,
@@ -120,8 +124,13 @@ DERIVED: Final = (
     "sales_growth_yoy",
     "sales_target",
     "target_attainment",
+    "sales_revenue_mtd",
+    "sales_run_rate",
 )
-QUOTIENTS: Final = {
+Terms = tuple[tuple[int, str], ...]
+"""Factor and KPI; `opening KPI` of the period before, `days KPI` times days that are over."""
+Quotient = tuple[Terms, Terms]
+QUOTIENTS: Final[Mapping[str, Quotient]] = {
     "arr": (((12, "mrr"),), ()),
     "arpa": (((1, "mrr"),), ((1, "paying_customers"),)),
     "gross_mrr_churn_rate": (
@@ -201,8 +210,10 @@ _EVENTS: Final = (
     count_trials,
     count_stages,
     count_reengagements,
-    count_calls,
-    count_conversations,
+    count_activities,
+    count_people,
+    count_call_targets,
+    count_assignments,
     count_ads,
     count_attribution,
     count_emails,
@@ -221,6 +232,8 @@ _STOCKS: Final = (
     snapshot_mrr,
 )
 """Taken at the end of a day."""
+_FEWEST_DAYS: Final = 3
+"""Working days before a month has a pace."""
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _NOTHING: Final = Figure(ZERO, None, ZERO)
 
@@ -243,7 +256,7 @@ def kpi_truth(
     figures = _fill(_add_up(contributions, grain), as_of, grain)
     figures.update(_compare(figures, as_of, grain))
     figures.update(_aim(night, figures, grain))
-    figures.update(_divide(figures, as_of, grain))
+    figures.update(_divide(figures, as_of, grain, QUOTIENTS))
     figures.update(_multiply(figures, as_of, grain))
     figures.update(
         {
@@ -252,6 +265,7 @@ def kpi_truth(
             for kpi, currency, figure in divide_returns(figures, start)
         }
     )
+    figures.update(_run(night, figures, grain))
     return figures
 
 
@@ -274,12 +288,42 @@ def kpi_truth_by(
     for contribution in _contribute(night, grain):
         if breakdown in contribution.members:
             by_member[contribution.members[breakdown] or UNKNOWN].append(contribution)
+    figures = {member: _add_up(rows, grain) for member, rows in by_member.items()}
+    quotients = {
+        key: QUOTIENTS[key]
+        for key, breakdowns in truth_activities.QUOTIENT_BREAKDOWNS.items()
+        if breakdown in breakdowns
+    }
+    for known in figures.values():
+        known.update(_divide_member(known, quotients, as_of, grain))
     found = {
         (key, member, start, currency): figure
-        for member, rows in by_member.items()
-        for (key, start, currency), figure in _add_up(rows, grain).items()
+        for member, known in figures.items()
+        for (key, start, currency), figure in known.items()
     }
     return {**found, **_share(found)}
+
+
+def _divide_member(
+    known: dict[Key, Figure],
+    quotients: Mapping[str, Quotient],
+    as_of: date,
+    grain: str,
+) -> dict[Key, Figure]:
+    """Return a member's quotients where it has a part of one; a missing part is 0."""
+    found: dict[Key, Figure] = {}
+    for kpi, (above, below) in quotients.items():
+        parts = [_key_of(term) for _, term in above + below]
+        nothing = {
+            (part, start, None): _NOTHING
+            for part in parts
+            for start in periods_until(as_of, grain)
+        }
+        divided = _divide({**nothing, **known}, as_of, grain, {kpi: (above, below)})
+        for (_, start, currency), figure in divided.items():
+            if any((part, start, None) in known for part in parts):
+                found[kpi, start, currency] = figure
+    return found
 
 
 def _share(
@@ -336,6 +380,8 @@ def _contribute(night: Night, grain: str) -> Iterator[Contribution]:
 
 def _add_up(rows: Iterable[Contribution], grain: str) -> dict[Key, Figure]:
     """Return Σ numerators and Σ denominators per KPI, period and currency."""
+    if grain != "month":
+        rows = [r for r in rows if r.kpi_key not in truth_activities.ONLY_BY_MONTH]
     tops: dict[Key, Decimal] = defaultdict(lambda: ZERO)
     bottoms: dict[Key, Decimal] = {}
     for row in rows:
@@ -361,6 +407,8 @@ def _fill(found: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure
     for start in periods_until(as_of, grain):
         for kpi, kind in MEASURED.items():
             if grain == "year" and kpi in truth_pipeline.NOT_YEARLY:
+                continue
+            if kpi in truth_activities.ONLY_BY_MONTH and grain != "month":
                 continue
             nothing = Figure(ZERO, ZERO, None) if kind.is_ratio else _NOTHING
             for currency in CURRENCIES if kind.is_money else (None,):
@@ -394,28 +442,34 @@ def _growth(now: Decimal, before: Decimal | None) -> Figure:
     return Figure(now - before, before, round_ratio(now - before, before))
 
 
-def _divide(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:
+def _divide(
+    figures: dict[Key, Figure],
+    as_of: date,
+    grain: str,
+    quotients: Mapping[str, Quotient],
+) -> dict[Key, Figure]:
     """Return the KPIs that are put together from others."""
 
-    def added(
-        terms: tuple[tuple[int, str], ...], start: date, currency: str | None
-    ) -> Decimal | None:
+    def added(terms: Terms, start: date, currency: str | None) -> Decimal | None:
         total = ZERO
         for factor, term in terms:
             is_opening = term.startswith("opening ")
             day = (
                 period_start(start - timedelta(days=1), grain) if is_opening else start
             )
-            key = term.removeprefix("opening ")
+            key = _key_of(term)
             found = figures.get((key, day, currency)) or figures.get((key, day, None))
             if found is None or found.value is None:
                 return None
-            total += factor * found.value
+            days = 1
+            if term.startswith("days "):
+                days = (min(period_end(start, grain), as_of) - start).days + 1
+            total += factor * days * found.value
         return total
 
     found: dict[Key, Figure] = {}
     for start in periods_until(as_of, grain):
-        for kpi, (above, below) in QUOTIENTS.items():
+        for kpi, (above, below) in quotients.items():
             for currency in _currencies_of(above + below):
                 top, bottom = (
                     added(above, start, currency),
@@ -428,10 +482,32 @@ def _divide(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Fi
     return found
 
 
-def _currencies_of(terms: tuple[tuple[int, str], ...]) -> tuple[str | None, ...]:
+def _run(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:
+    """Return the month so far and what it comes to at its pace, after three working days."""
+    if grain != "month":
+        return {}
+    found: dict[Key, Figure] = {}
+    for start in periods_until(night.as_of, grain):
+        days = truth_activities.working_days(night, start)
+        elapsed = sum(day <= night.as_of for day in days)
+        for currency in CURRENCIES:
+            reached = figures["sales_revenue", start, currency].numerator
+            found["sales_revenue_mtd", start, currency] = Figure(reached, None, reached)
+            top, bottom = reached * len(days), Decimal(elapsed)
+            value = round_ratio(top, bottom) if elapsed >= _FEWEST_DAYS else None
+            found["sales_run_rate", start, currency] = Figure(top, bottom, value)
+    return found
+
+
+def _currencies_of(terms: Terms) -> tuple[str | None, ...]:
     """Return the currencies a quotient stands in: none where no term is money."""
-    keys = [key.removeprefix("opening ") for _, key in terms]
-    return CURRENCIES if any(MEASURED[key].is_money for key in keys) else (None,)
+    has_money = any(MEASURED[_key_of(term)].is_money for _, term in terms)
+    return CURRENCIES if has_money else (None,)
+
+
+def _key_of(term: str) -> str:
+    """Return the KPI a term of a quotient names."""
+    return term.removeprefix("opening ").removeprefix("days ")
 
 
 def _multiply(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:

@@ -1,7 +1,7 @@
-"""The truth of the CRM: leads, opportunities, deals, calls.
+"""The truth of the CRM: leads, opportunities, deals.
 
-Belongs here: contributions of contacts, deals and calls as of a night. Stays out: ads
-(`truth_ads`), money received (`truth_billing`), adding up (`truth`).
+Belongs here: contributions of contacts and deals as of a night. Stays out: activities
+(`truth_activities`), ads (`truth_ads`), money received (`truth_billing`), adding up (`truth`).
 
 Decisions, where the catalogue leaves a choice:
 
@@ -20,8 +20,7 @@ Decisions, where the catalogue leaves a choice:
   not;
 * `opportunities_created` is credited to the creator;
 * new or existing is judged at the event (created, closed, call begun): existing = the company,
-  or the person without one, had a won deal or had paid an invoice strictly earlier;
-* `calls_made`: outbound, of a status that is final, by the day the call began.
+  or the person without one, had a won deal or had paid an invoice strictly earlier.
 """
 
 from __future__ import annotations
@@ -62,7 +61,6 @@ KPIS: Final = {
     "avg_deal_size": Kind.MONEY_RATIO,
     "active_deals": Kind.COUNT,
     "open_pipeline_value": Kind.AMOUNT,
-    "calls_made": Kind.COUNT,
 }
 MEDIANS: Final = ("sales_cycle_days",)
 SOURCE_GROUPS: Final = {
@@ -344,22 +342,6 @@ def snapshot_pipeline(night: Night, day: date) -> Iterator[Contribution]:
                 yield Contribution(
                     "open_pipeline_value", day, worth, None, currency, members
                 )
-
-
-def count_calls(night: Night) -> Iterator[Contribution]:
-    """Yield outbound calls with a final status."""
-    bought_at = first_purchases(night)
-    for record in night.company.hubspot.calls:
-        state = night.state(record)
-        if state is None or state["is_deleted"] or state["direction"] != "OUTBOUND":
-            continue
-        at = instant_in(state, "occurred_at")
-        if state["status"] in FINAL_STATUSES and at < night.cut:
-            members = {
-                "rep": rep_of(state["owner_id"]),
-                "customer_type": type_at(bought_at, buyer_of(night, state), at),
-            }
-            yield Contribution("calls_made", local_day(at), ONE, members=members)
 
 
 def _day(state: Fields, name: str) -> date:

@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import Fields, Versioned, instant_in
 from ingest.sandbox.story import local_day, month_start
+from ingest.sandbox.truth_activities import completed_contacts
 from ingest.sandbox.truth_crm import (
     CLOSED,
-    FINAL_STATUSES,
     NO_CHANCE,
     Close,
     buyer_of,
@@ -344,14 +344,11 @@ def _closed(
 def _contacts(night: Night) -> dict[str, list[tuple[datetime, str]]]:
     """Return the completed contacts with each buyer, oldest first, and how each was made."""
     found: dict[str, list[tuple[datetime, str]]] = {}
-    for record in night.company.hubspot.calls:
-        state = night.state(record)
-        if state is None or state["is_deleted"]:
-            continue
-        at = instant_in(state, "occurred_at")
+    for medium, state in completed_contacts(night):
         buyer = buyer_of(night, state)
-        if state["status"] in FINAL_STATUSES and at < night.cut and buyer is not None:
-            found.setdefault(buyer, []).append((at, "call"))
+        if buyer is not None:
+            contact = instant_in(state, "occurred_at"), medium
+            found.setdefault(buyer, []).append(contact)
     return {buyer: sorted(contacts) for buyer, contacts in found.items()}
 
 

@@ -11,7 +11,7 @@ Decisions, where the catalogue leaves a choice:
   is reached when it happened at most 90 days later, 180 where it is the win, by company days;
   one who had reached it before has reached it;
 * `key/period` divides events of the period, each dated and credited as it happened;
-* first touch is the earliest of the contact's creation, the first finished call with it and the
+* first touch is the earliest of the contact's creation, the first completed contact and the
   first touch recorded; the conversion belongs to the day of the win.
 """
 
@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import Fields, Versioned, instant_in
 from ingest.sandbox.story import local_day
+from ingest.sandbox.truth_activities import completed_contacts
 from ingest.sandbox.truth_attribution import Touchbook
 from ingest.sandbox.truth_crm import (
-    FINAL_STATUSES,
     SOURCE_GROUPS,
     first_deals,
     is_new_sale,
@@ -68,7 +68,7 @@ _Steps = dict[str, datetime]
 def count_funnel(night: Night) -> Iterator[Contribution]:
     """Yield every person's part of every step, as a cohort and as an event."""
     tied_at, won_at = first_deals(night), _first_wins(night)
-    called_at, touches = _first_calls(night), Touchbook(night).of_lead
+    contacted_at, touches = _first_contacts(night), Touchbook(night).of_lead
     for record in night.company.hubspot.contacts:
         state = night.state(record)
         if state is None or state["is_deleted"]:
@@ -78,8 +78,8 @@ def count_funnel(night: Night) -> Iterator[Contribution]:
         if "won" in steps:
             members = _members(night, record, state, steps["won"])
             seen = [touch.at for touch in touches[record.id]]
-            called = called_at.get(record.id, steps["won"])
-            touched = min(steps["created"], called, *seen)
+            contacted = contacted_at.get(record.id, steps["won"])
+            touched = min(steps["created"], contacted, *seen)
             days = (local_day(steps["won"]) - local_day(touched)).days
             # Every contact of the story has a creation, so nobody is left out.
             for kpi, part in (
@@ -151,14 +151,10 @@ def _first_wins(night: Night) -> dict[object, datetime]:
     return first
 
 
-def _first_calls(night: Night) -> dict[object, datetime]:
-    """Return when the first finished call with each contact began."""
+def _first_contacts(night: Night) -> dict[object, datetime]:
+    """Return when the first completed call, e-mail or meeting with each contact began."""
     first: dict[object, datetime] = {}
-    for record in night.company.hubspot.calls:
-        state = night.state(record)
-        if state is None or state["is_deleted"]:
-            continue
+    for _, state in completed_contacts(night):
         at, contact = instant_in(state, "occurred_at"), state["contact_id"]
-        if state["status"] in FINAL_STATUSES and at < night.cut:
-            first[contact] = min(at, first.get(contact, at))
+        first[contact] = min(at, first.get(contact, at))
     return first

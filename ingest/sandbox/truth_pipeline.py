@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING, Final
 from ingest.sandbox.deal_steps import STAGES
 from ingest.sandbox.model import Fields, Versioned, instant_in
 from ingest.sandbox.story import local_day, month_start
+from ingest.sandbox.truth_activities import completed_contacts
 from ingest.sandbox.truth_crm import (
     CLOSED,
-    FINAL_STATUSES,
     buyer_of,
     is_new_sale,
     rep_of,
@@ -335,12 +335,10 @@ def _losses(night: Night) -> tuple[Loss, ...]:
 def _find_losses(night: Night) -> Iterator[Loss]:
     """Yield every time a deal with a known buyer was lost."""
     contacts: dict[str, set[date]] = defaultdict(set)
-    for record in night.company.hubspot.calls:
-        state = night.state(record)
-        if state is None or state["is_deleted"] or state["direction"] == "INBOUND":
-            continue
+    for _, state in completed_contacts(night):
         at, buyer = instant_in(state, "occurred_at"), buyer_of(night, state)
-        if state["status"] in FINAL_STATUSES and at < night.cut and buyer is not None:
+        is_theirs = state.get("direction") in {"INBOUND", "INCOMING_EMAIL"}
+        if buyer is not None and not is_theirs:
             contacts[buyer].add(local_day(at))
     deals = [deal for deal in sales_deals(night) if deal.buyer is not None]
     wins: dict[str, set[date]] = defaultdict(set)

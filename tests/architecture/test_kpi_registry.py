@@ -101,7 +101,7 @@ def measured() -> set[str]:
 
 def parts_of(row: dict[str, str]) -> list[str]:
     """Return the KPIs a KPI is put together from."""
-    factor = r"([a-z_]+)(?:/[a-z_0-9]+)?(?:@opening)?(?:@total)?"
+    factor = r"([a-z_]+)(?:/[a-z_0-9]+)?(?:@opening)?(?:@total)?(?:@days)?"
     parts: list[str] = []
     for text in (row["numerator_kpis"] + "|" + row["denominator_kpis"]).split("|"):
         if text:

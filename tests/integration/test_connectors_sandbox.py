@@ -212,8 +212,8 @@ def test_hubspot_contacts_and_companies(
     assert answer.new_cursor == newest.isoformat()
 
 
-@pytest.mark.parametrize("entity", ["deals", "calls"])
-def test_hubspot_deals_and_calls_with_their_links(
+@pytest.mark.parametrize("entity", ["deals", "calls", "emails", "meetings"])
+def test_hubspot_deals_and_activities_with_their_links(
     company: Company, sandbox: SandboxHandle, entity: str
 ) -> None:
     contract = contract_of("hubspot", entity)
@@ -236,7 +236,7 @@ def test_hubspot_deals_and_calls_with_their_links(
             ("deal_id", portal.deals),
         )
     }
-    own = "deal_id" if entity == "deals" else "call_id"
+    own = f"{entity[:-1]}_id"
     expected = []
     for state in hubspot_states(getattr(portal, entity), NOW):
         more: dict[str, object] = {"is_deleted": bool(state.get("is_deleted"))}

@@ -289,6 +289,8 @@ STAGED = """
         is_deleted, null::timestamptz as deleted_at from (values
         ('K1', '2026-10-31 16:59:59+00', false), ('K2', '2026-10-31 17:00:00+00', false),
         ('K3', '2026-10-30 00:00:00+00', true)) v(id, told, is_deleted);
+    create table stg_hubspot__emails as select * from stg_hubspot__calls limit 0;
+    create table stg_hubspot__meetings as select * from stg_hubspot__calls limit 0;
     create table fct_activities as select * from (values
         ('drop', 'A1'), ('drop', 'A2'), ('crm', 'K1')) v(source_name, source_record_id);
 
@@ -540,6 +542,11 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_mrr_monthly": "held against its stock by assert_mrr_bridge_closes",
         "fct_costs_daily": "months of costs spread over their days",
         "fct_attribution_credits": "held by assert_credit_adds_up_to_every_conversion",
+        "fct_user_postings": "rows of the users file, as dim_users",
+        "fct_user_days_off": "days of the working calendar, distinct",
+        "fct_timesheets": "a view over all rows staged",
+        "fct_hourly_costs": "changes found in fct_timesheets",
+        "fct_kpi_assignments": "a view over all rows staged",
         "fct_kpi_comments": "words, and a source of its own it does not name",
     }
     models = PROJECT.rglob("models/marts/*/fct_*.sql")

@@ -32,7 +32,11 @@ OF_THE_CRM = {
     "opportunities_created", "active_deals", "deals_won", "deals_lost", "win_rate",
     "sales_cycle_days", "calls_made", "talk_time_seconds", "unanswered_calls",
     "call_answer_rate", "talk_seconds_per_unanswered_call", "demo_calls_completed",
-    "onboarding_calls_completed", "trial_calls_completed",
+    "onboarding_calls_completed", "trial_calls_completed", "sales_emails_sent",
+    "meetings_held", "presentations_delivered", "prospecting_activities",
+    "prospecting_hours", "new_customer_contacts", "new_customers_contacted",
+    "outreach_response_rate", "opportunities_per_call", "opportunities_per_email",
+    "rep_fte_days", "calls_per_rep", "emails_per_rep",
 }  # fmt: skip
 
 

@@ -1,5 +1,11 @@
 with
 
+run_rate_values as (
+
+    select * from {{ ref('rpt_run_rate_values') }}
+
+),
+
 base_values as (
 
     select * from {{ ref('rpt_kpi_base_values') }}
@@ -378,6 +384,8 @@ derived as (
     select * from quotient_values
     union all
     select * from compound_values
+    union all
+    select * from run_rate_values
     union all
     select * from retention_values
     union all

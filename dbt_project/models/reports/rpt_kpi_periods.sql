@@ -145,9 +145,13 @@ kpi_periods as (
 
 select * from kpi_periods
 -- Growth against the month before is a monthly figure, against the quarter before a
--- quarterly one.
+-- quarterly one. Different customers of a month are no part of those of a quarter.
 where
-    (kpi_key <> 'sales_growth_mom' or grain = 'month')
+    (kpi_key not in ('sales_growth_mom', 'new_customers_contacted') or grain = 'month')
     and (kpi_key <> 'sales_growth_qoq' or grain = 'quarter')
     -- A year is forecast by no pipeline.
     and (kpi_key <> 'forecast_sales' or grain <> 'year')
+    -- Revenue so far is that of a month, as of its days.
+    and (
+        kpi_key not in ('sales_revenue_mtd', 'sales_run_rate') or grain in ('day', 'month')
+    )

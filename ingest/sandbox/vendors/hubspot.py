@@ -51,6 +51,18 @@ _TYPE_IDS: Final[Mapping[tuple[str, str], tuple[tuple[int, str | None], ...]]] =
     ("companies", "calls"): ((181, None),),
     ("calls", "deals"): ((206, None),),
     ("deals", "calls"): ((205, None),),
+    ("emails", "contacts"): ((198, None),),
+    ("contacts", "emails"): ((197, None),),
+    ("emails", "companies"): ((186, None),),
+    ("companies", "emails"): ((185, None),),
+    ("emails", "deals"): ((210, None),),
+    ("deals", "emails"): ((209, None),),
+    ("meetings", "contacts"): ((200, None),),
+    ("contacts", "meetings"): ((199, None),),
+    ("meetings", "companies"): ((188, None),),
+    ("companies", "meetings"): ((187, None),),
+    ("meetings", "deals"): ((212, None),),
+    ("deals", "meetings"): ((211, None),),
 }
 """Association type ids by direction, from the associations v4 guide."""
 _RATE_HEADERS: Final = {

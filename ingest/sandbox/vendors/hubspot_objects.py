@@ -142,7 +142,42 @@ CALLS: Final = ObjectType(
     defaults=(),
     links={"contacts": "contact_id", "companies": "company_id", "deals": "deal_id"},
 )
-OBJECT_TYPES: Final = {kind.name: kind for kind in (CONTACTS, COMPANIES, DEALS, CALLS)}
+EMAILS: Final = ObjectType(
+    name="emails",
+    singular="email",
+    key="email_id",
+    modified="hs_lastmodifieddate",
+    created="hs_createdate",
+    properties={
+        "hs_timestamp": "occurred_at",
+        "hs_email_direction": "direction",
+        "hs_email_status": "status",
+        "hs_email_subject": "subject",
+        "hubspot_owner_id": "owner_id",
+    },
+    defaults=(),
+    links=CALLS.links,
+)
+MEETINGS: Final = ObjectType(
+    name="meetings",
+    singular="meeting",
+    key="meeting_id",
+    modified="hs_lastmodifieddate",
+    created="hs_createdate",
+    properties={
+        "hs_timestamp": "occurred_at",
+        "hs_meeting_start_time": "starts_at",
+        "hs_meeting_end_time": "ends_at",
+        "hs_meeting_outcome": "outcome",
+        "hs_activity_type": "activity_type",
+        "hubspot_owner_id": "owner_id",
+    },
+    defaults=(),
+    links=CALLS.links,
+)
+OBJECT_TYPES: Final = {
+    kind.name: kind for kind in (CONTACTS, COMPANIES, DEALS, CALLS, EMAILS, MEETINGS)
+}
 
 
 @dataclass(frozen=True)
@@ -221,6 +256,8 @@ class PortalState:
             "companies": portal.companies,
             "deals": portal.deals,
             "calls": portal.calls,
+            "emails": portal.emails,
+            "meetings": portal.meetings,
         }
         self._records: ClockCache[dict[int, Record]] = ClockCache()
         self._links: ClockCache[dict[str, list[str]]] = ClockCache()

@@ -1,4 +1,4 @@
-"""HubSpot: contacts and deals with their history, companies, calls and the lists around them.
+"""HubSpot: contacts and deals with their history, companies, activities and lists.
 
 Belongs here: which reader serves which entity. Stays out: paging (`search`), properties
 (`objects`), links, history, lists (their modules), canonical names (dbt staging).

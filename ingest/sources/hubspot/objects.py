@@ -180,7 +180,42 @@ CALLS: Final = CrmObject(
     ),
 )
 
-CRM_OBJECTS: Final = {o.entity: o for o in (CONTACTS, COMPANIES, DEALS, CALLS)}
+EMAILS: Final = CrmObject(
+    entity="emails",
+    object_type="emails",
+    id_column="email_id",
+    columns=MappingProxyType(
+        {
+            "occurred_at": "hs_timestamp",
+            "direction": "hs_email_direction",
+            "status": "hs_email_status",
+            "subject": "hs_email_subject",
+            "owner_id": "hubspot_owner_id",
+        }
+    ),
+    links=CALLS.links,
+)
+
+MEETINGS: Final = CrmObject(
+    entity="meetings",
+    object_type="meetings",
+    id_column="meeting_id",
+    columns=MappingProxyType(
+        {
+            "occurred_at": "hs_timestamp",
+            "starts_at": "hs_meeting_start_time",
+            "ends_at": "hs_meeting_end_time",
+            "outcome": "hs_meeting_outcome",
+            "activity_type": "hs_activity_type",
+            "owner_id": "hubspot_owner_id",
+        }
+    ),
+    links=CALLS.links,
+)
+
+CRM_OBJECTS: Final = {
+    crm.entity: crm for crm in (CONTACTS, COMPANIES, DEALS, CALLS, EMAILS, MEETINGS)
+}
 
 
 def row_values(crm: CrmObject, row: Json) -> dict[str, object]:

@@ -29,8 +29,10 @@ _SCOPES = {
     "contacts": "crm.objects.contacts.read",
     "companies": "crm.objects.companies.read",
     "deals": "crm.objects.deals.read",
-    # Calls are shown to whoever may see the contacts they belong to.
+    # Calls and meetings are shown to whoever may see the contacts they belong to.
     "calls": "crm.objects.contacts.read",
+    "emails": "sales-email-read",
+    "meetings": "crm.objects.contacts.read",
 }
 
 

@@ -30,7 +30,15 @@ def company() -> Company:
 def collections(told: Company) -> dict[str, tuple[Versioned, ...]]:
     found: dict[str, tuple[Versioned, ...]] = {
         name: getattr(told.hubspot, name)
-        for name in ("owners", "companies", "contacts", "deals", "calls")
+        for name in (
+            "owners",
+            "companies",
+            "contacts",
+            "deals",
+            "calls",
+            "emails",
+            "meetings",
+        )
     }
     for account in told.stripe.values():
         for name in (
@@ -114,13 +122,20 @@ def test_records_never_refer_to_records_that_are_not_there() -> None:
     contacts = {record.id for record in told.contacts if record.state_at(NOW)}
     for deal in present(told.deals, NOW):
         assert deal["is_deleted"] or deal["contact_id"] in contacts
-    for call in present(told.calls, NOW):
-        assert call["contact_id"] in contacts or call["contact_id"] is None
+    activities = (*told.calls, *told.emails, *told.meetings)
+    for activity in present(activities, NOW):
+        assert activity["contact_id"] in contacts or activity["contact_id"] is None
 
 
 def test_changes_without_a_date_of_their_own_happen_in_office_hours() -> None:
     told = company().hubspot
-    for record in (*told.contacts, *told.deals, *told.calls):
+    for record in (
+        *told.contacts,
+        *told.deals,
+        *told.calls,
+        *told.emails,
+        *told.meetings,
+    ):
         for version in record.versions:
             is_silent = version.fields is None or version.fields["is_deleted"]
             if is_silent:

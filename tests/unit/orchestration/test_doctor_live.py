@@ -169,7 +169,12 @@ def test_every_missing_hubspot_scope_is_named_and_the_rest_still_asked(
     assert "Scope needed: crm.objects.deals.read" in refused(result)["deals"]
     assert "crm.objects.companies.read" in refused(result)["companies"]
     assert result.exit_code == 77
-    assert [c.what for c in result.checks if c.size.rows] == ["contacts", "calls"]
+    assert [c.what for c in result.checks if c.size.rows] == [
+        "contacts",
+        "calls",
+        "emails",
+        "meetings",
+    ]
     samples = {sample.entity: sample for sample in result.samples}
     assert len(samples["contacts"].rows) == 5
     assert "access refused" in samples["deals"].problem

@@ -6,6 +6,26 @@ history_bounds as (
 
 ),
 
+calendar as (
+
+    select * from {{ ref('stg_files__working_calendar') }}
+
+),
+
+-- The company's own calendar; of two that disagree, the one that works.
+company_days as (
+
+    select
+        date_day,
+        bool_or(is_working) as is_working,
+        min(holiday_name) as holiday_name
+
+    from calendar
+    where user_id is null
+    group by 1
+
+),
+
 -- From the start of the year history begins in (and one before, for comparisons) to the end
 -- of the year after the as-of day, where targets already lie.
 days as (
@@ -52,12 +72,29 @@ days_bounded as (
 
     from days_placed
 
+),
+
+days_worked as (
+
+    select
+        days_bounded.*,
+        coalesce(company_days.is_working, isodow(days_bounded.date_day) < 6)
+            as is_working_day,
+        case when not company_days.is_working then company_days.holiday_name end
+            as holiday_name
+
+    from days_bounded
+    left join company_days
+        on days_bounded.date_day = company_days.date_day
+
 )
 
 select
     date_day,
     isodow(date_day)::integer as iso_weekday,
     isodow(date_day) >= 6 as is_weekend,
+    is_working_day,
+    holiday_name,
     date_trunc('week', date_day)::date as week_start_date,
     (date_trunc('week', date_day) + interval 6 day)::date as week_end_date,
     isoyear(date_day)::varchar || '-W' || lpad(week(date_day)::varchar, 2, '0') as week_label,
@@ -94,4 +131,4 @@ select
         or date_day > {{ as_of_date() }} - {{ var('recent_days') }}
     ) as is_stock_day
 
-from days_bounded
+from days_worked

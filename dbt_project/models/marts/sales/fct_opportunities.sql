@@ -95,7 +95,7 @@ contacts as (
         case
             when is_call then 'call'
             when activity_type = 'email' then 'email'
-            when activity_type in ('meeting', 'demo', 'onboarding', 'trial') then 'meeting'
+            when is_meeting then 'meeting'
         end as contact_method
 
     from activities
