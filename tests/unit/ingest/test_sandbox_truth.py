@@ -197,6 +197,7 @@ STOCKS = {
     "forecast_sales",
     "reengagement_due",
     "reengagement_due/overdue",
+    "opportunity_value_annual",
 }
 
 
