@@ -87,6 +87,8 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
         "attribution_view_through": Policy("exclude", ("exclude", "include")),
         "social_engagement_base": Policy("impressions", ("impressions", "reach")),
         "low_sample_threshold": Policy(5, minimum=1),
+        # A name on a public board is opted into, KPI by KPI.
+        "leaderboard_kpis": Policy(("sales_bookings", "deals_won", "win_rate")),
     }
 )
 

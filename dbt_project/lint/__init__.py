@@ -27,6 +27,8 @@ _VARIABLES: dict[str, Any] = _PROJECT["vars"] | {
     "build_id": "lint",
     "fiscal_year_start_month": 1,
     "company_name": "Acme",
+    # Two dimensions show the shape of all: a table of measures is then a tenth to parse.
+    "kpi_dimensions": dict([*_PROJECT["vars"]["kpi_dimensions"].items()][:2]),
 }
 
 target = SimpleNamespace(schema="main", name="local")

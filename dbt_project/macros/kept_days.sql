@@ -143,7 +143,7 @@
 
 {#- One row per key and day of the inputs: its fingerprint. Whether the day has come is part of
     it, because a model leaves out days after the as-of day, and whether it is recent, because
-    single members are published by day for recent days only. -#}
+    single members are published by day and week for recent days only. -#}
 {% macro days_found() %}
     {%- set dated = model.config.meta.dated %}
     {%- set with_days = dated.items() | selectattr('1.days', 'defined') | list %}
@@ -153,6 +153,7 @@
         hash(
             parts.day <= {{ as_of_date() }},
             parts.day > {{ as_of_date() }} - {{ var('recent_days') }},
+            parts.day > {{ as_of_date() }} - {{ var('recent_week_days') }},
             sum(parts.part::hugeint),
             any_value(undated.fingerprint)
         ) as fingerprint

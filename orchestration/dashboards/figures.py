@@ -63,6 +63,7 @@ class Figures:
     members: dict[tuple[str, str], str]
     labels: dict[tuple[str, str], tuple[str, str]]
     scorecard: tuple[dict[str, Any], ...] = field(default=())
+    leaderboard: tuple[dict[str, Any], ...] = field(default=())
 
     def total(self, kpi_key: str, currency: str | None) -> tuple[Point, ...]:
         """Return the company's monthly series of a KPI; money KPIs need a currency."""
@@ -132,6 +133,7 @@ def read_figures(build_dir: Path) -> Figures:
                 "order by kpi_key, currency, period_start_date"
             )
         )
+        leaderboard = _read_leaderboard(connection)
     series = {
         (key, currency, breakdown, member): tuple(_point(item) for item in points)
         for key, currency, breakdown, member, _, points in rows
@@ -147,6 +149,24 @@ def read_figures(build_dir: Path) -> Figures:
         },
         labels={(kind, code): (vi, en) for kind, code, vi, en in labels},
         scorecard=scorecard,
+        leaderboard=leaderboard,
+    )
+
+
+def _read_leaderboard(
+    connection: duckdb.DuckDBPyConnection,
+) -> tuple[dict[str, Any], ...]:
+    """Return the ranked people of the newest whole month; none where sales was never green."""
+    tables = {name for (name,) in connection.sql("show tables").fetchall()}
+    if "rpt_leaderboard" not in tables:
+        return ()
+    return _dicts(
+        connection.sql(
+            "select * from rpt_leaderboard where grain = 'month' "
+            "and rank_in_company is not null and not is_partial "
+            "qualify dense_rank() over (order by period_start_date desc) = 1 "
+            "order by kpi_key, rank_in_company, user_name"
+        )
     )
 
 

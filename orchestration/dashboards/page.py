@@ -21,6 +21,7 @@ from orchestration.dashboards.figures import (
     read_figures,
 )
 from orchestration.dashboards.words import both
+from orchestration.dashboards.workbook import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,6 +64,8 @@ def render_page(build_dir: Path) -> str:
         _header(figures),
         "<main>",
         *(_money_block(figures, currency) for currency in currencies),
+        _leaderboard(figures),
+        _workbooks(),
         _night(figures),
         _quality(figures),
         _definitions(figures),
@@ -394,6 +397,66 @@ def _trend(figures: Figures, row: dict[str, Any]) -> str:
     css = f"{direction} {judgement or ''}"
     text = both(*figures.words("trend_direction", direction))
     return f'<span class="{html.escape(css)}">{arrow}{text}</span>'
+
+
+def _leaderboard(figures: Figures) -> str:
+    """Return who stands where in the newest month that is over, KPI by KPI."""
+    blocks: dict[str, list[dict[str, Any]]] = {}
+    for row in figures.leaderboard:
+        blocks.setdefault(row["kpi_key"], []).append(row)
+    if not blocks:
+        return ""
+    head = "".join(
+        f'<th class="{css}">{both(vi, en)}</th>' for vi, en, css in _RANK_COLUMNS
+    )
+    tables = "".join(
+        f"<h3>{_name(figures, key)} · {rows[0]['period_start_date']:%m/%Y}</h3>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>"
+        + "".join(_rank_row(row) for row in rows)
+        + "</tbody></table>"
+        for key, rows in blocks.items()
+    )
+    return (
+        "<h2>"
+        + both("Xếp hạng", "Ranking")
+        + f'</h2><div class="panel scroll">{tables}</div>'
+    )
+
+
+_RANK_COLUMNS: Final = (
+    ("Hạng", "Rank", "n"),
+    ("Nhân viên", "Person", ""),
+    ("Nhóm", "Team", ""),
+    ("Thực hiện", "Actual", "n"),
+    ("FTE", "FTE", "n"),
+    ("Tỷ lệ đạt", "Attainment", "n"),
+)
+
+
+def _rank_row(row: dict[str, Any]) -> str:
+    """Return one person's line."""
+    cells = (
+        words.shown(row["value"], row["unit"], row["currency"]),
+        words.shown(row["fte"], "count", None),
+        words.shown(row["attainment"], "rate", None),
+    )
+    return (
+        f'<tr><td class="n">{row["rank_in_company"]}</td>'
+        f"<td>{html.escape(str(row['user_name']))}</td>"
+        f"<td>{html.escape(str(row['team_id']))}</td>"
+        + "".join(f'<td class="n">{cell}</td>' for cell in cells)
+        + "</tr>"
+    )
+
+
+def _workbooks() -> str:
+    """Return links to the workbooks of the same build."""
+    vi, en = (html.escape(FILES[language]) for language in ("vi", "en"))
+    return (
+        '<p class="note">'
+        + both("Bảng tính để làm việc: ", "Workbooks to work with: ")
+        + f'<a href="{vi}">{vi}</a> · <a href="{en}">{en}</a></p>'
+    )
 
 
 def _night(figures: Figures) -> str:

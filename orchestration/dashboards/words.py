@@ -10,6 +10,13 @@ import html
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
+_UNIT_WORDS: Final = {
+    "days": ("ngày", "days"),
+    "seconds": ("giây", "seconds"),
+    "hours": ("giờ", "hours"),
+    "months": ("tháng", "months"),
+    "points": ("điểm", "points"),
+}
 _ZERO_DECIMALS: Final = frozenset({"VND", "JPY", "KRW"})
 
 
@@ -44,9 +51,10 @@ def _one(value: Decimal, unit: str, currency: str | None, *, language: str) -> s
     if unit == "money" and currency:
         places = 0 if currency in _ZERO_DECIMALS else 2
         return f"{grouped(value, places, language=language)} {currency}"
-    if unit == "days":
-        days = "ngày" if language == "vi" else "days"
-        return f"{grouped(value, 1, language=language)} {days}"
+    if unit in _UNIT_WORDS:
+        places = 0 if value == value.to_integral_value() else 1
+        word = _UNIT_WORDS[unit][language == "en"]
+        return f"{grouped(value, places, language=language)} {word}"
     places = 0 if value == value.to_integral_value() else 2
     return grouped(value, places, language=language)
 

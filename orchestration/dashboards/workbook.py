@@ -36,6 +36,7 @@ _FORMATS: Final = {
     "rate": "0.0%",
     "count": "#,##0",
     "decimal": "#,##0.0",
+    "factor": "0.00",
     "date": "dd/mm/yyyy",
     "month": "mm/yyyy",
 }
@@ -48,8 +49,9 @@ _SHOWN_CLASSES: Final = ("KGI", "KRI", "KPI")
 class Column:
     """One column of a sheet: its heading, its width and how its cells are written.
 
-    `kind` is text, date, month, count, decimal, rate, yes, `value` (in the unit and currency of
-    the row) or `money` (in the currency of the row); `code:<type>` looks the word up in `labels`.
+    `kind` is text, date, month, count, decimal, factor, rate, yes, `value` (in the unit and
+    currency of the row) or `money` (in the currency of the row); `code:<type>` looks the word up
+    in `labels`.
     """
 
     name: str
@@ -126,6 +128,145 @@ SHEETS: Final = (
             Column("name", "Chỉ tiêu", "Indicator", 52),
             Column("period_start_date", "Tháng", "Month", 10, "month"),
             *_FIGURES,
+        ),
+    ),
+    Sheet(
+        "rpt_leaderboard",
+        "Xếp hạng",
+        "Ranking",
+        "Theo tỷ lệ đạt mục tiêu, hoặc giá trị quy đổi toàn thời gian; hai tháng gần nhất.",
+        "By target attainment, else by full-time equivalent value; the last two months.",
+        """
+        select board.*, registry.name_vi, registry.name_en
+          from rpt_leaderboard as board
+          join kpi_registry as registry using (kpi_key)
+         where board.grain = 'month' and board.period_start_date
+               >= date_trunc('month', $as_of::date) - interval 1 month
+         order by registry.name_vi, board.period_start_date desc,
+               board.rank_in_company, board.user_name
+        """,
+        (
+            Column("name", "Chỉ tiêu", "Indicator", 44),
+            Column("period_start_date", "Tháng", "Month", 10, "month"),
+            Column("rank_in_company", "Hạng", "Rank", 8, "count"),
+            Column("user_name", "Nhân viên", "Person", 24),
+            Column("team_id", "Nhóm", "Team", 18),
+            Column("rank_in_team", "Hạng trong nhóm", "Rank in team", 12, "count"),
+            Column("value", "Thực hiện", "Actual", 20, "value"),
+            Column("fte", "FTE", "FTE", 8, "decimal"),
+            Column(
+                "value_per_fte",
+                "Quy đổi toàn thời gian",
+                "Per full-time person",
+                20,
+                "value",
+            ),
+            Column("attainment", "Tỷ lệ đạt", "Attainment", 12, "rate"),
+            Column(
+                "unranked_reason",
+                "Không xếp hạng vì",
+                "Not ranked because",
+                34,
+                "code:unranked_reason",
+            ),
+        ),
+    ),
+    Sheet(
+        "queue_reengagement",
+        "Cần gọi lại",
+        "Call back",
+        "Cơ hội đã mất từ 3 đến 6 tháng, chưa ai liên hệ lại.",
+        "Deals lost three to six months ago that nobody has contacted since.",
+        """
+        select queue.*, accounts.account_name
+          from queue_reengagement as queue
+          left join dim_accounts as accounts using (account_id)
+         order by queue.due_to_date, queue.opportunity_id
+        """,
+        (
+            Column("rep_name", "Nhân viên", "Person", 24),
+            Column("account_name", "Khách hàng", "Customer", 34),
+            Column("opportunity_id", "Mã cơ hội", "Opportunity", 22),
+            Column("lost_date", "Ngày mất", "Lost on", 12, "date"),
+            Column("win_loss_reason", "Lý do", "Reason", 24, "code:win_loss_reason"),
+            Column("amount", "Giá trị", "Amount", 20, "money"),
+            Column("due_to_date", "Gọi trước ngày", "Call before", 14, "date"),
+            Column("is_overdue", "Quá hạn", "Overdue", 10, "yes"),
+        ),
+    ),
+    Sheet(
+        "queue_without_next_step",
+        "Chưa có bước tiếp theo",
+        "No next step",
+        "Cơ hội đang mở chưa có hoạt động nào được hẹn từ hôm nay trở đi.",
+        "Open deals with nothing scheduled from today on.",
+        """
+        select queue.*, accounts.account_name
+          from queue_without_next_step as queue
+          left join dim_accounts as accounts using (account_id)
+         order by queue.rep_name, queue.amount desc nulls last, queue.opportunity_id
+        """,
+        (
+            Column("rep_name", "Nhân viên", "Person", 24),
+            Column("account_name", "Khách hàng", "Customer", 34),
+            Column("opportunity_id", "Mã cơ hội", "Opportunity", 22),
+            Column("stage", "Giai đoạn", "Stage", 24),
+            Column("amount", "Giá trị", "Amount", 20, "money"),
+            Column("days_open", "Số ngày mở", "Days open", 12, "count"),
+            Column("expected_close_date", "Dự kiến chốt", "Expected close", 14, "date"),
+            Column("is_overdue", "Quá hạn chốt", "Past close date", 12, "yes"),
+            Column("missed_step_date", "Hẹn gần nhất", "Last step due", 14, "date"),
+        ),
+    ),
+    Sheet(
+        "queue_priority",
+        "Ưu tiên theo đuổi",
+        "What to pursue",
+        "Điểm = giá trị kỳ vọng × mức phù hợp × tuổi ở giai đoạn × phản hồi gần đây.",
+        "Score = expected value x fit x age in the stage x recency of a reply.",
+        """
+        select queue.* exclude (currency), queue.reporting_currency as currency,
+               accounts.account_name
+          from queue_priority as queue
+          left join dim_accounts as accounts using (account_id)
+         order by queue.opportunity_priority_score desc nulls last, queue.opportunity_id
+        """,
+        (
+            Column("rep_name", "Nhân viên", "Person", 24),
+            Column("account_name", "Khách hàng", "Customer", 34),
+            Column("opportunity_id", "Mã cơ hội", "Opportunity", 22),
+            Column("opportunity_priority_score", "Điểm ưu tiên", "Score", 20, "money"),
+            Column(
+                "expected_value_amount",
+                "Giá trị kỳ vọng",
+                "Expected value",
+                20,
+                "money",
+            ),
+            Column("probability", "Xác suất", "Probability", 10, "rate"),
+            Column("fit_weight", "Hệ số phù hợp", "Fit", 10, "factor"),
+            Column("age_weight", "Hệ số tuổi", "Age", 10, "factor"),
+            Column("reply_weight", "Hệ số phản hồi", "Reply", 10, "factor"),
+            Column("stage_days", "Ngày ở giai đoạn", "Days in stage", 12, "count"),
+            Column("expected_close_date", "Dự kiến chốt", "Expected close", 14, "date"),
+        ),
+    ),
+    Sheet(
+        "queue_leads_without_source",
+        "Thiếu nguồn",
+        "Without a source",
+        "Khách hàng tiềm năng chưa ghi rõ nguồn, theo người nhập.",
+        "Leads without a named source, by who entered them.",
+        """
+        select * from queue_leads_without_source
+         order by entered_by_name nulls last, created_date desc, lead_id
+        """,
+        (
+            Column("entered_by_name", "Người nhập", "Entered by", 24),
+            Column("owner_name", "Người phụ trách", "Owner", 24),
+            Column("source_record_id", "Mã trong CRM", "CRM record", 22),
+            Column("created_date", "Ngày tạo", "Created", 12, "date"),
+            Column("is_blank", "Bỏ trống", "Left blank", 10, "yes"),
         ),
     ),
 )

@@ -153,6 +153,12 @@ stock_values as (
             member_days.kpi_key = kpi_periods.kpi_key
             and member_days.report_date = kpi_periods.last_known_date
             and kpi_periods.aggregation = 'last'
+            and (
+                kpi_periods.grain <> 'week'
+                or member_days.breakdown = 'total'
+                or kpi_periods.period_start_date
+                > {{ as_of_date() }} - {{ var('recent_week_days') }}
+            )
     where
         member_days.variant not in ('for_month', 'for_quarter')
         or member_days.variant
@@ -179,7 +185,12 @@ values_by_period as (
 
     from flow_days
     where breakdown = 'total' or report_date > {{ as_of_date() }} - {{ var('recent_days') }}
-    {%- for grain in ['week', 'month', 'quarter', 'year', 'stock'] %}
+    union all
+    select * from week_values
+    where
+        breakdown = 'total'
+        or period_start_date > {{ as_of_date() }} - {{ var('recent_week_days') }}
+    {%- for grain in ['month', 'quarter', 'year', 'stock'] %}
         union all
         select * from {{ grain }}_values
     {%- endfor %}

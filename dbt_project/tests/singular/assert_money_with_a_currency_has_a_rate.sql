@@ -21,5 +21,6 @@ select
     count(*) as row_count
 
 from measures
-where original_currency is not null and numerator is null
+-- An amount nobody recorded is unknown in its own currency already: no rate is missing there.
+where original_currency is not null and numerator is null and original_amount is not null
 group by 1, 2, 3, 4

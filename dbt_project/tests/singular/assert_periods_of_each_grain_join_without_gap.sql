@@ -18,7 +18,8 @@ periods_compared as (
             partition by grain
             order by period_start_date
         ) as next_start_date,
-        date_diff('month', period_start_date, period_end_date) + 1 as month_count
+        -- Months of 28 to 42 days: a quarter has 90 to 98, a year 364 to 371.
+        round((period_end_date - period_start_date + 1) / 30.4375) as month_count
 
     from periods
 
