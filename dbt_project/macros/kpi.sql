@@ -3,7 +3,8 @@
     (`original_amount`, in the relation's `currency`) stands beside the converted amount, whose
     currency is `presentation_currency`. A KPI may have several contributions, as a cost and
     what it is divided by. `variant_column`: where the relation holds several variants. `is_case`:
-    each row is one case of a mean whose median is published too. -#}
+    each row is one case of a mean whose median is published too. All are cast here: a union of decimal(38, 4) and decimal(38, 6) keeps four places, DuckDB
+    saving the digits before the point. -#}
 {% macro contribution(
     kpi_key, of, day, numerator, denominator='null', where='true', currency='null',
     original_amount='null', by=[], under={}, variant='standard', variant_column=none,
@@ -15,10 +16,10 @@
         {{ day }} as report_date,
         {{ currency }} as currency,
         {{ 'null' if original_amount == 'null' else 'currency' }} as original_currency,
-        {{ original_amount }} as original_amount,
-        {{ numerator }} as numerator,
-        {{ denominator }} as denominator,
-        {{ numerator if is_case else 'null' }} as case_value
+        cast({{ original_amount }} as decimal(38, 6)) as original_amount,
+        cast({{ numerator }} as decimal(38, 6)) as numerator,
+        cast({{ denominator }} as decimal(38, 6)) as denominator,
+        cast({{ numerator if is_case else 'null' }} as decimal(38, 6)) as case_value
         {%- for dimension in var('kpi_dimensions').values() %},
         {{ under.get(dimension, dimension if dimension in by else 'null') }} as {{ dimension }}
         {%- endfor %}
@@ -47,7 +48,7 @@
         cast(sum(denominator) as decimal(38, 6)) as denominator,
         -- A median cannot be added up, so its days keep the cases themselves; in order, so
         -- that the same cases are the same list.
-        list(cast(case_value as decimal(38, 6)) order by case_value)
+        list(case_value order by case_value)
         filter (where case_value is not null) as case_values
         {%- for dimension in var('kpi_dimensions').values() %},
         cast({{ dimension }} as varchar) as {{ dimension }}

@@ -201,9 +201,11 @@ SHEETS: Final = (
         "Cơ hội đang mở chưa có hoạt động nào được hẹn từ hôm nay trở đi.",
         "Open deals with nothing scheduled from today on.",
         """
-        select queue.*, accounts.account_name
+        select queue.* exclude (stage), accounts.account_name,
+               coalesce(stages.stage_name, queue.stage) as stage
           from queue_without_next_step as queue
           left join dim_accounts as accounts using (account_id)
+          left join dim_stages as stages on queue.stage = stages.stage_id
          order by queue.rep_name, queue.amount desc nulls last, queue.opportunity_id
         """,
         (

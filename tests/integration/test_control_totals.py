@@ -544,6 +544,8 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_attribution_credits": "held by assert_credit_adds_up_to_every_conversion",
         "fct_user_postings": "rows of the users file, as dim_users",
         "fct_user_days_off": "days of the working calendar, distinct",
+        "fct_deal_lines": "amounts of fct_opportunity_closes by line",
+        "fct_subscription_ends": "ends of fct_customer_mrr with their reason",
         "fct_timesheets": "a view over all rows staged",
         "fct_hourly_costs": "changes found in fct_timesheets",
         "fct_kpi_assignments": "a view over all rows staged",

@@ -36,16 +36,24 @@ def batches() -> tuple[RawBatch, ...]:
 
 
 def shuffled_and_split(whole: Sequence[RawBatch], seed: int) -> list[RawBatch]:
-    """The same rows in another order and in two loads, as two deliveries bring them."""
+    """The same rows in another order and in two deliveries.
+
+    They come a month apart, but opportunities on one day: a file of deals tells what they were
+    worth on the day it was seen, so the day is part of what is known.
+    """
     chance = random.Random(seed)  # noqa: S311 - seeded on purpose
     parts: list[RawBatch] = []
     for batch in whole:
         rows = list(batch.rows)
         chance.shuffle(rows)
         cut = chance.randint(0, len(rows))
-        for some, day in ((rows[:cut], EARLIER), (rows[cut:], LOADED)):
+        first = LOADED if batch.entity == "opportunities" else EARLIER
+        for some, day, dataset in (
+            (rows[:cut], first, f"{batch.entity}_first"),
+            (rows[cut:], LOADED, batch.entity),
+        ):
             if some:
-                parts.append(replace(batch, rows=some, load_date=day))
+                parts.append(replace(batch, rows=some, load_date=day, dataset=dataset))
     chance.shuffle(parts)
     return parts
 

@@ -64,6 +64,7 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
     assert {key for key, *_ in truth} >= set(KPI_KEYS) - {
         "sales_growth_mom",
         "sales_growth_qoq",
+        "forecast_sales",
         "new_customers_contacted",
         "sales_revenue_mtd",
         "sales_run_rate",

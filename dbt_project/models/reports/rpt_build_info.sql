@@ -29,6 +29,7 @@ sources_summed as (
         -- A history export stands under its vendor's name; the vendor is the source.
         coalesce(min(kind) filter (where kind <> 'files'), 'files') as kind,
         min(data_through_date) as data_through_date,
+        min(data_through_date) filter (where is_by_day) as days_through_date,
         sum(loaded_tonight_count)::bigint as loaded_tonight_count,
         sum(quarantined_tonight_count)::bigint as quarantined_tonight_count
 
@@ -40,8 +41,9 @@ sources_summed as (
 select
     sources_summed.source_name,
     sources_summed.kind,
-    sources_summed.data_through_date,
-    sources_summed.data_through_date < {{ as_of_date() }} as is_stale,
+    coalesce(sources_summed.days_through_date, sources_summed.data_through_date)
+        as data_through_date,
+    coalesce(sources_summed.days_through_date < {{ as_of_date() }}, false) as is_stale,
     sources_summed.loaded_tonight_count,
     sources_summed.quarantined_tonight_count,
     kpis_counted.kpi_count,

@@ -133,6 +133,10 @@ kpi_periods as (
         and periods.period_end_date >= first_days.first_date
         -- Weeks are not parts of months, so what is official at month has no weeks.
         and (registry.lowest_grain <> 'month' or periods.grain <> 'week')
+        and (
+            registry.grains is null
+            or list_contains(string_split(registry.grains, '|'), periods.grain)
+        )
         -- Stocks are taken daily for the recent past, before that at period ends.
         and (
             registry.aggregation <> 'last'
@@ -144,14 +148,3 @@ kpi_periods as (
 )
 
 select * from kpi_periods
--- Growth against the month before is a monthly figure, against the quarter before a
--- quarterly one. Different customers of a month are no part of those of a quarter.
-where
-    (kpi_key not in ('sales_growth_mom', 'new_customers_contacted') or grain = 'month')
-    and (kpi_key <> 'sales_growth_qoq' or grain = 'quarter')
-    -- A year is forecast by no pipeline.
-    and (kpi_key <> 'forecast_sales' or grain <> 'year')
-    -- Revenue so far is that of a month, as of its days.
-    and (
-        kpi_key not in ('sales_revenue_mtd', 'sales_run_rate') or grain in ('day', 'month')
-    )

@@ -59,6 +59,8 @@ wholes_published as (
                 when 'attributed_revenue' then 'sales_bookings'
                 when 'attributed_leads' then 'leads_created'
             end = wholes.kpi_key
+    -- A company without leads or touches has bookings all the same.
+    where not list_contains(attributed.flag, 'no_source')
 
 )
 

@@ -124,6 +124,7 @@ select
     registry.denominator_kpis,
     registry.theme,
     registry.lowest_grain,
+    registry.grains,
     registry.breakdowns,
     registry.required_entities,
     registry.policies,

@@ -84,6 +84,7 @@ select
     kind,
     entity,
     data_through_date,
+    entity <> 'costs' as is_by_day,
     last_load_date,
     coalesce(loaded_tonight_count, 0)::bigint as loaded_tonight_count,
     coalesce(quarantined_tonight_count, 0)::bigint as quarantined_tonight_count,

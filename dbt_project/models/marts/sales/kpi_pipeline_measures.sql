@@ -249,8 +249,10 @@ value_windows as (
         month_end_date as window_end_date
 
     from months_ended
-    where month_end_date < {{ as_of_date() }}
-    qualify month_end_date = max(month_end_date) over ()
+    -- On the last day of a month its own window is there already.
+    qualify
+        month_end_date = max(month_end_date) over ()
+        and month_end_date < {{ as_of_date() }}
 
 ),
 
