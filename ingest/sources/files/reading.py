@@ -266,7 +266,9 @@ class Reading:
                     strict=True,
                 ):
                     if not self._is_replaced(row, later):
-                        rows[row.file, row.line] = (number, index), place, row
+                        # Rounded first: what lands alike is alike.
+                        kept = round_micros(row, self.dataset)
+                        rows[row.file, row.line] = (number, index), place, kept
         merged = resolve_duplicates(
             [found[2] for found in rows.values()], self.dataset, what=self.what
         )

@@ -200,6 +200,11 @@ def yaml_of(options: str) -> str:
     [("c1", "31/10/2026", "1.5", "VND", "", "", "")] * 2,
     {"number_format": "1234.56", "mode": "upsert", "spend": "major", "keep": False},
 )
+# Seven millionths land as 0.0000: two such rows are one, not two different ones.
+@example(
+    [("c1", "31/10/2026", spend, "VND", "", "", "") for spend in ("0", "7")],
+    {"number_format": "1,234.56", "mode": "upsert", "spend": "micros", "keep": False},
+)
 @given(st.lists(SPEND_ROW, max_size=8), SPEND_OPTIONS)
 def test_money_and_counts_of_any_spelling(
     rows: list[tuple[str, ...]], options: dict[str, Any]
