@@ -26,6 +26,8 @@ from ingest import landing, ledger
 from ingest.errors import EXIT_BUSY, ConfigError, IngestError
 from orchestration.dbt_setup import dbt_environment, dbt_vars
 from orchestration.diff import FIGURES, BuiltFrom, Side
+from orchestration.periods.authors import model_changes
+from orchestration.periods.chain import HEAD, head_of, read_chain
 from orchestration.prune import DIFF_PREFIX
 from orchestration.publish import current_build, list_builds, read_manifest
 from orchestration.settings import Home
@@ -61,6 +63,8 @@ def built_from(settings: Settings) -> dict[str, Any]:
         "models": project_fingerprint(settings.dbt_project_dir),
         "ledger_lines": len(ledger.read(settings.home.root)),
         "policies": variables["policies"],
+        HEAD: head_of(read_chain(settings.home.root)),
+        "model_changes": model_changes(settings.dbt_project_dir),
     }
 
 

@@ -41,6 +41,8 @@ from orchestration.lock import Holder, find_worker, read_holder
 from orchestration.night import NightReport, describe_stream, list_nights, read_report
 from orchestration.night_run import DAY, night_instant, yesterday
 from orchestration.outcome import FAILED, last_line, next_step
+from orchestration.periods import AREAS
+from orchestration.periods.chain import closed_now, verify_closes
 from orchestration.publish import Manifest, current_build, list_builds, read_manifest
 from orchestration.publish.manifest import HELD, find_damage
 
@@ -118,6 +120,16 @@ class Quarantined:
     row_count: int
 
 
+@dataclass(frozen=True)
+class ClosedMonth:
+    """A month of an area that is closed now: by whom, when, on which day's figures."""
+
+    period: str
+    by: str
+    at: str
+    as_of_date: str
+
+
 @dataclass
 class Status:
     """The whole picture; `findings` are judged from the rest, worst first."""
@@ -134,6 +146,7 @@ class Status:
     sources: list[SourceFreshness] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
+    closes: dict[str, list[ClosedMonth]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -204,12 +217,28 @@ class _Judge:
                 Finding("unreadable", str(error), "see the message", EXIT_STORAGE_IO)
             )
         status.quarantine = list(_count_quarantine(home, live))
+        status.closes = self._read_closes()
         if self.config is not None:
             clock = self._company_clock(live)
             status.sources = measure_freshness(
                 home.root, self.config.sources, live, now=clock
             )
             status.missed = self._find_missed()
+
+    def _read_closes(self) -> dict[str, list[ClosedMonth]]:
+        """Return what is closed, by area; a record that was changed is a finding."""
+        try:
+            entries = verify_closes(self.home.root)
+        except IngestError as error:
+            step = "restore closes/ from a backup"
+            self.unreadable.append(Finding("closes", str(error), step, EXIT_STORAGE_IO))
+            return {}
+        closed = {area: closed_now(entries, area).values() for area in AREAS}
+        return {
+            area: [ClosedMonth(e.period, e.by, e.at, e.as_of_date) for e in found]
+            for area, found in closed.items()
+            if found
+        }
 
     def _company_clock(self, live: Sequence[BatchManifest]) -> datetime:
         """Return what time it is for the sources: the sandbox's stands between nights."""

@@ -16,6 +16,7 @@ from ingest.sources import streams_of
 from orchestration.assets.incoming import incoming_key
 from orchestration.ingestion import blocking_problems, promote_source
 from orchestration.night_run import NightRun  # noqa: TC001 - Dagster reads it
+from orchestration.periods.closing import proven_chain
 from orchestration.totals import landed_breaks
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def ledger_assets(
         root = night.settings.home.root
         landing.ensure_empty_batches(root)
         ledger.export(root)
+        # Sources are landed whatever was done to the closes; nothing is built on them.
+        proven_chain(night.settings)
         problems = blocking_problems(night)
         yield dg.MaterializeResult(
             asset_key=BATCHES,

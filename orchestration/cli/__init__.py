@@ -21,6 +21,7 @@ from orchestration.cli import (
     init,
     look,
     nights,
+    periods,
     setup,
     state,
     upkeep,
@@ -36,7 +37,17 @@ app = typer.Typer(
     help="KPI warehouse: from CRM, ads and billing to published KPI marts.",
     epilog="First time: `warehouse nightly`, then `warehouse kpi mrr`.",
 )
-for module in (init, nights, state, look, decisions, upkeep, connect, setup):
+for module in (
+    init,
+    nights,
+    state,
+    look,
+    decisions,
+    periods,
+    upkeep,
+    connect,
+    setup,
+):
     module.register(app)
 
 

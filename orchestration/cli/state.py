@@ -153,6 +153,10 @@ def _as_json(found: Status) -> dict[str, Any]:
         "sources": [asdict(source) for source in found.sources],
         "waiting": [asdict(batch) for batch in found.waiting],
         "quarantine": [asdict(count) for count in found.quarantine],
+        "closes": {
+            area: [asdict(month) for month in months]
+            for area, months in found.closes.items()
+        },
         "nights": [
             {"as_of": n.as_of, "state": n.state, "last_line": last_line(n)}
             for n in found.nights
@@ -175,6 +179,13 @@ def _lines(found: Status, root: Path) -> list[str]:
             f"{s.data_through or '–'!s:<11} {s.state}"
             + (" (optional)" if s.optional else "")
             for s in found.sources
+        ]
+    if found.closes:
+        lines.append("Closed periods")
+        lines += [
+            f"  {area:<22} {months[0].period} to {months[-1].period}, the last by "
+            f"{months[-1].by} on {months[-1].at[:10]}, figures of {months[-1].as_of_date}"
+            for area, months in found.closes.items()
         ]
     if found.quarantine:
         lines.append("Quarantine, last 7 days")

@@ -19,9 +19,10 @@ from orchestration.settings import arm_faults
 CODE = Path(__file__).resolve().parents[2]
 STEPS = (
     "fetch.", "archive.", "land.", "file.", "gate.raw", "promote.", "ledger.", "export.",
-    "dbt.", "gate.table", "publish.",
+    "dbt.", "gate.table", "publish.", "close.",
 )  # fmt: skip
-"""Every step of a night a process can die in; `test_kills` kills at each point of each."""
+"""Every step a process can die in; `test_kills` kills at each point of each step of a night,
+`test_closes` at each of a close."""
 
 
 def points_in_code() -> Counter[str]:
