@@ -44,6 +44,7 @@ from orchestration.publish.pointer import (
 from orchestration.publish.tables import (
     BUILD_FILE,
     CORE,
+    OPEN_FILE,
     PublishedTable,
     assign_files,
     audience_files,
@@ -56,6 +57,9 @@ if TYPE_CHECKING:
 
 Render: TypeAlias = "Callable[[Path], Mapping[str, bytes]]"
 """What makes the files people open out of a build's folder: file name to content."""
+
+COMMON_FILE: Final = "common.duckdb.unfinished"
+"""What every audience's file begins as; gone before the build is described."""
 
 PUBLISH_LOCK: Final = ".lock"
 """The run lock keeps nights apart; this one also keeps apart whoever publishes without it."""
@@ -166,18 +170,25 @@ def _write_build(
             notes=request.notes,
         )
         entries: dict[str, TableEntry] = {}
-        for audience in audience_files(tables):
-            writer = AudienceWriter(
-                con=con,
-                sources=sources,
-                held=request.red_themes,
-                build_id=request.build_id,
-                facts=facts,
-                folder=folder,
-                audience=audience,
-                previous=previous,
-            )
+        writer = AudienceWriter(
+            con=con,
+            sources=sources,
+            held=request.red_themes,
+            build_id=request.build_id,
+            facts=facts,
+            folder=folder,
+            audience=OPEN_FILE,
+            previous=previous,
+        )
+        common = folder / COMMON_FILE
+        audiences = audience_files(tables)
+        writer.write_common(
+            [t for t in tables if set(audiences) <= set(t.files)], common
+        )
+        for audience in audiences:
+            writer = replace(writer, audience=audience, common=common)
             entries.update(writer.write(tables, known=entries))
+        common.unlink()
     if request.quality is not None:
         content = json.dumps(request.quality, indent=2, sort_keys=True, default=str)
         (folder / "quality.json").write_text(content + "\n", encoding="utf-8")
