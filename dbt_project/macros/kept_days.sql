@@ -143,7 +143,7 @@
 
 {#- One row per key and day of the inputs: its fingerprint. Whether the day has come is part of
     it, because a model leaves out days after the as-of day, and whether it is recent, because
-    single members are published by day and week for recent days only. -#}
+    single members are published by day and week for recent days only and kept by day as long. -#}
 {% macro days_found() %}
     {%- set dated = model.config.meta.dated %}
     {%- set with_days = dated.items() | selectattr('1.days', 'defined') | list %}
@@ -154,6 +154,7 @@
             parts.day <= {{ as_of_date() }},
             parts.day > {{ as_of_date() }} - {{ var('recent_days') }},
             parts.day > {{ as_of_date() }} - {{ var('recent_week_days') }},
+            parts.day >= {{ member_days_from() }},
             sum(parts.part::hugeint),
             any_value(undated.fingerprint)
         ) as fingerprint
@@ -234,3 +235,10 @@
             {%- endfor %}
         ) as fingerprint
 {% endmacro %}
+
+
+{#- First day whose single members are kept by day: the month of the oldest week they are
+    published for. Before it the months, dated on their first day, hold all there is to add up. -#}
+{% macro member_days_from() -%}
+    {{ month_start('(' ~ as_of_date() ~ ' - ' ~ var('recent_week_days') ~ ')') }}
+{%- endmacro %}

@@ -6,7 +6,9 @@
 ] + dimensions -%}
 {%- set dated = {} -%}
 {%- for name in measures -%}
-    {%- do dated.update({name: {'days': ['report_date'], 'columns': measure_columns}}) -%}
+    {%- do dated.update({name: {
+        'days': ['report_date', month_start('report_date')], 'columns': measure_columns,
+    }}) -%}
 {%- endfor -%}
 {{ config(
     materialized='incremental',
@@ -60,6 +62,7 @@ breakdowns as (
 
     select
         kpi_key,
+        aggregation,
         unnest(string_split(breakdowns, '|')) as breakdown
 
     from registry
@@ -71,7 +74,16 @@ measures_by_member as (
     select
         measures_and_medians.kpi_key,
         measures_and_medians.variant,
-        measures_and_medians.report_date,
+        -- Nothing asks for a member's single days that long ago: they are added up to months,
+        -- a twentieth of the rows.
+        case
+            when
+                breakdowns.breakdown = 'total'
+                or breakdowns.aggregation = 'last'
+                or measures_and_medians.report_date >= {{ member_days_from() }}
+                then measures_and_medians.report_date
+            else {{ month_start('measures_and_medians.report_date') }}
+        end as report_date,
         measures_and_medians.currency,
         breakdowns.breakdown,
         case breakdowns.breakdown
@@ -112,5 +124,6 @@ select
         as case_values
 
 from measures_by_member
+{{ in_changed_days('report_date') }}
 group by 1, 2, 3, 4, 5, 6
 order by 3
