@@ -41,7 +41,7 @@ def build_definitions(
     Raises:
         DbtError: the dbt project does not parse.
     """
-    variables = dbt_vars(settings.config, raw=settings.home.raw)
+    variables = dbt_vars(settings.config, raw=settings.home.raw_from_root)
     manifest = prepare_manifest(settings, variables)
     partitions = daily_partitions(settings.config.company.timezone)
     by_kind: dict[str, list[SourceConfig]] = {}

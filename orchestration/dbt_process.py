@@ -104,7 +104,7 @@ class DbtProcess:
 
 @contextmanager
 def start_dbt(
-    project: Path,
+    root: Path,
     environment: Mapping[str, str],
     *,
     target: Path,
@@ -112,7 +112,10 @@ def start_dbt(
     parses: str,
     writes_manifest: bool,
 ) -> Iterator[DbtProcess]:
-    """Start a dbt that parses a project into `target`; it ends with the block."""
+    """Start a dbt that parses a project into `target`; it ends with the block.
+
+    It works in `root`; the environment names the project.
+    """
     target.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and script
         [
@@ -123,7 +126,7 @@ def start_dbt(
             *("parse", "--target-path", str(target)),
             *("--vars", json.dumps(dict(variables))),
         ],
-        cwd=project,
+        cwd=root,
         env=dict(environment),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -64,7 +64,7 @@ def build_arguments(
     """Return the arguments of the night's `dbt build`."""
     variables = dbt_vars(
         run.settings.config,
-        raw=run.settings.home.raw,
+        raw=run.settings.home.raw_from_root,
         night=(run.as_of, run.build_id),
     )
     return [

@@ -59,11 +59,11 @@ def dbt_vars(
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
-    """Return dbt's environment: the build file, target and logs below the root."""
+    """Return the environment of a dbt that works in the root: build file, target, logs."""
     home = settings.home
     return child_environment(
         {
-            "WAREHOUSE_DUCKDB": str(home.warehouse),
+            "WAREHOUSE_DUCKDB": home.warehouse.name,
             "DBT_PROFILES_DIR": str(settings.dbt_project_dir),
             "DBT_PROJECT_DIR": str(settings.dbt_project_dir),
             "DBT_TARGET_PATH": str(home.dbt / "target"),
@@ -77,10 +77,10 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
 @contextmanager
 def start_night_dbt(settings: Settings) -> Iterator[DbtProcess]:
     """Start the dbt that will build tonight; it parses at once, and ends with the block."""
-    variables = dbt_vars(settings.config, raw=settings.home.raw)
+    variables = dbt_vars(settings.config, raw=settings.home.raw_from_root)
     fingerprint = _fingerprint(settings, variables)
     with start_dbt(
-        settings.dbt_project_dir,
+        settings.home.root,
         dbt_environment(settings),
         target=manifest_file(settings).parent,
         variables=variables,

@@ -28,7 +28,7 @@ from ingest.entities import EntityContract, Truth
 from ingest.faults import fault
 from ingest.landing import LandedBatch, record_gate
 from orchestration.batch_changes import NEVER_LATE, Freshness, measure_changes
-from orchestration.publish.copying import SourceTable, read_catalog, text
+from orchestration.publish.copying import SourceTable, find_raw, read_catalog, text
 from orchestration.publish.tables import CORE, PublishedTable
 
 if TYPE_CHECKING:
@@ -219,6 +219,7 @@ def judge_tables(
     """
     with duckdb.connect(str(warehouse), read_only=True) as con:
         con.execute("set TimeZone = 'UTC'")
+        find_raw(con, warehouse)
         catalog = read_catalog(con, (warehouse.stem,))
         known = {(schema, name): found for (_, schema, name), found in catalog.items()}
         themes = _reported_themes(con, known, tables)

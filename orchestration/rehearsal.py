@@ -58,7 +58,7 @@ class ChangedMeanwhileError(IngestError):
 
 def built_from(settings: Settings) -> dict[str, Any]:
     """Return what a build is made of now, to be kept with it."""
-    variables = dbt_vars(settings.config, raw=settings.home.raw)
+    variables = dbt_vars(settings.config, raw=settings.home.raw_from_root)
     return {
         "models": project_fingerprint(settings.dbt_project_dir),
         "ledger_lines": len(ledger.read(settings.home.root)),
@@ -129,7 +129,7 @@ def rehearsed_side(settings: Settings, ref: str = "") -> Iterator[Side]:
                 "the same again"
             )
             raise ChangedMeanwhileError(message)
-        variables = dbt_vars(settings.config, raw=settings.home.raw)
+        variables = dbt_vars(settings.config, raw=settings.home.raw_from_root)
         yield Side(
             ref or WORKING_TREE,
             path,
@@ -163,7 +163,7 @@ def build_figures(settings: Settings, folder: Path, project: Path, as_of: date) 
             *("--resource-type", "model", "--resource-type", "seed"),
             *("--vars", json.dumps(variables)),
         ],
-        cwd=project,
+        cwd=folder,
         env={
             **dbt_environment(replace(settings, home=aside)),
             "DBT_PROFILES_DIR": str(project),

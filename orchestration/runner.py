@@ -82,7 +82,9 @@ class NightRunner:
 def make_runner(session: Session) -> NightRunner:
     """Return a runner for a session."""
     session.say("preparing the asset graph")
-    variables = dbt_vars(session.settings.config, raw=session.settings.home.raw)
+    variables = dbt_vars(
+        session.settings.config, raw=session.settings.home.raw_from_root
+    )
     prepare_manifest(session.settings, variables, dbt=session.start_dbt())
     return NightRunner(
         session, build_definitions(session.settings, resources={"night": None})

@@ -73,6 +73,14 @@ class Home:
         return self.root / "raw"
 
     @property
+    def raw_from_root(self) -> Path:
+        """Raw as dbt names it, which works in the root: so one parse serves every root.
+
+        Whole where the root has a comma in its name: DuckDB separates search paths by it.
+        """
+        return self.raw if "," in str(self.root) else Path(self.raw.name)
+
+    @property
     def warehouse(self) -> Path:
         """The build file: unaudited, opened by the pipeline alone."""
         return self.root / "warehouse.duckdb"

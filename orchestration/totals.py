@@ -24,7 +24,7 @@ from ingest.contracts import CONTRACTS
 from ingest.entities import EntityContract, Truth, Type
 from ingest.periods import period_column
 from orchestration.mart_totals import MART_TOTALS, ROWS
-from orchestration.publish.copying import attach, read_catalog, text
+from orchestration.publish.copying import attach, find_raw, read_catalog, text
 from orchestration.publish.tables import CORE
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def mart_breaks(run: NightRun) -> set[str]:
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
         attach(con, home.warehouse, "build")
+        find_raw(con, home.warehouse)
         rows = [*_staged(con, run), *_marted(con, run)]
     _note(run, rows)
     return {row.theme for row in rows if row.is_broken}

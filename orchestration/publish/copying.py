@@ -121,6 +121,11 @@ def attach(
     con.execute(f"attach {text(str(path))} as {quote(alias)} ({options})")
 
 
+def find_raw(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+    """Let the views of a build file find raw, which they name as it lies in the root."""
+    con.execute(f"set file_search_path = {text(str(warehouse.parent))}")
+
+
 def read_catalog(con: duckdb.DuckDBPyConnection, databases: Sequence[str]) -> Catalog:
     """Return every table and view of attached databases, by (database, schema, name)."""
     marks = ", ".join("?" for _ in databases)

@@ -113,7 +113,9 @@ def prepare(folder: Path) -> None:
     """Write the company and parse its dbt project, once."""
     world.write_project(folder / "project")
     settings = settings_in(folder)
-    prepare_manifest(settings, dbt_vars(settings.config, raw=settings.home.raw))
+    prepare_manifest(
+        settings, dbt_vars(settings.config, raw=settings.home.raw_from_root)
+    )
 
 
 def play(folder: Path, order: Order) -> None:
