@@ -73,7 +73,7 @@ from ingest.sandbox.truth_deals import (
     snapshot_year,
 )
 from ingest.sandbox.truth_funnel import count_funnel
-from ingest.sandbox.truth_margin import count_margin
+from ingest.sandbox.truth_margin import count_margin, count_orders
 from ingest.sandbox.truth_marketing import count_emails, count_posts, count_visits
 from ingest.sandbox.truth_money import PLAN, round_ratio
 from ingest.sandbox.truth_pipeline import (
@@ -195,6 +195,7 @@ KPI_KEYS: Final = (*MEASURED, *DERIVED, *QUOTIENTS, *COMPOUNDS, *RETURNS)
 Key = tuple[str, date, str | None]
 """(KPI, first day of the period, presentation currency or None); a variant of a KPI is
 `key/variant`."""
+_ONLY_BY_MONTH: Final = truth_activities.ONLY_BY_MONTH | truth_margin.ONLY_BY_MONTH
 _GROWTH: Final = {
     "sales_growth_mom": ("month", 1),
     "sales_growth_qoq": ("quarter", 3),
@@ -223,6 +224,7 @@ _EVENTS: Final = (
     move_mrr,
     count_costs,
     count_margin,
+    count_orders,
 )
 _STOCKS: Final = (
     snapshot_pipeline,
@@ -381,7 +383,7 @@ def _contribute(night: Night, grain: str) -> Iterator[Contribution]:
 def _add_up(rows: Iterable[Contribution], grain: str) -> dict[Key, Figure]:
     """Return Σ numerators and Σ denominators per KPI, period and currency."""
     if grain != "month":
-        rows = [r for r in rows if r.kpi_key not in truth_activities.ONLY_BY_MONTH]
+        rows = [r for r in rows if r.kpi_key not in _ONLY_BY_MONTH]
     tops: dict[Key, Decimal] = defaultdict(lambda: ZERO)
     bottoms: dict[Key, Decimal] = {}
     for row in rows:
@@ -408,7 +410,7 @@ def _fill(found: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure
         for kpi, kind in MEASURED.items():
             if grain == "year" and kpi in truth_pipeline.NOT_YEARLY:
                 continue
-            if kpi in truth_activities.ONLY_BY_MONTH and grain != "month":
+            if kpi in _ONLY_BY_MONTH and grain != "month":
                 continue
             nothing = Figure(ZERO, ZERO, None) if kind.is_ratio else _NOTHING
             for currency in CURRENCIES if kind.is_money else (None,):

@@ -9,6 +9,7 @@ Decisions, where the catalogue leaves a choice:
 * what compares talking with not being answered is of outbound calls with a final status; what
   the caller noted beats what the line reported;
 * a call without an outcome, or one the caller cancelled, is neither answered nor unanswered;
+* the variant `lagged` counts an activity thirty days later;
 * a demo, onboarding or trial took place when the call was answered, whoever dialled, or the
   meeting held;
 * an e-mail that came back is no e-mail sent; it is counted apart;
@@ -31,7 +32,7 @@ Decisions, where the catalogue leaves a choice:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 
 KPIS: Final = {
     "calls_made": Kind.COUNT,
+    "calls_made/lagged": Kind.COUNT,
     "rep_fte_days": Kind.COUNT,
     "call_target_attainment": Kind.RATE,
     "prospecting_hours": Kind.COUNT,
@@ -84,6 +86,7 @@ KPIS: Final = {
     "trial_calls_completed": Kind.COUNT,
     "sales_emails_sent": Kind.COUNT,
     "sales_emails_sent/bounced": Kind.COUNT,
+    "sales_emails_sent/lagged": Kind.COUNT,
     "meetings_held": Kind.COUNT,
     "presentations_delivered": Kind.COUNT,
     "prospecting_activities": Kind.COUNT,
@@ -104,6 +107,14 @@ QUOTIENTS: Final = {
         ((1, "opportunities_created"),),
         ((1, "sales_emails_sent"),),
     ),
+    "opportunities_per_call/lagged": (
+        ((1, "opportunities_created"),),
+        ((1, "calls_made/lagged"),),
+    ),
+    "opportunities_per_email/lagged": (
+        ((1, "opportunities_created"),),
+        ((1, "sales_emails_sent/lagged"),),
+    ),
     "calls_per_rep": (((1, "days calls_made"),), ((1, "rep_fte_days"),)),
     "emails_per_rep": (((1, "days sales_emails_sent"),), ((1, "rep_fte_days"),)),
     "sales_per_rep": (((1, "days sales_revenue"),), ((1, "rep_fte_days"),)),
@@ -118,6 +129,8 @@ QUOTIENT_BREAKDOWNS: Final = {
     ),
     "opportunities_per_call": ("rep", "customer_type"),
     "opportunities_per_email": ("rep", "customer_type"),
+    "opportunities_per_call/lagged": ("rep", "customer_type"),
+    "opportunities_per_email/lagged": ("rep", "customer_type"),
     "calls_per_rep": ("rep", "team", "department"),
     "emails_per_rep": ("rep", "team", "department"),
 }
@@ -135,6 +148,8 @@ _ANSWERED: Final = {
 _UNANSWERED_STATUSES: Final = frozenset({"NO_ANSWER", "BUSY", "FAILED", "MISSED"})
 _MACHINES: Final = ("automatic reply", "trả lời tự động")
 _SATURDAY: Final = 5
+_LAGGED: Final = frozenset({"calls_made", "sales_emails_sent"})
+_LAG_DAYS: Final = 30
 _HOUR: Final = Decimal(3_600_000_000)
 """Microseconds of an hour."""
 _RESPONSE_WINDOW: Final = timedelta(days=30)
@@ -164,6 +179,15 @@ class Activity:
 
 def count_activities(night: Night) -> Iterator[Contribution]:
     """Yield every KPI of calls, e-mails and meetings."""
+    for row in _count_all(night):
+        yield row
+        later = row.day + timedelta(days=_LAG_DAYS)
+        if row.kpi_key in _LAGGED and later <= night.as_of:
+            yield replace(row, kpi_key=f"{row.kpi_key}/lagged", day=later)
+
+
+def _count_all(night: Night) -> Iterator[Contribution]:
+    """Yield every KPI of calls, e-mails and meetings on its own day."""
     describe = _Describer(night)
     activities: list[Activity] = []
     targets = {

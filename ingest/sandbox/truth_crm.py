@@ -18,6 +18,8 @@ Decisions, where the catalogue leaves a choice:
   rate of the day of the win; credit goes to the owner at that instant;
 * `win_rate` leaves lost deals out whose reason is disqualified or duplicate; `deals_lost` does
   not;
+* losses by stage: the last stage the deal was open in; renewals and sales to customers are
+  counted apart too, whatever their pipeline;
 * `opportunities_created` is credited to the creator;
 * new or existing is judged at the event (created, closed, call begun): existing = the company,
   or the person without one, had a won deal or had paid an invoice strictly earlier.
@@ -25,6 +27,7 @@ Decisions, where the catalogue leaves a choice:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -55,6 +58,8 @@ KPIS: Final = {
     "opportunities_created": Kind.COUNT,
     "deals_won": Kind.COUNT,
     "deals_lost": Kind.COUNT,
+    "deals_lost/renewal": Kind.COUNT,
+    "deals_lost/expansion": Kind.COUNT,
     "win_rate": Kind.RATE,
     "sales_cycle_days": Kind.RATE,
     "sales_bookings": Kind.AMOUNT,
@@ -77,6 +82,7 @@ FINAL_STATUSES: Final = frozenset(
     {"COMPLETED", "NO_ANSWER", "BUSY", "FAILED", "CANCELED", "MISSED"}
 )
 _SALES_PIPELINE: Final = "default"
+_REPEAT_TYPES: Final = {"renewal": "renewal", "existingbusiness": "expansion"}
 CLOSED: Final = {
     "closedwon": "won",
     "closedlost": "lost",
@@ -189,24 +195,52 @@ def count_deals(night: Night) -> Iterator[Contribution]:
     bought_at = first_purchases(night)
     for record in night.company.hubspot.deals:
         state = night.state(record)
-        if state is None or state["is_deleted"] or not is_new_sale(state):
+        if state is None or state["is_deleted"]:
             continue
         creator = creator_of(state)
         born = _day(state, "created_at")
         buyer = buyer_of(night, state)
+        close = latest_close(record, night)
+        stage = {"stage": _last_stage(record, close)}
+        kind = _REPEAT_TYPES.get(str(state["deal_type"]))
+        if kind is not None and close is not None and close[1] == "lost":
+            at, _, rep = close
+            lost = {
+                **stage,
+                "rep": rep,
+                "creator": creator,
+                "win_loss_reason": reason_of(state, "lost"),
+                "customer_type": type_at(bought_at, buyer, at),
+            }
+            yield Contribution(f"deals_lost/{kind}", local_day(at), ONE, members=lost)
+        if not is_new_sale(state):
+            continue
         created = {
             "rep": creator,
             "creator": creator,
             "customer_type": type_at(bought_at, buyer, instant_in(state, "created_at")),
         }
         yield Contribution("opportunities_created", born, ONE, members=created)
-        close = latest_close(record, night)
         if close is not None:
             closed = {
                 "rep": close[2],
                 "customer_type": type_at(bought_at, buyer, close[0]),
             }
-            yield from _count_close(night, state, born, close, closed)
+            for row in _count_close(night, state, born, close, closed):
+                if row.kpi_key == "deals_lost":
+                    yield replace(row, members={**row.members, **stage})
+                else:
+                    yield row
+
+
+def _last_stage(record: Versioned, close: Close | None) -> str:
+    """Return the last stage a deal was open in before its close."""
+    stages = [
+        str(version.fields["stage_id"])
+        for version in record.versions
+        if close is not None and version.at < close[0] and version.fields is not None
+    ]
+    return next((s for s in reversed(stages) if s not in CLOSED), UNKNOWN)
 
 
 def first_purchases(night: Night) -> dict[str, datetime]:

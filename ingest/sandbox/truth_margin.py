@@ -1,7 +1,8 @@
 """The truth of margin: what the things a customer was billed for cost to deliver.
 
 Belongs here: sales by product, direct cost of invoice lines, revenue with a known cost, gross
-profit. Stays out: revenue itself (`truth_billing`), other costs (`truth_costs`).
+profit, and who orders again. Stays out: revenue itself (`truth_billing`), other costs
+(`truth_costs`).
 
 Decisions, where the catalogue leaves a choice:
 
@@ -16,6 +17,7 @@ Decisions, where the catalogue leaves a choice:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
@@ -24,7 +26,7 @@ from ingest.sandbox.finance import product_costs_until
 from ingest.sandbox.model import Fields, StripeAccount, instant_in, rows_in
 from ingest.sandbox.offer import EXPONENT, PRODUCTS, to_major
 from ingest.sandbox.prices import product_id
-from ingest.sandbox.story import local_day
+from ingest.sandbox.story import local_day, month_start
 from ingest.sandbox.truth_crm import is_new_sale, latest_close
 from ingest.sandbox.truth_money import FLOW
 from ingest.sandbox.truth_rows import (
@@ -46,6 +48,17 @@ KPIS: Final = {
     "sales_by_product/booked": Kind.AMOUNT,
     "costed_revenue": Kind.AMOUNT,
     "gross_profit": Kind.AMOUNT,
+    "repeat_purchase_rate": Kind.RATE,
+    "repeat_purchase_rate/days_180": Kind.RATE,
+    "repeat_purchase_rate/days_365": Kind.RATE,
+    "order_retention_rate": Kind.RATE,
+}
+ONLY_BY_MONTH: Final = frozenset({"order_retention_rate"})
+"""What longer periods are not the sum of."""
+_REPEAT_DAYS: Final = {
+    "repeat_purchase_rate": 90,
+    "repeat_purchase_rate/days_180": 180,
+    "repeat_purchase_rate/days_365": 365,
 }
 _COSTS_IN: Final = "VND"
 _DAYS_OF_A_MONTH: Final = (12, 365)
@@ -190,17 +203,46 @@ def _cost_of(
     return -rounded if is_given_back else rounded
 
 
+def count_orders(night: Night) -> Iterator[Contribution]:
+    """Yield who bought first in a period and again, and who did from month to month.
+
+    An order is an invoice above 0 that is paid by the night, on the day it was finalised.
+    """
+    days: dict[str, list[date]] = defaultdict(list)
+    for account in night.company.stripe.values():
+        for state in _standing(night, account):
+            if state["status"] == "paid" and _net(state) > 0:
+                day = local_day(instant_in(state, "finalized_at"))
+                days[str(state["customer_id"])].append(day)
+    for ordered in days.values():
+        first, *later = sorted(ordered)
+        again = (later[0] - first).days if later else None
+        for kpi, allowed in _REPEAT_DAYS.items():
+            is_repeated = again is not None and again <= allowed
+            yield Contribution(kpi, first, Decimal(is_repeated), ONE)
+        months = {month_start(day) for day in ordered}
+        for month in months:
+            after = month_start(month, 1)
+            if after <= night.as_of:
+                yield Contribution(
+                    "order_retention_rate", after, Decimal(after in months), ONE
+                )
+
+
+def _net(state: Fields) -> int:
+    """Return what an invoice comes to after discounts, before tax, in minor units."""
+    return sum(
+        int(str(line["amount_minor"])) - int(str(line["discount_minor"]))
+        for line in rows_in(state, "lines")
+    )
+
+
 def _first_orders(night: Night) -> dict[str, str]:
     """Return each customer's first invoice above 0."""
     orders: dict[str, tuple[date, str]] = {}
     for account in night.company.stripe.values():
         for state in _standing(night, account):
-            lines = rows_in(state, "lines")
-            net = sum(
-                int(str(line["amount_minor"])) - int(str(line["discount_minor"]))
-                for line in lines
-            )
-            if net > 0:
+            if _net(state) > 0:
                 customer = str(state["customer_id"])
                 order = (
                     local_day(instant_in(state, "finalized_at")),

@@ -15,6 +15,13 @@
             'direct_cost_currency',
         ] + people + order_dimensions.values() | list,
     },
+    'fct_paid_orders': {
+        'days': ['ordered_date', 'month_after_date'],
+        'columns': [
+            'ordered_date', 'is_first_order', 'next_ordered_date', 'is_first_of_month',
+            'month_after_date', 'has_order_in_month_after', 'segment', 'legal_entity',
+        ],
+    },
     'fct_deal_lines': {
         'days': ['closed_date'],
         'columns': [
@@ -47,6 +54,12 @@ invoice_lines as (
 deal_lines as (
 
     {{ changed_rows('fct_deal_lines', dated['fct_deal_lines']) }}
+
+),
+
+paid_orders as (
+
+    {{ changed_rows('fct_paid_orders', dated['fct_paid_orders']) }}
 
 ),
 
@@ -158,6 +171,22 @@ contributions as (
         'average_order_value', of='lines_converted', day='report_date', where='is_order',
         currency='presentation_currency', numerator=0, denominator=1,
         by=people + ['segment', 'legal_entity'],
+    ) }}
+    {%- for variant, days in {'standard': 90, 'days_180': 180, 'days_365': 365}.items() %}
+        union all
+        {{ contribution(
+            'repeat_purchase_rate', variant=variant, of='paid_orders', day='ordered_date',
+            where='is_first_order',
+            numerator='coalesce(next_ordered_date <= ordered_date + ' ~ days ~ ', false)::integer',
+            denominator=1, by=['segment', 'legal_entity'],
+        ) }}
+    {%- endfor %}
+    union all
+    -- Who ordered in one month, asked about in the next.
+    {{ contribution(
+        'order_retention_rate', of='paid_orders', day='month_after_date',
+        where='is_first_of_month', numerator='has_order_in_month_after::integer',
+        denominator=1, by=['segment', 'legal_entity'],
     ) }}
 
 )

@@ -61,26 +61,27 @@ users as (
 
 ),
 
--- Expected dates of a deal as long as it was open: at the close many CRMs write the actual
--- date over the last of them.
-expectations as (
+-- What a deal was before this close. Expected dates count as long as it was open: at the close
+-- many CRMs write the actual date over the last of them.
+open_times as (
 
     select
         closes.opportunity_id,
-        arg_max(all_versions.expected_close_date, all_versions.valid_from)
-        - arg_min(all_versions.expected_close_date, all_versions.valid_from)
-            as slippage_days
+        arg_max(all_versions.stage, all_versions.valid_from) as last_open_stage,
+        case
+            when count(distinct all_versions.expected_close_date) > 1
+                then
+                    arg_max(all_versions.expected_close_date, all_versions.valid_from)
+                    - arg_min(all_versions.expected_close_date, all_versions.valid_from)
+        end as slippage_days
 
     from closes
     inner join all_versions
         on
             closes.opportunity_id = all_versions.opportunity_id
             and closes.closed_at > all_versions.valid_from
-    where
-        all_versions.status = 'open'
-        and all_versions.expected_close_date is not null
+    where all_versions.status = 'open'
     group by 1
-    having count(distinct all_versions.expected_close_date) > 1
 
 ),
 
@@ -132,7 +133,7 @@ select
         when reasons_given.reason is null then '(not given)'
         else coalesce(reasons.win_loss_reason, 'other')
     end as win_loss_reason,
-    expectations.slippage_days,
+    open_times.slippage_days,
     coalesce(opportunities.deal_type, '(unknown)') as deal_type,
     opportunities.is_sales_pipeline,
     opportunities.legal_entity,
@@ -141,6 +142,7 @@ select
     coalesce(users.department_id, '(unknown)') as department_id,
     described_opportunities.creator_id,
     coalesce(credited.stage, '(unknown)') as stage,
+    coalesce(open_times.last_open_stage, '(unknown)') as last_open_stage,
     descriptions.lead_source_group,
     descriptions.campaign_id,
     descriptions.platform,
@@ -168,8 +170,8 @@ inner join reasons_given
     on credited.opportunity_id = reasons_given.opportunity_id
 left join reasons
     on reasons_given.reason = reasons.reason
-left join expectations
-    on credited.opportunity_id = expectations.opportunity_id
+left join open_times
+    on credited.opportunity_id = open_times.opportunity_id
 left join first_purchases
     on buyers.buyer_id = first_purchases.buyer_id
 left join users

@@ -3,7 +3,7 @@
 ] -%}
 {%- set dated = {
     'fct_activities': {
-        'days': ['occurred_date'],
+        'days': ['occurred_date', 'occurred_date + 30'],
         'columns': [
             'occurred_date', 'occurred_at', 'activity_type', 'counts_as', 'is_call',
             'is_meeting', 'direction', 'outcome', 'is_completed', 'is_answered',
@@ -235,6 +235,11 @@ contributions as (
     {{ contribution(
         'sales_emails_sent', variant='bounced', of='emails_sent', day='occurred_date',
         where="outcome = 'bounced'", numerator=1, by=dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'sales_emails_sent', variant='lagged', of='emails_sent', day='occurred_date + 30',
+        where="outcome <> 'bounced'", numerator=1, by=dimensions,
     ) }}
     union all
     {{ contribution(

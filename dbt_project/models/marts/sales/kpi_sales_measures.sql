@@ -15,11 +15,12 @@
         'days': ['closed_date'],
         'columns': [
             'closed_date', 'is_won', 'close_reason', 'cycle_days', 'amount', 'currency',
-            'is_sales_pipeline', 'creator_id', 'win_loss_reason',
+            'is_sales_pipeline', 'creator_id', 'win_loss_reason', 'deal_type',
+            'last_open_stage',
         ] + people + deal_dimensions,
     },
     'fct_activities': {
-        'days': ['occurred_date'],
+        'days': ['occurred_date', 'occurred_date + 30'],
         'columns': [
             'occurred_date', 'is_call', 'direction', 'is_completed', 'segment',
             'customer_type', 'legal_entity',
@@ -146,7 +147,15 @@ contributions as (
     {{ contribution(
         'deals_lost', of='closes', day='closed_date', where='not is_won', numerator=1,
         by=people + deal_dimensions + ['creator_id'],
-        under={'close_reason': 'win_loss_reason'},
+        under={'close_reason': 'win_loss_reason', 'stage': 'last_open_stage'},
+    ) }}
+    union all
+    -- Repeat business, in whatever pipeline it is kept.
+    {{ contribution(
+        'deals_lost', variant_column='deal_type', of='all_closes', day='closed_date',
+        where="not is_won and deal_type in ('renewal', 'expansion')", numerator=1,
+        by=people + deal_dimensions + ['creator_id'],
+        under={'close_reason': 'win_loss_reason', 'stage': 'last_open_stage'},
     ) }}
     union all
     {{ contribution(
@@ -180,6 +189,13 @@ contributions as (
     -- Every dial with a final status counts once, on the day it started.
     {{ contribution(
         'calls_made', of='activities', day='occurred_date',
+        where="is_call and direction = 'outbound' and is_completed and occurred_date is not null",
+        numerator=1, by=people + ['segment', 'customer_type', 'legal_entity'],
+    ) }}
+    union all
+    -- What was done thirty days earlier, to hold against what came of it.
+    {{ contribution(
+        'calls_made', variant='lagged', of='activities', day='occurred_date + 30',
         where="is_call and direction = 'outbound' and is_completed and occurred_date is not null",
         numerator=1, by=people + ['segment', 'customer_type', 'legal_entity'],
     ) }}
