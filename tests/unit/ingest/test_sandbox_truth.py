@@ -75,7 +75,7 @@ def test_the_story_moves_every_kpi() -> None:
     }
     for kpi in set(KPI_KEYS) - still:
         values = {f.value for (key, _, _), f in truth().items() if key == kpi}
-        assert len(values) > 4, kpi
+        assert len(values) > 3, kpi
 
 
 BRIDGE = [kpi for kpi in MEASURED if kpi.endswith("mrr")]
