@@ -15,5 +15,6 @@ def period_column(contract: EntityContract) -> str | None:
     """Return the contract's business date, else the first date of its key, else None."""
     if contract.date_column:
         return contract.date_column
-    dated = (name for name in contract.key if contract.column(name).type in _TIME)
-    return next(dated, None)
+    # A key may name a load column (legal_entity), which the contract does not list.
+    types = {column.name: column.type for column in contract.columns}
+    return next((name for name in contract.key if types.get(name) in _TIME), None)

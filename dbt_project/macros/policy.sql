@@ -23,6 +23,7 @@
         'nrr_reactivation': 'exclude',
         'ltv_margin': 'with_margin',
         'ltv_churn_months': 6,
+        'recon_tolerance_minor_units': 0,
     } -%}
     {{- var('policies')[name] | default(defaults[name]) -}}
 {%- endmacro %}

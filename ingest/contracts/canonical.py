@@ -240,17 +240,23 @@ ORGANISATION = (
         text("functional_currency", "Functional currency of the entity."),
         money("functional_debit", "Debit.", currency="functional_currency"),
         money("functional_credit", "Credit.", currency="functional_currency"),
-        text("document_ref", "Document."),
+        text("document_ref", "Document: the record's id or number; NULL = by hand."),
         text("description", "Text.", pii=Pii.INDIRECT),
-        date_column="posted_at",
+        # A corrected journal is that of a month: its days alone would leave lines of days
+        # standing on which nothing is booked any more.
+        date_column="period",
     ),
     _entity(
         "gl_account_map",
         "One row per legal entity and account prefix.",
         "legal_entity account_prefix",
         text("account_prefix", "Longest prefix wins."),
-        text("tie_out_line", "Line of the tie-out.", star=True),
-        integer("sign", "+1 or -1.", star=True),
+        text(
+            "tie_out_line",
+            "What the account holds, e.g. revenue, receivables (dim_tie_out_lines).",
+            star=True,
+        ),
+        integer("sign", "+1: debits add to the line; -1: credits do.", star=True),
     ),
     _entity(
         "recon_explanations",

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -25,9 +25,10 @@ from ingest.sandbox.finance import (
     rates_until,
     targets_until,
 )
-from ingest.sandbox.gl import ACCOUNTS, balances_until
+from ingest.sandbox.gl import ACCOUNTS, TIE_OUT, balances_until, journals_until
 from ingest.sandbox.history import write_item_rows, write_subscription_rows
 from ingest.sandbox.marketing import emails_until, posts_until, visits_until
+from ingest.sandbox.offer import to_major
 from ingest.sandbox.office import (
     assignments_until,
     calendar_until,
@@ -41,6 +42,7 @@ from ingest.sandbox.touches import touches_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ingest.sandbox.gl import Balance
     from ingest.sandbox.model import Company
 
 DROP: Final = "drop"
@@ -107,6 +109,16 @@ def write_drop(company: Company, root: Path, now: datetime) -> list[Path]:
     tables |= _marketing_tables(company.seed, now)
     tables |= {
         name: (_BALANCES, rows) for name, rows in _balance_rows(company, now).items()
+    }
+    tables |= {
+        name: (_JOURNAL, rows) for name, rows in _journal_rows(company, now).items()
+    }
+    tables |= {
+        f"so_do_tai_khoan_{account.legal_entity}.csv": (
+            _ACCOUNT_MAP,
+            [(prefix, line, sign) for prefix, (line, sign) in TIE_OUT.items()],
+        )
+        for account in company.stripe.values()
     }
     tables["diem_cham.csv"] = (_TOUCHES, _touch_rows(company, now))
     return [
@@ -269,6 +281,19 @@ _BALANCES: Final = (
     "Phát sinh nợ hạch toán",
     "Phát sinh có hạch toán",
 )
+_JOURNAL: Final = (
+    "Số chứng từ",
+    "Dòng",
+    "Ngày hạch toán",
+    "Kỳ",
+    "Tài khoản",
+    "Nợ",
+    "Có",
+    "Tiền tệ",
+    "Chứng từ gốc",
+    "Diễn giải",
+)
+_ACCOUNT_MAP: Final = ("Đầu tài khoản", "Chỉ tiêu đối chiếu", "Dấu")
 _TOUCHES: Final = (
     "Mã điểm chạm",
     "Thời điểm",
@@ -408,29 +433,86 @@ def _product_cost_rows(now: datetime) -> Iterator[_Row]:
         yield cost.product_id, cost.valid_from, cost.valid_to, cost.unit_cost, QUOTE
 
 
+PARENTS: Final = {"acme_sg": {"333": "Thuế", "511": "Doanh thu", "521": "Giảm trừ"}}
+"""Accounts the Singapore office's export also shows as sums of those below them."""
+
+
 def _balance_rows(company: Company, now: datetime) -> dict[str, list[_Row]]:
     """Return the balances by file: one per legal entity and closed month."""
     found: dict[str, list[_Row]] = {}
     for line in balances_until(company, now):
-        zero = Decimal(0)
-        row = (
-            line.period,
-            line.account_code,
-            ACCOUNTS[line.account_code],
-            line.currency,
-            max(line.opening, zero),
-            max(-line.opening, zero),
-            line.debit,
-            line.credit,
-            max(line.closing, zero),
-            max(-line.closing, zero),
-            line.currency,
-            line.debit,
-            line.credit,
+        found.setdefault(_balance_file(line), []).append(
+            _balance_row(line, ACCOUNTS[line.account_code])
         )
-        found.setdefault(
-            f"so_du_{line.legal_entity}_{line.period:%Y_%m}.csv", []
-        ).append(row)
+    for line in _parent_balances(balances_until(company, now)):
+        name = PARENTS[line.legal_entity][line.account_code]
+        found[_balance_file(line)].append(_balance_row(line, name))
+    return found
+
+
+def _balance_file(line: Balance) -> str:
+    return f"so_du_{line.legal_entity}_{line.period:%Y_%m}.csv"
+
+
+def _balance_row(line: Balance, name: str) -> _Row:
+    """Return one line of a trial balance."""
+    zero = Decimal(0)
+    return (
+        line.period,
+        line.account_code,
+        name,
+        line.currency,
+        max(line.opening, zero),
+        max(-line.opening, zero),
+        line.debit,
+        line.credit,
+        max(line.closing, zero),
+        max(-line.closing, zero),
+        line.currency,
+        line.debit,
+        line.credit,
+    )
+
+
+def _parent_balances(lines: list[Balance]) -> Iterator[Balance]:
+    """Yield the sums of the accounts below each parent an export shows."""
+    sums: dict[tuple[str, date, str], Balance] = {}
+    for line in lines:
+        for code in PARENTS.get(line.legal_entity, {}):
+            if line.account_code.startswith(code):
+                key = (line.legal_entity, line.period, code)
+                known = sums.get(key)
+                sums[key] = replace(
+                    line,
+                    account_code=code,
+                    opening=line.opening + (known.opening if known else 0),
+                    debit=line.debit + (known.debit if known else 0),
+                    credit=line.credit + (known.credit if known else 0),
+                )
+    yield from sums.values()
+
+
+def _journal_rows(company: Company, now: datetime) -> dict[str, list[_Row]]:
+    """Return the journal by file: one per legal entity and closed month."""
+    found: dict[str, list[_Row]] = {}
+    for account, journal in journals_until(company, now):
+        name = f"nhat_ky_{account.legal_entity}_{journal.period:%Y_%m}.csv"
+        rows = found.setdefault(name, [])
+        for number, (code, minor) in enumerate(journal.legs, start=1):
+            rows.append(
+                (
+                    journal.journal_id,
+                    number,
+                    local_day(journal.at),
+                    journal.period,
+                    code,
+                    to_major(max(minor, 0), account.currency),
+                    to_major(max(-minor, 0), account.currency),
+                    account.currency,
+                    journal.document_ref,
+                    journal.text,
+                )
+            )
     return found
 
 

@@ -1,7 +1,8 @@
-"""The general ledger of the sandbox company's two legal entities, as monthly balances.
+"""The general ledger of the sandbox company's two legal entities: journal and balances.
 
-Belongs here: postings that follow from invoices, credit notes, payments and refunds, and the
-balances per account and month. Stays out: writing the file (`drop`).
+Belongs here: journals that follow from invoices, credit notes, payments and refunds, the
+balances per account and month, what each account is in the tie-out. Stays out: writing the
+files (`drop`).
 
 Accounts follow the Vietnamese chart (Thông tư 200). Debits equal credits in every month; a
 month is closed on the fifth of the next and never moves afterwards.
@@ -53,8 +54,48 @@ class Balance:
         return self.opening + self.debit - self.credit
 
 
-_Posting = tuple[datetime, str, int]
-"""(when, account, minor units: debit positive, credit negative)."""
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """One journal: legs of (account, minor units: debit positive), which add up to zero."""
+
+    journal_id: str
+    at: datetime
+    document_ref: str
+    text: str
+    legs: tuple[tuple[str, int], ...]
+
+    @property
+    def period(self) -> date:
+        """First day of the month it is booked in."""
+        return month_start(local_day(self.at))
+
+
+TIE_OUT: Final = {
+    "131": ("receivables", 1),
+    "333": ("output_tax", -1),
+    "511": ("revenue", -1),
+    "521": ("revenue", -1),
+    "6426": ("write_offs", 1),
+}
+"""Account prefix -> (line of the tie-out, sign of its debits)."""
+
+
+def is_booked(month: date, now: datetime) -> bool:
+    """Return whether the books of `month` are closed by `now`: on the fifth of the next."""
+    return at_local(month_start(month, 1) + timedelta(days=4), 16) <= now
+
+
+def journals_until(
+    company: Company, now: datetime
+) -> list[tuple[StripeAccount, Journal]]:
+    """Return every journal of every month closed by `now`, in order of posting."""
+    found = [
+        (account, journal)
+        for account in company.stripe.values()
+        for journal in _journals_of(account, now)
+        if is_booked(journal.period, now)
+    ]
+    return sorted(found, key=lambda pair: (pair[1].at, pair[1].journal_id))
 
 
 def balances_until(company: Company, now: datetime) -> list[Balance]:
@@ -68,12 +109,12 @@ def balances_until(company: Company, now: datetime) -> list[Balance]:
 def _balances_of(account: StripeAccount, now: datetime) -> Iterator[Balance]:
     """Yield the balances of one legal entity, month by month."""
     moves: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0])
-    for at, code, minor in _postings(account, now):
-        side = moves[month_start(local_day(at)), code]
-        side[0 if minor >= 0 else 1] += abs(minor)
+    for journal in _journals_of(account, now):
+        for code, minor in journal.legs:
+            moves[journal.period, code][0 if minor >= 0 else 1] += abs(minor)
     opening = dict.fromkeys(ACCOUNTS, 0)
     month = STORY_START
-    while at_local(month_start(month, 1) + timedelta(days=4), 16) <= now:
+    while is_booked(month, now):
         for code in ACCOUNTS:
             debit, credit = moves.get((month, code), [0, 0])
             yield Balance(
@@ -89,49 +130,107 @@ def _balances_of(account: StripeAccount, now: datetime) -> Iterator[Balance]:
         month = month_start(month, 1)
 
 
-def _postings(account: StripeAccount, now: datetime) -> Iterator[_Posting]:
-    """Yield both sides of everything booked up to `now`."""
+def _journals_of(account: StripeAccount, now: datetime) -> Iterator[Journal]:
+    """Yield everything booked up to `now`."""
     for invoice in account.invoices:
-        yield from _invoice_postings(invoice, now)
+        yield from _invoice_journals(invoice, now)
     for note in account.credit_notes:
         for version in note.versions:
             if version.at <= now and version.fields is not None:
-                sign = -1 if version.fields["status"] == "void" else 1
+                is_void = version.fields["status"] == "void"
+                sign = -1 if is_void else 1
                 net, tax = (
                     _minor(version.fields, "subtotal"),
                     _minor(version.fields, "tax"),
                 )
-                yield version.at, DEDUCTION, sign * net
-                yield version.at, TAX, sign * tax
-                yield version.at, RECEIVABLE, -sign * (net + tax)
+                yield _journal(
+                    "HGG" if is_void else "GG",
+                    version.at,
+                    note.id,
+                    "Hủy giấy báo có" if is_void else "Giấy báo có",
+                    (DEDUCTION, sign * net),
+                    (TAX, sign * tax),
+                    (RECEIVABLE, -sign * (net + tax)),
+                )
     for refund in account.refunds:
         if (state := refund.state_at(now)) is not None:
             amount = _minor(state, "amount")
-            yield refund.versions[0].at, RECEIVABLE, amount
-            yield refund.versions[0].at, BANK, -amount
+            yield _journal(
+                "HT",
+                refund.versions[0].at,
+                refund.id,
+                "Hoàn tiền khách hàng",
+                (RECEIVABLE, amount),
+                (BANK, -amount),
+            )
+    for charge in account.charges:
+        state = charge.state_at(now)
+        if state is not None and state["status"] == "succeeded":
+            amount = _minor(state, "amount")
+            yield _journal(
+                "TT",
+                charge.versions[0].at,
+                charge.id,
+                "Khách hàng thanh toán",
+                (BANK, amount),
+                (RECEIVABLE, -amount),
+            )
 
 
-def _invoice_postings(invoice: Versioned, now: datetime) -> Iterator[_Posting]:
-    """Yield issue, payment, voiding and write-off of one invoice."""
+def _invoice_journals(invoice: Versioned, now: datetime) -> Iterator[Journal]:
+    """Yield issue, voiding and write-off of one invoice."""
     before = "draft"
     for version in invoice.versions:
         if version.at > now or version.fields is None:
             return
         state = version.fields
-        status, before = str(state["status"]), str(before)
+        status = str(state["status"])
         tax = _minor(state, "tax")
         net = _minor(state, "subtotal") - _minor(state, "discount")
-        if status != before:
-            sign = {"open": 1, "void": -1}.get(status, 0)
-            if sign:
-                yield version.at, RECEIVABLE, sign * (net + tax)
-                yield version.at, REVENUE, -sign * net
-                yield version.at, TAX, -sign * tax
-            elif status in {"paid", "uncollectible"}:
-                paid = max(net + tax, 0)
-                yield version.at, BANK if status == "paid" else BAD_DEBT, paid
-                yield version.at, RECEIVABLE, -paid
+        # One that is paid on the spot is never seen open.
+        if before == "draft" != status:
+            yield _journal(
+                "HD",
+                version.at,
+                invoice.id,
+                "Hóa đơn",
+                (RECEIVABLE, net + tax),
+                (REVENUE, -net),
+                (TAX, -tax),
+            )
+        if status != before and status == "void":
+            yield _journal(
+                "HHD",
+                version.at,
+                invoice.id,
+                "Hủy hóa đơn",
+                (RECEIVABLE, -(net + tax)),
+                (REVENUE, net),
+                (TAX, tax),
+            )
+        if status != before and status == "uncollectible":
+            yield _journal(
+                "XN",
+                version.at,
+                invoice.id,
+                "Xóa nợ khó đòi",
+                (BAD_DEBT, net + tax),
+                (RECEIVABLE, -(net + tax)),
+            )
         before = status
+
+
+def _journal(
+    kind: str, at: datetime, document_ref: str, text: str, *legs: tuple[str, int]
+) -> Journal:
+    """Return a journal without its empty legs."""
+    return Journal(
+        f"{kind}-{document_ref}",
+        at,
+        document_ref,
+        text,
+        tuple((code, minor) for code, minor in legs if minor),
+    )
 
 
 def _minor(state: Fields, name: str) -> int:

@@ -44,6 +44,7 @@ from ingest.sandbox import (
     truth_margin,
     truth_marketing,
     truth_pipeline,
+    truth_recon,
     truth_retention,
 )
 from ingest.sandbox.finance import Target, targets_until
@@ -115,6 +116,7 @@ MEASURED: Final[Mapping[str, Kind]] = {
     **truth_billing.KPIS,
     **truth_costs.KPIS,
     **truth_margin.KPIS,
+    **truth_recon.KPIS,
     **truth_retention.KPIS,
 }
 """Every figure added up from contributions, as its module declares it."""

@@ -11,14 +11,20 @@ import datetime as dt
 import io
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
+
+from orchestration.dashboards.cells import (
+    heading_cell,
+    money_format,
+    plain_value,
+    text_cell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +37,6 @@ FILES: Final = {"vi": "bao_cao_kinh_doanh.xlsx", "en": "sales_report.xlsx"}
 """File name of each language's workbook in a build."""
 
 _FORMATS: Final = {
-    "VND": '#,##0\\ "₫"',
-    "money": "#,##0.00",
     "rate": "0.0%",
     "count": "#,##0",
     "decimal": "#,##0.0",
@@ -40,7 +44,6 @@ _FORMATS: Final = {
     "date": "dd/mm/yyyy",
     "month": "mm/yyyy",
 }
-_ZERO_DECIMALS: Final = frozenset({"JPY", "KRW"})
 _SHOWN_CLASSES: Final = ("KGI", "KRI", "KPI")
 """Indicator classes of the sheet by person: what somebody answers for, not every count."""
 
@@ -342,10 +345,12 @@ class _Build:
             page.column_dimensions[get_column_letter(number)].width = column.width
         page.freeze_panes = "B4"
         page.auto_filter.ref = f"A3:{last}{3 + len(rows)}"
-        page.append([_text(page, _of(language, sheet.vi, sheet.en), Font(bold=True))])
-        page.append([_text(page, self._through(language, sheet))])
         page.append(
-            [_heading(page, _of(language, one.vi, one.en)) for one in sheet.columns]
+            [text_cell(page, _of(language, sheet.vi, sheet.en), Font(bold=True))]
+        )
+        page.append([text_cell(page, self._through(language, sheet))])
+        page.append(
+            [heading_cell(page, _of(language, one.vi, one.en)) for one in sheet.columns]
         )
         for row in rows:
             page.append([self._cell(page, row, one, language) for one in sheet.columns])
@@ -374,11 +379,11 @@ class _Build:
             return WriteOnlyCell(page, value=None)
         if column.kind.startswith("code:"):
             word = self.labels.get((column.kind.removeprefix("code:"), str(value)))
-            return _text(page, _of(language, *word) if word else str(value))
+            return text_cell(page, _of(language, *word) if word else str(value))
         if column.kind == "yes":
-            return _text(page, _of(language, "có", "yes") if value else "")
+            return text_cell(page, _of(language, "có", "yes") if value else "")
         if column.kind == "text":
-            return _text(page, str(value))
+            return text_cell(page, str(value))
         cell = WriteOnlyCell(page, value=value)
         cell.number_format = self._format(row, column)
         return cell
@@ -390,10 +395,7 @@ class _Build:
             unit = row["unit"]
             kind = unit if unit in {"money", "rate", "count"} else "decimal"
         if kind == "money":
-            currency = row.get("currency") or self.currency
-            if currency in _ZERO_DECIMALS:
-                return f'#,##0\\ "{currency}"'
-            return _FORMATS.get(currency, f'#,##0.00\\ "{currency}"')
+            return money_format(row.get("currency") or self.currency)
         return _FORMATS[kind]
 
     def _write_about(self, book: Workbook, language: str) -> None:
@@ -402,7 +404,7 @@ class _Build:
         page.column_dimensions["A"].width = 34
         page.column_dimensions["B"].width = 44
         for line in self._about(language):
-            page.append([_text(page, part) for part in line])
+            page.append([text_cell(page, part) for part in line])
 
     def _about(self, language: str) -> Iterator[tuple[str, ...]]:
         company = str(self.manifest.get("company_name") or "")
@@ -450,39 +452,11 @@ def _read(
     cursor = con.execute(query, used)
     names = [column[0] for column in cursor.description]
     return [
-        {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        {name: plain_value(value) for name, value in zip(names, row, strict=True)}
         for row in cursor.fetchall()
     ]
-
-
-def _plain(value: object) -> object:
-    """Return a value as a spreadsheet holds it: 15 digits are all it can show."""
-    if isinstance(value, Decimal):
-        whole = value.to_integral_value()
-        return int(whole) if value == whole else float(value)
-    return value
 
 
 def _of(language: str, vi: str, en: str) -> str:
     """Return the text of a language."""
     return vi if language == "vi" else en
-
-
-def _text(page: WriteOnlyWorksheet, text: str, font: Font | None = None) -> Cell:
-    """Return a cell of text, also where the text looks like a formula."""
-    cell = WriteOnlyCell(page, value=text)
-    cell.data_type = "s"
-    if text[:1] in {"=", "+", "-", "@"}:
-        cell.style = "Normal"
-        cell.quotePrefix = True
-    if font is not None:
-        cell.font = font
-    return cell
-
-
-def _heading(page: WriteOnlyWorksheet, text: str) -> Cell:
-    """Return a cell of the heading row."""
-    cell = _text(page, text, Font(bold=True, color="FFFFFF"))
-    cell.fill = PatternFill("solid", fgColor="1F3A5F")
-    cell.alignment = Alignment(wrap_text=True, vertical="center")
-    return cell

@@ -549,6 +549,14 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_timesheets": "a view over all rows staged",
         "fct_hourly_costs": "changes found in fct_timesheets",
         "fct_kpi_assignments": "a view over all rows staged",
+        "fct_gl_balances": "every row staged; a lost one is a difference of the tie-out",
+        "fct_gl_entries": "every row staged; a lost one is a difference of the tie-out",
+        "fct_recon_explanations": "words about differences; a lost one explains nothing",
+        "fct_tie_out_billing_records": "both sides of what is checked above",
+        "fct_tie_out_ledger_records": "lines of fct_gl_balances and fct_gl_entries",
+        "fct_tie_out_records": "the two above in one",
+        "fct_tie_out_differences": "held by assert_what_agrees_in_the_tie_out_does_not_differ",
+        "fct_tie_out_judged": "every row of fct_tie_out_differences",
         "fct_kpi_comments": "words, and a source of its own it does not name",
     }
     models = PROJECT.rglob("models/marts/*/fct_*.sql")

@@ -14,9 +14,9 @@ import pytest
 import ingest.sandbox
 from ingest.config import load_config
 from ingest.sandbox.company import build_company
-from ingest.sandbox.drop import write_drop, write_export
+from ingest.sandbox.drop import PARENTS, write_drop, write_export
 from ingest.sandbox.finance import rates_until, targets_until
-from ingest.sandbox.gl import balances_until
+from ingest.sandbox.gl import ACCOUNTS, balances_until
 from ingest.sandbox.marketing import emails_until, visits_until
 from ingest.sandbox.office import call_targets_until
 from ingest.sandbox.people import LEAVER, REPS
@@ -149,9 +149,9 @@ def test_users_are_dated_and_tied_to_the_crm(rows: dict[str, list[Any]]) -> None
 
 
 def test_the_ledger_balances_and_rolls_forward(rows: dict[str, list[Any]]) -> None:
-    for source in ("finance_drop", "finance_drop_sg"):
+    for source, parents in (("finance_drop", set()), ("finance_drop_sg", _PARENTS)):
         read = rows[f"{source}.gl_balances"]
-        assert len(read) == 6 * 23
+        assert len(read) == (len(ACCOUNTS) + len(parents)) * 23
         last: dict[str, Decimal] = {}
         for row in read:
             opening = row["opening_debit"] - row["opening_credit"]
@@ -159,7 +159,34 @@ def test_the_ledger_balances_and_rolls_forward(rows: dict[str, list[Any]]) -> No
             closing = row["closing_debit"] - row["closing_credit"]
             assert closing == opening + row["debit"] - row["credit"]
             last[row["account_code"]] = closing
-        assert sum(last.values()) == 0
+        leaves = {code: end for code, end in last.items() if code not in parents}
+        assert sum(leaves.values()) == 0
+        for parent in parents:
+            below = [end for code, end in leaves.items() if code.startswith(parent)]
+            assert last[parent] == sum(below)
+
+
+_PARENTS = set(PARENTS["acme_sg"])
+
+
+def test_the_journal_adds_up_to_the_balances(rows: dict[str, list[Any]]) -> None:
+    for source, parents in (("finance_drop", set()), ("finance_drop_sg", _PARENTS)):
+        moved: dict[Any, list[Decimal]] = {}
+        journals: dict[str, Decimal] = {}
+        for row in rows[f"{source}.gl_journal"]:
+            sums = moved.setdefault(
+                (row["period"], row["account_code"]), [Decimal(0), Decimal(0)]
+            )
+            sums[0] += row["debit"]
+            sums[1] += row["credit"]
+            name = row["journal_id"]
+            journals[name] = journals.get(name, 0) + row["debit"] - row["credit"]
+        assert set(journals.values()) == {0}
+        for row in rows[f"{source}.gl_balances"]:
+            if row["account_code"] not in parents:
+                key = (row["period"], row["account_code"])
+                assert [row["debit"], row["credit"]] == moved.pop(key, [0, 0])
+        assert moved == {}
 
 
 def test_a_closed_month_of_the_ledger_never_moves() -> None:

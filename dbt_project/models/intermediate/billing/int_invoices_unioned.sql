@@ -47,6 +47,7 @@ invoices_stacked as (
         stripe_invoices.due_at,
         stripe_invoices.paid_at,
         stripe_invoices.voided_at,
+        stripe_invoices.uncollectible_at,
         stripe_invoices.source_name,
         stripe_invoices.source_account,
         stripe_invoices.legal_entity,
@@ -75,6 +76,7 @@ invoices_stacked as (
         due_at,
         paid_at,
         voided_at,
+        cast(null as timestamptz) as uncollectible_at,
         source_name,
         source_account,
         legal_entity,
@@ -100,7 +102,8 @@ invoices_keyed as (
             when finalized_at is null and status = 'draft' then 'draft'
             when finalized_at >= {{ as_of_end() }} then 'draft'
             when status = 'paid' and coalesce(paid_at < {{ as_of_end() }}, true) then 'paid'
-            when status = 'uncollectible' then 'uncollectible'
+            when status = 'uncollectible' and coalesce(uncollectible_at < {{ as_of_end() }}, true)
+                then 'uncollectible'
             else 'open'
         end as status,
         currency,
@@ -112,6 +115,8 @@ invoices_keyed as (
         due_at,
         case when paid_at < {{ as_of_end() }} then paid_at end as paid_at,
         case when voided_at < {{ as_of_end() }} then voided_at end as voided_at,
+        case when uncollectible_at < {{ as_of_end() }} then uncollectible_at end
+            as uncollectible_at,
         source_name,
         source_account,
         legal_entity,

@@ -1,0 +1,467 @@
+with
+
+records as (
+
+    select * from {{ ref('fct_tie_out_records') }}
+
+),
+
+tie_out_lines as (
+
+    select * from {{ ref('dim_tie_out_lines') }}
+
+),
+
+balances as (
+
+    select * from {{ ref('fct_gl_balances') }}
+
+),
+
+entries as (
+
+    select * from {{ ref('fct_gl_entries') }}
+
+),
+
+months as (
+
+    select distinct cast(date_trunc('month', date_day) as date) as period_start_date
+    from {{ ref('dim_dates') }}
+    where date_day <= {{ as_of_date() }}
+
+),
+
+currencies as (
+
+    select * from {{ ref('dim_currencies') }}
+
+),
+
+-- What the ledger delivered, month by month.
+ledger_rows as (
+
+    select
+        legal_entity,
+        period_start_date,
+        false as is_journal
+
+    from balances
+
+    union all
+
+    select
+        legal_entity,
+        period_start_date,
+        true as is_journal
+
+    from entries
+
+),
+
+ledger_months as (
+
+    select
+        legal_entity,
+        period_start_date,
+        bool_or(is_journal) as has_journal
+
+    from ledger_rows
+    group by 1, 2
+
+),
+
+first_ledger_months as (
+
+    select
+        legal_entity,
+        min(period_start_date) as first_period_start_date
+
+    from ledger_months
+    group by 1
+
+),
+
+records_placed as (
+
+    select
+        records.*,
+        tie_out_lines.measure,
+        tie_out_lines.other_side,
+        records.side = 'warehouse' and tie_out_lines.other_side = 'ledger'
+            as is_held_against_ledger,
+        coalesce(ledger_months.has_journal, false) as has_journal,
+        first_ledger_months.first_period_start_date
+
+    from records
+    inner join tie_out_lines
+        on records.line = tie_out_lines.line
+    left join ledger_months
+        on
+            records.legal_entity = ledger_months.legal_entity
+            and records.period_start_date = ledger_months.period_start_date
+    left join first_ledger_months
+        on records.legal_entity = first_ledger_months.legal_entity
+
+),
+
+-- Where a month has balances and no journal, its documents cannot be told apart; what a stock
+-- held before the ledger's first month is one figure, its opening.
+records_referred as (
+
+    select
+        * exclude (reference, period_start_date),
+        reference as document_reference,
+        period_start_date as document_period,
+        case
+            when
+                is_held_against_ledger and measure = 'closing'
+                and period_start_date < first_period_start_date
+                then '(opening)'
+            when is_held_against_ledger and not has_journal then '(balances)'
+            else reference
+        end as reference,
+        case
+            when is_held_against_ledger and measure = 'closing'
+                then greatest(period_start_date, first_period_start_date)
+            else period_start_date
+        end as period_start_date
+
+    from records_placed
+
+),
+
+-- Both sides of a document over all months: equal and of different months is a matter of time.
+documents as (
+
+    select
+        line,
+        legal_entity,
+        currency,
+        document_reference,
+        sum(case when side = 'warehouse' then amount end) as warehouse_amount,
+        sum(case when side = 'other' then amount end) as other_amount,
+        count(*) filter (where side = 'warehouse') as warehouse_count,
+        count(*) filter (where side = 'other') as other_count,
+        bool_and(record_type = 'manual_journal') as is_manual
+
+    from records_referred
+    group by 1, 2, 3, 4
+
+),
+
+movements as (
+
+    select
+        line,
+        measure,
+        other_side,
+        legal_entity,
+        currency,
+        reference,
+        period_start_date,
+        coalesce(sum(case when side = 'warehouse' then amount end), 0)
+            as warehouse_amount,
+        coalesce(sum(case when side = 'warehouse' then expected_amount end), 0)
+            as expected_amount,
+        coalesce(sum(case when side = 'other' then amount end), 0) as other_amount,
+        count(distinct record_id) filter (where side = 'warehouse') as warehouse_count,
+        count(distinct record_id) filter (where side = 'other') as other_count
+
+    from records_referred
+    group by 1, 2, 3, 4, 5, 6, 7
+
+),
+
+line_keys as (
+
+    select
+        line,
+        measure,
+        other_side,
+        legal_entity,
+        currency,
+        min(document_period) as first_period_start_date
+
+    from records_referred
+    group by 1, 2, 3, 4, 5
+
+),
+
+-- Every month of every line, and whether it can be judged: an open month, or one the ledger
+-- has not delivered, is information and no difference.
+line_months as (
+
+    select
+        line_keys.*,
+        months.period_start_date,
+        case
+            when line_keys.other_side <> 'ledger' then 'compared'
+            when ledger_months.legal_entity is null then 'not_delivered'
+            when last_day(months.period_start_date) > {{ as_of_date() }} then 'open_month'
+            else 'compared'
+        end as state
+
+    from line_keys
+    inner join months
+        on line_keys.first_period_start_date <= months.period_start_date
+    left join ledger_months
+        on
+            line_keys.legal_entity = ledger_months.legal_entity
+            and months.period_start_date = ledger_months.period_start_date
+
+),
+
+-- Flows of the month, stocks since the beginning: by document only where the sides ever differ.
+differing_documents as (
+
+    select distinct
+        line,
+        legal_entity,
+        currency,
+        reference
+
+    from movements
+    where warehouse_amount <> other_amount
+
+),
+
+positions as (
+
+    select
+        line_months.line,
+        line_months.legal_entity,
+        line_months.currency,
+        line_months.period_start_date,
+        movements.reference,
+        sum(movements.warehouse_amount) as warehouse_amount,
+        sum(movements.expected_amount) as expected_amount,
+        sum(movements.other_amount) as other_amount,
+        sum(movements.warehouse_count) as warehouse_count,
+        sum(movements.other_count) as other_count
+
+    from movements
+    inner join differing_documents
+        on
+            movements.line = differing_documents.line
+            and movements.legal_entity = differing_documents.legal_entity
+            and movements.currency = differing_documents.currency
+            and movements.reference = differing_documents.reference
+    inner join line_months
+        on
+            movements.line = line_months.line
+            and movements.legal_entity = line_months.legal_entity
+            and movements.currency = line_months.currency
+            and (
+                movements.period_start_date = line_months.period_start_date
+                or (
+                    movements.measure = 'closing'
+                    and movements.period_start_date < line_months.period_start_date
+                )
+            )
+    where line_months.state = 'compared'
+    group by 1, 2, 3, 4, 5
+
+),
+
+differences as (
+
+    select
+        positions.*,
+        positions.warehouse_amount - positions.other_amount as difference_amount,
+        documents.warehouse_amount as document_warehouse_amount,
+        documents.other_amount as document_other_amount,
+        documents.is_manual,
+        abs(positions.warehouse_amount - positions.other_amount)
+        <= {{ policy('recon_tolerance_minor_units') }}
+        * cast(power(10, -currencies.exponent) as decimal(38, 4)) as is_tolerated
+
+    from positions
+    left join documents
+        on
+            positions.line = documents.line
+            and positions.legal_entity = documents.legal_entity
+            and positions.currency = documents.currency
+            and positions.reference = documents.document_reference
+    left join currencies
+        on positions.currency = currencies.currency_id
+    where positions.warehouse_amount <> positions.other_amount
+
+),
+
+differences_reasoned as (
+
+    select
+        *,
+        case
+            when is_tolerated then 'rounding'
+            when reference in ('(balances)', '(opening)') then 'unexplained'
+            when expected_amount = other_amount then 'timing'
+            when document_warehouse_amount = document_other_amount then 'timing'
+            when is_manual then 'manual_entry'
+            when document_other_amount is null then 'missing_in_ledger'
+            when document_warehouse_amount is null then 'missing_in_warehouse'
+            when
+                other_count > 1 and expected_amount <> 0
+                and sign(other_amount) = sign(expected_amount)
+                and abs(other_amount) >= 2 * abs(expected_amount)
+                and other_amount % expected_amount = 0
+                then 'duplicate'
+            when
+                warehouse_count > 1 and other_amount <> 0
+                and sign(warehouse_amount) = sign(other_amount)
+                and abs(warehouse_amount) >= 2 * abs(other_amount)
+                and warehouse_amount % other_amount = 0
+                then 'duplicate'
+            else 'unexplained'
+        end as reason_code
+
+    from differences
+
+),
+
+differences_added_up as (
+
+    select
+        line,
+        legal_entity,
+        currency,
+        period_start_date,
+        sum(warehouse_amount) as warehouse_amount,
+        sum(other_amount) as other_amount
+
+    from differences
+    group by 1, 2, 3, 4
+
+),
+
+month_sums as (
+
+    select
+        line,
+        legal_entity,
+        currency,
+        period_start_date,
+        coalesce(sum(case when side = 'warehouse' then amount end), 0) as warehouse_amount,
+        coalesce(sum(case when side = 'other' then amount end), 0) as other_amount
+
+    from records
+    group by 1, 2, 3, 4
+
+),
+
+totals as (
+
+    select
+        line_months.line,
+        line_months.legal_entity,
+        line_months.currency,
+        line_months.period_start_date,
+        line_months.state,
+        coalesce(sum(month_sums.warehouse_amount), 0) as warehouse_amount,
+        coalesce(sum(month_sums.other_amount), 0) as other_amount
+
+    from line_months
+    left join month_sums
+        on
+            line_months.line = month_sums.line
+            and line_months.legal_entity = month_sums.legal_entity
+            and line_months.currency = month_sums.currency
+            and (
+                line_months.period_start_date = month_sums.period_start_date
+                or (
+                    line_months.measure = 'closing'
+                    and line_months.period_start_date > month_sums.period_start_date
+                )
+            )
+    group by 1, 2, 3, 4, 5
+
+),
+
+rows_stacked as (
+
+    select
+        line,
+        legal_entity,
+        currency,
+        period_start_date,
+        'compared' as state,
+        reference,
+        reason_code,
+        warehouse_amount,
+        other_amount,
+        difference_amount,
+        reason_code in ('timing', 'rounding') as is_proven
+
+    from differences_reasoned
+
+    union all
+
+    -- What is left once the differences are taken out is equal on both sides.
+    select
+        totals.line,
+        totals.legal_entity,
+        totals.currency,
+        totals.period_start_date,
+        totals.state,
+        '(agreed)' as reference,
+        'agreed' as reason_code,
+        totals.warehouse_amount - coalesce(differences_added_up.warehouse_amount, 0)
+            as warehouse_amount,
+        totals.other_amount - coalesce(differences_added_up.other_amount, 0)
+            as other_amount,
+        totals.warehouse_amount - coalesce(differences_added_up.warehouse_amount, 0)
+        - (totals.other_amount - coalesce(differences_added_up.other_amount, 0))
+            as difference_amount,
+        true as is_proven
+
+    from totals
+    left join differences_added_up
+        on
+            totals.line = differences_added_up.line
+            and totals.legal_entity = differences_added_up.legal_entity
+            and totals.currency = differences_added_up.currency
+            and totals.period_start_date = differences_added_up.period_start_date
+    where totals.state = 'compared'
+
+    union all
+
+    select
+        line,
+        legal_entity,
+        currency,
+        period_start_date,
+        state,
+        '(not compared)' as reference,
+        state as reason_code,
+        warehouse_amount,
+        case when state = 'open_month' then other_amount end as other_amount,
+        null as difference_amount,
+        true as is_proven
+
+    from totals
+    where state <> 'compared'
+
+)
+
+select
+    {{ surrogate_key([
+        'line',
+        'legal_entity',
+        'currency',
+        'period_start_date',
+        'reference',
+    ]) }} as tie_out_difference_id,
+    line,
+    legal_entity,
+    currency,
+    period_start_date,
+    state,
+    reference,
+    reason_code,
+    cast(warehouse_amount as decimal(38, 4)) as warehouse_amount,
+    cast(other_amount as decimal(38, 4)) as other_amount,
+    cast(difference_amount as decimal(38, 4)) as difference_amount,
+    is_proven
+
+from rows_stacked

@@ -1,0 +1,299 @@
+"""Small books with one mistake each, worked out by hand: what the tie-out must say of them.
+
+Belongs here: the raw rows of each legal entity (one per case) and the differences they must
+give, arithmetic shown. Stays out: how a warehouse is built from them (`tests.pipeline`).
+
+The as-of day is 2026-05-31 in Hà Nội, so April and May are over. Unless a case says otherwise an
+entity bills invoice `A` on 10 April: 1,000 and 100 of tax, dong; the ledger books it the same day
+(131 +1,100, 511 -1,000, 3331 -100) and exports balances of April and May.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from tests.pipeline.raw_fixture import RawBatch, Row, vn
+
+AS_OF = date(2026, 5, 31)
+LOADED = date(2026, 6, 1)
+APRIL, MAY = date(2026, 4, 1), date(2026, 5, 1)
+
+Leg = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Booked:
+    """One journal of the ledger; `document` None = by hand."""
+
+    journal_id: str
+    month: date
+    document: str | None
+    legs: tuple[Leg, ...]
+
+
+def sale(
+    journal_id: str, document: str | None, net: int, tax: int, month: date = APRIL
+) -> Booked:
+    return Booked(
+        journal_id, month, document, (("131", net + tax), ("511", -net), ("3331", -tax))
+    )
+
+
+@dataclass(frozen=True)
+class Books:
+    """One legal entity: what it billed and what its ledger says.
+
+    `balances` None = those that follow from the journal; given, (month, account) -> movement
+    that is exported instead of what follows.
+    """
+
+    entity: str
+    journal: tuple[Booked, ...] = (sale("J1", "A", 1000, 100),)
+    invoices: tuple[Row, ...] = ()
+    header_net: int = 1000
+    has_journal: bool = True
+    months: tuple[date, ...] = (APRIL, MAY)
+    moved: dict[tuple[date, str], int] = field(default_factory=dict)
+    parents: dict[str, int] = field(default_factory=dict)
+    explanations: tuple[Row, ...] = ()
+    more: tuple[RawBatch, ...] = ()
+    opening: int = 0
+
+
+def batches_of(books: Books) -> list[RawBatch]:
+    """Return the raw batches of one entity."""
+
+    def drop(entity: str, *rows: Row) -> RawBatch:
+        return RawBatch(
+            "files", f"drop_{books.entity}", entity, LOADED, rows, mode="upsert",
+            legal_entity=books.entity,
+        )  # fmt: skip
+
+    invoice = {
+        "invoice_id": "A", "invoice_number": "HD-001", "customer_id": "K",
+        "status": "open", "currency": "VND", "finalized_at": vn("2026-04-10 09:00"),
+        "subtotal": Decimal(books.header_net), "discount_amount": Decimal(0),
+        "tax_amount": Decimal(100), "total": Decimal(books.header_net + 100),
+    }  # fmt: skip
+    invoices = [{**invoice, **changes} for changes in (books.invoices or ({},))]
+    lines = [
+        {
+            "line_id": f"L-{row['invoice_id']}", "invoice_id": row["invoice_id"],
+            "amount": Decimal(1000), "tax_amount": Decimal(100), "currency": "VND",
+        }
+        for row in invoices
+    ]  # fmt: skip
+    found = [
+        drop("invoices", *invoices),
+        drop("invoice_lines", *lines),
+        drop(
+            "gl_account_map",
+            {"account_prefix": "131", "tie_out_line": "receivables", "sign": 1},
+            {"account_prefix": "511", "tie_out_line": "revenue", "sign": -1},
+            {"account_prefix": "333", "tie_out_line": "output_tax", "sign": -1},
+            # The longest prefix wins: this account is none of the tax's.
+            {"account_prefix": "3339", "tie_out_line": "other", "sign": -1},
+        ),
+        *books.more,
+    ]
+    if books.has_journal and books.journal:
+        found.append(drop("gl_journal", *_journal_rows(books.journal)))
+    if books.months:
+        found.append(drop("gl_balances", *_balance_rows(books)))
+    if books.explanations:
+        common = {
+            "period": APRIL, "account_code": "511", "currency": "VND",
+            "reason_code": "manual_entry", "reference": "", "entered_by": "Lan",
+            "approved_by": "Minh",
+        }  # fmt: skip
+        rows = [{**common, **row} for row in books.explanations]
+        found.append(drop("recon_explanations", *rows))
+    return found
+
+
+def _journal_rows(journal: tuple[Booked, ...]) -> list[Row]:
+    return [
+        {
+            "journal_id": booked.journal_id, "line_no": str(number),
+            "posted_at": booked.month.replace(day=10), "period": booked.month,
+            "account_code": code, "currency": "VND", "document_ref": booked.document,
+            "debit": Decimal(max(amount, 0)), "credit": Decimal(max(-amount, 0)),
+        }
+        for booked in journal
+        for number, (code, amount) in enumerate(booked.legs, start=1)
+    ]  # fmt: skip
+
+
+def _balance_rows(books: Books) -> list[Row]:
+    rows: list[Row] = []
+    standing = {"131": books.opening, "511": -books.opening, "3331": 0}
+    for month in books.months:
+        moved = dict.fromkeys(standing, 0)
+        for booked in books.journal:
+            if booked.month == month:
+                for code, amount in booked.legs:
+                    if code in moved:
+                        moved[code] += amount
+        for code in moved:
+            moved[code] = books.moved.get((month, code), moved[code])
+        exported = {**moved, **(books.parents if month == APRIL else {})}
+        for code, amount in exported.items():
+            opening = standing.get(code, 0)
+            closing = opening + amount
+            rows.append(
+                {
+                    "period": month, "account_code": code, "currency": "VND",
+                    "opening_debit": Decimal(max(opening, 0)),
+                    "opening_credit": Decimal(max(-opening, 0)),
+                    "debit": Decimal(max(amount, 0)), "credit": Decimal(max(-amount, 0)),
+                    "closing_debit": Decimal(max(closing, 0)),
+                    "closing_credit": Decimal(max(-closing, 0)),
+                }
+            )  # fmt: skip
+            if code in standing:
+                standing[code] = closing
+    return rows
+
+
+ONE_SHORT = (Booked("J1", APRIL, "A", (("131", 1099), ("511", -999), ("3331", -100))),)
+"""The ledger has one dong less of revenue and of the receivable."""
+
+CASES = (
+    Books("even"),
+    # Balances alone: documents cannot be told apart, the month's total is one dong off.
+    Books("totals", journal=ONE_SHORT, has_journal=False),
+    Books("unit", journal=ONE_SHORT),
+    # The ledger names the invoice by its number.
+    Books("number", journal=(sale("J1", "HD-001", 1000, 100),)),
+    Books("gone", journal=(sale("J1", "A", 1000, 100),),
+          invoices=({}, {"invoice_id": "B", "invoice_number": "HD-002"})),
+    Books("extra", journal=(sale("J1", "A", 1000, 100), sale("J2", "Z", 7, 0))),
+    Books("hand", journal=(sale("J1", "A", 1000, 100), sale("J2", None, 7, 0))),
+    Books("twice", journal=(sale("J1", "A", 1000, 100), sale("J2", "A", 1000, 100))),
+    # Rent is booked in April, so its journal is there; the invoice comes a month late.
+    Books("late",
+          journal=(Booked("J0", APRIL, None, (("642", 5), ("111", -5))),
+                   sale("J1", "A", 1000, 100, MAY))),
+    # Billed in April, taken back in May: no revenue of any month here, two entries there.
+    Books("void",
+          journal=(sale("J1", "A", 1000, 100), sale("J2", "A", -1000, -100, MAY)),
+          invoices=({"status": "void", "voided_at": vn("2026-05-03 10:00")},)),
+    # 511 is exported beside 5111, whose sum it is; 33 beside 3331, and off by one dong.
+    Books("sums",
+          journal=(Booked("J1", APRIL, "A",
+                          (("131", 1100), ("5111", -1000), ("3331", -100))),),
+          moved={(APRIL, "511"): -1000},
+          parents={"5111": -1000, "33": -101}),
+    # 5,000 were owed, and billed, before the warehouse's first invoice.
+    Books("before", opening=5000),
+    # The balances hold one dong the journal does not.
+    Books("apart", moved={(APRIL, "511"): -1001}),
+    Books("dark", journal=(), months=()),
+    # April's file came, May's did not.
+    Books("half", months=(APRIL,)),
+    Books("told", journal=ONE_SHORT,
+          explanations=({"reference": "A", "amount": Decimal(1)},)),
+    Books("summed", journal=(*ONE_SHORT, sale("J2", None, 7, 0)),
+          # 1 - 7 = -6 is left of the line: 1 of it a mistake, 7 by hand.
+          explanations=({"amount": Decimal(1), "reason_code": "unexplained"},
+                        {"amount": Decimal(-7)})),
+    # What was explained was two dong; the difference has moved to one.
+    Books("moved", journal=ONE_SHORT,
+          explanations=({"reference": "A", "amount": Decimal(2)},)),
+    Books("asked", journal=ONE_SHORT,
+          explanations=({"reference": "A", "amount": Decimal(1), "approved_by": None},)),
+    # The invoice says 1,001 before tax, its one line 1,000: billing contradicts itself.
+    Books("header", header_net=1001,
+          journal=(Booked("J1", APRIL, "A",
+                          (("131", 1101), ("511", -1000), ("3331", -100))),)),
+)  # fmt: skip
+
+Difference = tuple[str, str, str, str, str, int, int, str]
+"""(entity, month, line, document, reason, ours, theirs, explanation)."""
+
+BILLED, OWED, TAX = (
+    "billings_vs_ledger", "receivables_vs_ledger", "output_tax_vs_ledger",
+)  # fmt: skip
+
+
+def _orphan(
+    entity: str,
+    document: str,
+    reason: str,
+    ours: tuple[int, int],
+    theirs: tuple[int, int],
+) -> set[Difference]:
+    """A document on one side alone: (before tax, tax) of each; owed in May still."""
+    (net, tax), (their_net, their_tax) = ours, theirs
+    found: set[Difference] = {
+        (entity, "04", BILLED, document, reason, net, their_net, "none")
+    }
+    if tax or their_tax:
+        found.add((entity, "04", TAX, document, reason, tax, their_tax, "none"))
+    for month in ("04", "05"):
+        sides = (net + tax, their_net + their_tax)
+        found.add((entity, month, OWED, document, reason, *sides, "none"))
+    return found
+
+
+DIFFERENCES: set[Difference] = {
+    # 1,000 billed against 999; 1,100 owed against 1,099, in May still.
+    ("totals", "04", BILLED, "(balances)", "unexplained", 1000, 999, "none"),
+    ("totals", "04", OWED, "(balances)", "unexplained", 1100, 1099, "none"),
+    ("totals", "05", OWED, "(balances)", "unexplained", 1100, 1099, "none"),
+    ("unit", "04", BILLED, "A", "unexplained", 1000, 999, "none"),
+    ("unit", "04", OWED, "A", "unexplained", 1100, 1099, "none"),
+    ("unit", "05", OWED, "A", "unexplained", 1100, 1099, "none"),
+    *_orphan("gone", "B", "missing_in_ledger", (1000, 100), (0, 0)),
+    *_orphan("extra", "Z", "missing_in_warehouse", (0, 0), (7, 0)),
+    *_orphan("hand", "journal:J2", "manual_entry", (0, 0), (7, 0)),
+    # Booked twice: 2,000 against 1,000, tax 200 against 100, owed 2,200 against 1,100.
+    ("twice", "04", BILLED, "A", "duplicate", 1000, 2000, "none"),
+    ("twice", "04", TAX, "A", "duplicate", 100, 200, "none"),
+    ("twice", "04", OWED, "A", "duplicate", 1100, 2200, "none"),
+    ("twice", "05", OWED, "A", "duplicate", 1100, 2200, "none"),
+    # Both sides have it, a month apart; at the end of May nothing is off any more.
+    ("late", "04", BILLED, "A", "timing", 1000, 0, "proven"),
+    ("late", "05", BILLED, "A", "timing", 0, 1000, "proven"),
+    ("late", "04", TAX, "A", "timing", 100, 0, "proven"),
+    ("late", "05", TAX, "A", "timing", 0, 100, "proven"),
+    ("late", "04", OWED, "A", "timing", 1100, 0, "proven"),
+    # The receivable was there in April on both sides and is gone on both.
+    ("void", "04", BILLED, "A", "timing", 0, 1000, "proven"),
+    ("void", "05", BILLED, "A", "timing", 0, -1000, "proven"),
+    ("void", "04", TAX, "A", "timing", 0, 100, "proven"),
+    ("void", "05", TAX, "A", "timing", 0, -100, "proven"),
+    # -100 below 33, which says -101; neither parent is counted.
+    ("sums", "04", "ledger_sums", "33", "unexplained", -100, -101, "none"),
+    # 5,000 of opening nobody here billed, in every month until somebody explains it.
+    ("before", "04", OWED, "(opening)", "unexplained", 0, 5000, "none"),
+    ("before", "05", OWED, "(opening)", "unexplained", 0, 5000, "none"),
+    ("apart", "04", BILLED, "(balances)", "unexplained", 0, 1, "none"),
+    # An explanation of account 511 says nothing of the receivable.
+    ("told", "04", BILLED, "A", "unexplained", 1000, 999, "approved"),
+    ("told", "04", OWED, "A", "unexplained", 1100, 1099, "none"),
+    ("told", "05", OWED, "A", "unexplained", 1100, 1099, "none"),
+    ("summed", "04", BILLED, "A", "unexplained", 1000, 999, "approved"),
+    ("summed", "04", BILLED, "journal:J2", "manual_entry", 0, 7, "approved"),
+    ("summed", "04", OWED, "A", "unexplained", 1100, 1099, "none"),
+    ("summed", "05", OWED, "A", "unexplained", 1100, 1099, "none"),
+    ("summed", "04", OWED, "journal:J2", "manual_entry", 0, 7, "none"),
+    ("summed", "05", OWED, "journal:J2", "manual_entry", 0, 7, "none"),
+    ("moved", "04", BILLED, "A", "unexplained", 1000, 999, "expired"),
+    ("moved", "04", OWED, "A", "unexplained", 1100, 1099, "none"),
+    ("moved", "05", OWED, "A", "unexplained", 1100, 1099, "none"),
+    ("asked", "04", BILLED, "A", "unexplained", 1000, 999, "not_approved"),
+    ("asked", "04", OWED, "A", "unexplained", 1100, 1099, "none"),
+    ("asked", "05", OWED, "A", "unexplained", 1100, 1099, "none"),
+    # The lines say 1,000, the invoice 1,001.
+    ("header", "04", "invoices_vs_lines", "A", "unexplained", 1000, 1001, "none"),
+}  # fmt: skip
+
+NOT_COMPARED = {
+    *(("dark", month, line, "not_delivered")
+      for month in ("04", "05") for line in (BILLED, OWED, TAX)),
+    *(("half", "05", line, "not_delivered") for line in (BILLED, OWED, TAX)),
+}  # fmt: skip
+"""(entity, month, line, state): information, no difference."""
