@@ -53,3 +53,31 @@
         make_date((year({{ day }}) + {{ years }})::integer, {{ var('fiscal_year_start_month') }}, 1) + 3
     )::date
 {%- endmacro %}
+
+
+{#- dim_periods with a running number per grain. Comparisons go by number, never by date: the
+    same month of the year before is twelve numbers back in every calendar. -#}
+{% macro numbered_periods() -%}
+    select
+        *,
+        row_number() over (
+            partition by grain
+            order by period_start_date
+        ) as period_number
+
+    from {{ ref('dim_periods') }}
+{%- endmacro %}
+
+
+{#- How many periods of a grain make a quarter or a year; NULL = the grain has no such period. -#}
+{% macro periods_per(span, grain) -%}
+    {%- set counts = {
+        'quarter': {'month': 3, 'quarter': 1},
+        'year': {'week': 52, 'month': 12, 'quarter': 4, 'year': 1},
+    } -%}
+    case {{ grain }}
+        {%- for name, count in counts[span].items() %}
+        when '{{ name }}' then {{ count }}
+        {%- endfor %}
+    end
+{%- endmacro %}

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from ingest.sandbox.finance import (
     BASE,
+    MONEY_TARGETS,
     QUOTE,
     costs_until,
     product_costs_until,
@@ -33,6 +34,7 @@ from ingest.sandbox.office import (
     assignments_until,
     calendar_until,
     call_targets_until,
+    capacity_until,
     timesheets_until,
 )
 from ingest.sandbox.people import EVERYONE, Person, manager_of
@@ -65,6 +67,7 @@ def write_drop(company: Company, root: Path, now: datetime) -> list[Path]:
         "gia_von.csv": (_PRODUCT_COSTS, _product_cost_rows(now)),
         "lich_lam_viec.csv": (_CALENDAR, _calendar_rows(company.seed, now)),
         "giao_kpi.csv": (_ASSIGNMENTS, _assignment_rows(company.seed, now)),
+        "nang_luc.csv": (_CAPACITY, _capacity_rows(now)),
     }
     hours: dict[str, list[_Row]] = {}
     for one in timesheets_until(company.seed, now):
@@ -256,6 +259,7 @@ _HOURS: Final = (
     "Tiền tệ",
 )
 _ASSIGNMENTS: Final = ("Mã nhân viên", "Mã KPI", "Kỳ từ", "Vai trò", "Ngày xác nhận")
+_CAPACITY: Final = ("Bộ phận", "Tháng", "Năng lực", "Đơn vị")
 _WORK: Final = {"prospecting": "Tìm kiếm khách hàng", "administration": "Hành chính"}
 _RATES: Final = (
     "Ngày",
@@ -369,7 +373,7 @@ def _external_ids(person: Person) -> str | None:
 def _target_rows(now: datetime) -> Iterator[_Row]:
     """Yield every approved revision of every target."""
     for target in targets_until(now):
-        is_money = target.kpi_key == "sales_revenue"
+        is_money = target.kpi_key in MONEY_TARGETS
         yield (
             target.kpi_key,
             _SCOPES[target.scope_type],
@@ -425,6 +429,12 @@ def _assignment_rows(seed: int, now: datetime) -> Iterator[_Row]:
             _ROLES["rep"],
             one.acknowledged_at,
         )
+
+
+def _capacity_rows(now: datetime) -> Iterator[_Row]:
+    """Yield what every function says it can do in a month."""
+    for one in capacity_until(now):
+        yield one.function, one.month, one.hours, "giờ"
 
 
 def _product_cost_rows(now: datetime) -> Iterator[_Row]:

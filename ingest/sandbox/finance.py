@@ -131,6 +131,8 @@ def _plan_rates() -> Iterator[Rate]:
         yield Rate(day, "plan", Decimal(rate), at_local(date(year - 1, 12, 20), 15))
 
 
+MONEY_TARGETS: Final = ("sales_revenue", "sales_bookings")
+"""KPIs whose targets are amounts in VND."""
 _YEARLY_MILLIONS: Final = {2024: 60, 2025: 720, 2026: 1450, 2027: 1750, 2028: 2000}
 """Company target of an average month of the year, million VND."""
 _SEASON: Final = (70, 75, 100, 100, 105, 110, 95, 95, 105, 110, 115, 120)
@@ -216,22 +218,23 @@ def _split(
     """Yield the company's target of a month, its teams' and its reps'; parts add up."""
     end = month_start(start, 1) - timedelta(days=1)
 
-    def target(scope_type: str, scope_id: str, value: int) -> Target:
-        """Return one target over revenue."""
-        return Target(
-            "sales_revenue",
-            scope_type,
-            scope_id,
-            start,
-            end,
-            value * _MILLION,
-            effective,
-            approved,
-            "Nguyễn Thị Hạnh",
-            reason,
-        )
+    def target(scope_type: str, scope_id: str, value: int) -> Iterator[Target]:
+        """Yield what is wanted in revenue, and as much in signed contracts."""
+        for kpi_key in MONEY_TARGETS:
+            yield Target(
+                kpi_key,
+                scope_type,
+                scope_id,
+                start,
+                end,
+                value * _MILLION,
+                effective,
+                approved,
+                "Nguyễn Thị Hạnh",
+                reason,
+            )
 
-    yield target("total", "", millions)
+    yield from target("total", "", millions)
     teams: dict[str, list[Person]] = {m.postings[0].team: [] for m in MANAGERS}
     for rep in REPS:
         if rep.works_on(start):
@@ -242,12 +245,12 @@ def _split(
         is_last = number == len(teams) - 1
         share = millions - given if is_last else millions * len(reps) // heads
         given += share
-        yield target("team", team, share)
+        yield from target("team", team, share)
         handed = 0
         for place, rep in enumerate(reps):
             part = share - handed if place == len(reps) - 1 else share // len(reps)
             handed += part
-            yield target("rep", rep.user_id, part)
+            yield from target("rep", rep.user_id, part)
 
 
 _MONTHLY: Final = (

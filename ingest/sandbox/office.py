@@ -167,6 +167,39 @@ def _leave(seed: int, today: date) -> Iterator[CalendarDay]:
         month = month_start(month, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Hours one function says it has for new customers in one month."""
+
+    function: str
+    month: date
+    hours: Decimal
+
+
+_HOURS_A_MONTH: Final = {
+    "Triển khai": (520, 8),
+    "Hỗ trợ khách hàng": (240, 6),
+    "Công nghệ thông tin": (95, 1),
+}
+"""Function -> hours of January 2025, and how many more each month."""
+CAPACITY_FROM: Final = date(2025, 1, 1)
+
+
+def capacity_until(now: datetime) -> list[Capacity]:
+    """Return what was stated: of each month on the first day of the quarter it is in."""
+    today = local_day(now)
+    stated_to = month_start(today.replace(month=(today.month - 1) // 3 * 3 + 1), 3)
+    found: list[Capacity] = []
+    month, number = CAPACITY_FROM, 0
+    while month < stated_to:
+        found += [
+            Capacity(function, month, Decimal(hours + number * more))
+            for function, (hours, more) in _HOURS_A_MONTH.items()
+        ]
+        month, number = month_start(month, 1), number + 1
+    return found
+
+
 def call_targets_until(now: datetime) -> list[CallTarget]:
     """Return the targets approved before the day of `now`: a call a day, by share of time."""
     if local_day(now) <= _APPROVED:

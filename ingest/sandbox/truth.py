@@ -18,6 +18,8 @@ Decisions that concern adding up:
   previous value of 0 or none;
 * a KPI put together from others divides their published values; a side with an unknown part
   is unknown, over 0 there is nothing;
+* `pipeline_coverage` is what is open and due over the target for bookings less what is won, and
+  nothing once that is met; `capacity_coverage` is that of the function which covers least;
 * `sales_target` is the sum of the months' targets for `sales_revenue` by the latest revision in
   force on the as-of day, in VND, and nothing where a month has none; in USD each is converted
   at the plan rate of its first day;
@@ -48,6 +50,7 @@ from ingest.sandbox import (
     truth_retention,
 )
 from ingest.sandbox.finance import Target, targets_until
+from ingest.sandbox.office import capacity_until
 from ingest.sandbox.story import STORY_START, month_start
 from ingest.sandbox.truth_activities import (
     count_activities,
@@ -128,6 +131,8 @@ DERIVED: Final = (
     "target_attainment",
     "sales_revenue_mtd",
     "sales_run_rate",
+    "pipeline_coverage",
+    "capacity_coverage",
 )
 Terms = tuple[tuple[int, str], ...]
 """Factor and KPI; `opening KPI` of the period before, `days KPI` times days that are over."""
@@ -238,6 +243,12 @@ _STOCKS: Final = (
 """Taken at the end of a day."""
 _FEWEST_DAYS: Final = 3
 """Working days before a month has a pace."""
+_HOURS_PER_DEAL: Final = {
+    "Triển khai": 40,
+    "Hỗ trợ khách hàng": 16,
+    "Công nghệ thông tin": 6,
+}
+"""Hours each function spends on a deal that is won."""
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _NOTHING: Final = Figure(ZERO, None, ZERO)
 
@@ -270,6 +281,7 @@ def kpi_truth(
         }
     )
     figures.update(_run(night, figures, grain))
+    figures.update(_cover(night, figures, grain))
     return figures
 
 
@@ -288,6 +300,8 @@ def kpi_truth_by(
     (mrr, sales_revenue). Members without a row in a period are not there.
     """
     night = open_night(company, as_of, first_as_of)
+    if breakdown == "business_function":
+        return _capacity_by_function(company, night, grain)
     by_member: dict[str, list[Contribution]] = defaultdict(list)
     for contribution in _contribute(night, grain):
         if breakdown in contribution.members:
@@ -542,19 +556,10 @@ def _multiply(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, 
 def _aim(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:
     """Return the company's target and how much of it is reached."""
     found: dict[Key, Figure] = {}
-    targets = [t for t in targets_in_force(night) if t.scope_type == "total"]
     for start in periods_until(night.as_of, grain):
-        months = [t for t in targets if period_start(t.period_start, grain) == start]
-        is_whole = len(months) == _MONTHS[grain]
         for currency in CURRENCIES:
-            aim = sum(
-                (
-                    night.rates.convert(t.value, "VND", currency, t.period_start, PLAN)
-                    for t in months
-                ),
-                ZERO,
-            )
-            if not is_whole:
+            aim = _wanted(night, "sales_revenue", start, grain, currency)
+            if aim is None:
                 found["sales_target", start, currency] = Figure(ZERO, None, None)
                 found["target_attainment", start, currency] = Figure(ZERO, None, None)
                 continue
@@ -563,6 +568,84 @@ def _aim(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figu
             found["target_attainment", start, currency] = Figure(
                 reached, aim, round_ratio(reached, aim)
             )
+    return found
+
+
+def _wanted(
+    night: Night, kpi: str, start: date, grain: str, currency: str
+) -> Decimal | None:
+    """Return the company's target of a period; None = a month of it has none."""
+    months = [
+        target
+        for target in targets_in_force(night)
+        if (target.kpi_key, target.scope_type) == (kpi, "total")
+        and period_start(target.period_start, grain) == start
+    ]
+    if len(months) != _MONTHS[grain]:
+        return None
+    return sum(
+        (
+            night.rates.convert(t.value, "VND", currency, t.period_start, PLAN)
+            for t in months
+        ),
+        ZERO,
+    )
+
+
+def _cover(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:
+    """Return what is open over what is missing, and what the tightest function can do."""
+    if grain not in {"month", "quarter"}:
+        return {}
+    found: dict[Key, Figure] = {}
+    for start in periods_until(night.as_of, grain):
+        for currency in CURRENCIES:
+            wanted = _wanted(night, "sales_bookings", start, grain, currency)
+            due = figures["open_pipeline_due", start, currency].numerator
+            won = figures["sales_bookings", start, currency].numerator
+            missing = None if wanted is None else wanted - won
+            value = round_ratio(due, missing) if missing and missing > 0 else None
+            found["pipeline_coverage", start, currency] = Figure(due, missing, value)
+        deals = figures["forecast_deals", start, None].numerator
+        covers = [
+            figure.value
+            for figure in _capacity(night, deals, start, grain).values()
+            if figure.value is not None
+        ]
+        least = min(covers, default=None)
+        found["capacity_coverage", start, None] = Figure(ZERO, None, least)
+    return found
+
+
+def _capacity_by_function(
+    company: Company, night: Night, grain: str
+) -> dict[tuple[str, str, date, str | None], Figure]:
+    """Return what every function can do, by (KPI, function, period, no currency)."""
+    figures = kpi_truth(
+        company, night.as_of, grain=grain, first_as_of=night.first_as_of
+    )
+    return {
+        ("capacity_coverage", function, start, None): figure
+        for start in periods_until(night.as_of, grain)
+        for function, figure in _capacity(
+            night, figures["forecast_deals", start, None].numerator, start, grain
+        ).items()
+    }
+
+
+def _capacity(
+    night: Night, deals: Decimal, start: date, grain: str
+) -> dict[str, Figure]:
+    """Return what every function can do of what the forecast deals need of it."""
+    hours: dict[str, list[Decimal]] = defaultdict(list)
+    for one in capacity_until(night.cut - timedelta(seconds=1)):
+        if period_start(one.month, grain) == start:
+            hours[one.function].append(one.hours)
+    found: dict[str, Figure] = {}
+    for function, months in hours.items():
+        demand = deals * _HOURS_PER_DEAL[function]
+        stated = sum(months, ZERO) if len(months) == _MONTHS[grain] else None
+        value = round_ratio(stated, demand) if stated is not None else None
+        found[function] = Figure(stated or ZERO, demand, value)
     return found
 
 

@@ -12,7 +12,8 @@ Decisions, where the catalogue leaves a choice:
   one who had reached it before has reached it;
 * `key/period` divides events of the period, each dated and credited as it happened;
 * first touch is the earliest of the contact's creation, the first completed contact and the
-  first touch recorded; the conversion belongs to the day of the win.
+  first touch recorded; the conversion belongs to the day of the win;
+* it is long for its price by the deal's amount, at the rate of the win, over its months.
 """
 
 from __future__ import annotations
@@ -33,7 +34,16 @@ from ingest.sandbox.truth_crm import (
     owner_at,
     rep_of,
 )
-from ingest.sandbox.truth_rows import ONE, UNKNOWN, ZERO, Contribution, Kind, Night
+from ingest.sandbox.truth_money import FLOW
+from ingest.sandbox.truth_rows import (
+    ONE,
+    REPORTING,
+    UNKNOWN,
+    ZERO,
+    Contribution,
+    Kind,
+    Night,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +68,15 @@ KPIS: Final = {
     **dict.fromkeys((*_COHORTS, *_PERIODS), Kind.RATE),
     "avg_conversion_time_days": Kind.RATE,
     "conversion_time_coverage": Kind.RATE,
+    "conversion_time_to_price_alert": Kind.RATE,
 }
+_DAYS_ALLOWED: Final = (
+    (Decimal(1_250_000), 30),
+    (Decimal(6_250_000), 60),
+    (Decimal(25_000_000), 90),
+)
+"""(Monthly price in VND, days winning a customer at up to that price may take)."""
+_DAYS_ALLOWED_ABOVE: Final = 180
 MEDIANS: Final = ("avg_conversion_time_days",)
 
 _Steps = dict[str, datetime]
@@ -67,7 +85,8 @@ _Steps = dict[str, datetime]
 
 def count_funnel(night: Night) -> Iterator[Contribution]:
     """Yield every person's part of every step, as a cohort and as an event."""
-    tied_at, won_at = first_deals(night), _first_wins(night)
+    tied_at, first_wins = first_deals(night), _first_wins(night)
+    won_at = {contact: at for contact, (at, _) in first_wins.items()}
     contacted_at, touches = _first_contacts(night), Touchbook(night).of_lead
     for record in night.company.hubspot.contacts:
         state = night.state(record)
@@ -89,6 +108,29 @@ def count_funnel(night: Night) -> Iterator[Contribution]:
                 yield Contribution(
                     kpi, local_day(steps["won"]), part, ONE, members=members
                 )
+            allowed = _days_allowed(night, *first_wins[record.id])
+            if allowed is not None:
+                yield Contribution(
+                    "conversion_time_to_price_alert",
+                    local_day(steps["won"]),
+                    Decimal(days > allowed),
+                    ONE,
+                    members=members,
+                )
+
+
+def _days_allowed(night: Night, won_at: datetime, deal: Fields) -> int | None:
+    """Return how long winning at the deal's monthly price may take; None = no price known."""
+    amount, months = deal["amount"], deal["term_months"]
+    if not isinstance(amount, Decimal) or amount <= 0 or not months:
+        return None
+    worth = night.rates.convert(
+        amount, str(deal["currency"]), REPORTING, local_day(won_at), FLOW
+    )
+    return next(
+        (days for price, days in _DAYS_ALLOWED if worth <= price * int(months)),
+        _DAYS_ALLOWED_ABOVE,
+    )
 
 
 def _count_person(
@@ -137,9 +179,9 @@ def _steps_of(
     return {**steps, "qualified": min(qualified)} if qualified else steps
 
 
-def _first_wins(night: Night) -> dict[object, datetime]:
-    """Return when each contact first won: deals of new sales that still exist."""
-    first: dict[object, datetime] = {}
+def _first_wins(night: Night) -> dict[object, tuple[datetime, Fields]]:
+    """Return when each contact first won, and what: deals of new sales that still exist."""
+    first: dict[object, tuple[datetime, Fields]] = {}
     for record in night.company.hubspot.deals:
         state = night.state(record)
         if state is None or state["is_deleted"] or not is_new_sale(state):
@@ -147,7 +189,8 @@ def _first_wins(night: Night) -> dict[object, datetime]:
         close = latest_close(record, night)
         if close is not None and close[1] == "won":
             contact = state["contact_id"]
-            first[contact] = min(close[0], first.get(contact, close[0]))
+            if contact not in first or close[0] < first[contact][0]:
+                first[contact] = close[0], state
     return first
 
 

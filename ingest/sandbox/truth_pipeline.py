@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 KPIS: Final = {
     "weighted_pipeline": Kind.AMOUNT,
     "forecast_sales": Kind.AMOUNT,
+    "forecast_deals": Kind.COUNT,
+    "open_pipeline_due": Kind.AMOUNT,
     "avg_days_open": Kind.RATE,
     "next_step_coverage": Kind.RATE,
     "stage_conversion_rate": Kind.RATE,
@@ -68,7 +70,7 @@ KPIS: Final = {
     "reengagement_win_rate": Kind.RATE,
 }
 MEDIANS: Final = ("time_in_stage",)
-NOT_YEARLY: Final = ("forecast_sales",)
+NOT_YEARLY: Final = ("forecast_sales", "forecast_deals", "open_pipeline_due")
 """Figures that no year has."""
 _CHANCE: Final = {stage: Decimal(chance) for stage, _, chance in STAGES}
 _ORDER: Final = {stage: position for position, (stage, _, _) in enumerate(STAGES)}
@@ -109,13 +111,27 @@ def forecast(night: Night, grain: str) -> Iterator[Contribution]:
             yield from _won_so_far(night, deal, start, day)
         for _, then in _open_deals(night, day):
             expected = local_day(instant_in(then, "close_at"))
-            members = {"rep": rep_of(then["owner_id"])}
-            for currency in CURRENCIES:
-                worth = _weigh(night, then, currency, day)
-                if worth is not None and day <= expected <= end:
-                    yield Contribution(
-                        "forecast_sales", day, worth, None, currency, members
-                    )
+            if day <= expected <= end:
+                yield from _expected(night, then, day)
+
+
+def _expected(night: Night, then: Fields, day: date) -> Iterator[Contribution]:
+    """Yield what an open deal expected in the period adds to its forecast."""
+    members = {"rep": rep_of(then["owner_id"])}
+    chance = _CHANCE[str(then["stage_id"])]
+    yield Contribution("forecast_deals", day, chance, members=members)
+    amount = then["amount"]
+    for currency in CURRENCIES:
+        weighed = _weigh(night, then, currency, day)
+        if weighed is not None and isinstance(amount, Decimal):
+            full = night.rates.convert(
+                amount, str(then["currency"]), currency, day, STOCK
+            )
+            for kpi, worth in (
+                ("forecast_sales", weighed),
+                ("open_pipeline_due", full),
+            ):
+                yield Contribution(kpi, day, worth, None, currency, members)
 
 
 def _won_so_far(
@@ -123,12 +139,15 @@ def _won_so_far(
 ) -> Iterator[Contribution]:
     """Yield what a deal won from `start` to `day` adds to the forecast of `day`."""
     amount = deal.state["amount"]
-    if deal.close is None or deal.close[1] != "won" or not isinstance(amount, Decimal):
+    if deal.close is None or deal.close[1] != "won":
         return
     won = local_day(deal.close[0])
     if not start <= won <= day:
         return
     members = {"rep": deal.close[2]}
+    yield Contribution("forecast_deals", day, ONE, members=members)
+    if not isinstance(amount, Decimal):
+        return
     for currency in CURRENCIES:
         worth = night.rates.convert(
             amount, str(deal.state["currency"]), currency, won, FLOW

@@ -115,7 +115,6 @@ def parts_of(row: dict[str, str]) -> list[str]:
 
 
 NOT_YET = {
-    "capacity_coverage",  # the forecast in units against stated capacity
     "compensation_attainment",  # frozen at the close of a period
 }
 """KPIs the articles ask for that are not built."""

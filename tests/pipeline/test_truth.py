@@ -65,7 +65,12 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
         "sales_growth_mom",
         "sales_growth_qoq",
         "forecast_sales",
+        "forecast_deals",
+        "open_pipeline_due",
+        "pipeline_coverage",
+        "capacity_coverage",
         "new_customers_contacted",
+        "order_retention_rate",
         "sales_revenue_mtd",
         "sales_run_rate",
     }
@@ -96,6 +101,7 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
         "tenure_band",
         "plan",
         "content_piece",
+        "business_function",
     ],
 )
 def test_breakdowns_are_the_truth(

@@ -24,6 +24,18 @@ retention_values as (
 
 ),
 
+capacity_values as (
+
+    select * from {{ ref('rpt_capacity_values') }}
+
+),
+
+pipeline_coverage_values as (
+
+    select * from {{ ref('rpt_pipeline_coverage_values') }}
+
+),
+
 -- Products and quotients of what is put together already.
 compound_values as (
 
@@ -60,7 +72,7 @@ registry as (
 
 periods as (
 
-    select * from {{ ref('dim_periods') }}
+    {{ numbered_periods() }}
 
 ),
 
@@ -88,52 +100,29 @@ revenue as (
 
 ),
 
--- Which earlier period each growth KPI looks back to.
+-- Which earlier period each growth KPI looks back to, and at which grains.
 comparisons as (
+    {%- for kpi_key, periods_back in [
+        ('sales_growth_mom', "case later.grain when 'month' then 1 end"),
+        ('sales_growth_qoq', "case later.grain when 'quarter' then 1 end"),
+        (
+            'sales_growth_yoy',
+            "case when later.grain <> 'week' then " ~ periods_per('year', 'later.grain') ~ " end",
+        ),
+    ] %}
+        {{ 'union all' if not loop.first }}
+        select
+            '{{ kpi_key }}' as kpi_key,
+            later.grain,
+            later.period_start_date,
+            earlier.period_start_date as base_start_date
 
-    select
-        'sales_growth_mom' as kpi_key,
-        later.grain,
-        later.period_start_date,
-        earlier.period_start_date as base_start_date
-
-    from periods as later
-    inner join periods as earlier
-        on
-            later.grain = earlier.grain
-            and earlier.period_end_date = later.period_start_date - 1
-    where later.grain = 'month'
-
-    union all
-
-    select
-        'sales_growth_qoq' as kpi_key,
-        later.grain,
-        later.period_start_date,
-        earlier.period_start_date as base_start_date
-
-    from periods as later
-    inner join periods as earlier
-        on
-            later.grain = earlier.grain
-            and earlier.period_end_date = later.period_start_date - 1
-    where later.grain = 'quarter'
-
-    union all
-
-    select
-        'sales_growth_yoy' as kpi_key,
-        later.grain,
-        later.period_start_date,
-        earlier.period_start_date as base_start_date
-
-    from periods as later
-    inner join periods as earlier
-        on
-            later.grain = earlier.grain
-            and earlier.period_start_date
-            = cast(later.period_start_date - interval 1 year as date)
-    where later.grain in ('month', 'quarter', 'year')
+        from periods as later
+        inner join periods as earlier
+            on
+                later.grain = earlier.grain
+                and earlier.period_number = later.period_number - {{ periods_back }}
+    {%- endfor %}
 
 ),
 
@@ -388,6 +377,10 @@ derived as (
     select * from run_rate_values
     union all
     select * from retention_values
+    union all
+    select * from capacity_values
+    union all
+    select * from pipeline_coverage_values
     union all
     select * from growth_values
     union all

@@ -28,14 +28,7 @@ kpi_periods as (
 
 periods as (
 
-    select
-        *,
-        row_number() over (
-            partition by grain
-            order by period_start_date
-        ) as period_number
-
-    from {{ ref('dim_periods') }}
+    {{ numbered_periods() }}
 
 ),
 
@@ -96,14 +89,9 @@ series as (
             'kpi_values.member_id',
             'kpi_values.currency',
         ]) }} as series_id,
-        case kpi_values.grain when 'month' then 3 when 'quarter' then 1 else 1000000 end
+        coalesce({{ periods_per('quarter', 'kpi_values.grain') }}, 1000000)
             as periods_per_quarter,
-        case kpi_values.grain
-            when 'week' then 52
-            when 'month' then 12
-            when 'quarter' then 4
-            when 'year' then 1
-        end as periods_per_year
+        {{ periods_per('year', 'kpi_values.grain') }} as periods_per_year
 
     from kpi_values
     inner join registry

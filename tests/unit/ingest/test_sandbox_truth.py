@@ -196,6 +196,8 @@ STOCKS = {
     "mrr",
     "weighted_pipeline",
     "forecast_sales",
+    "forecast_deals",
+    "open_pipeline_due",
     "reengagement_due",
     "reengagement_due/overdue",
     "opportunity_value_annual",

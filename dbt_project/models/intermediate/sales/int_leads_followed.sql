@@ -80,6 +80,7 @@ wins_of_people as (
 
     select
         records_of_people.lead_id,
+        wins.opportunity_id,
         wins.closed_at
 
     from wins
@@ -88,6 +89,7 @@ wins_of_people as (
     union all
     select
         records_of_people.lead_id,
+        wins.opportunity_id,
         wins.closed_at
 
     from wins
@@ -100,10 +102,14 @@ first_wins as (
 
     select
         lead_id,
-        min(closed_at) as won_at
+        opportunity_id as won_opportunity_id,
+        closed_at as won_at
 
     from wins_of_people
-    group by 1
+    qualify row_number() over (
+        partition by lead_id
+        order by closed_at, opportunity_id
+    ) = 1
 
 ),
 
@@ -135,6 +141,7 @@ select
     leads.lead_id,
     -- A second deal of the same person is no second customer.
     first_wins.won_at,
+    first_wins.won_opportunity_id,
     least(
         leads.created_at,
         first_activities.first_activity_at,

@@ -81,6 +81,7 @@ select
     -- Qualified by marketing or by sales, whichever came first.
     {{ report_date('least(leads.mql_at, leads.sql_at)') }} as qualified_date,
     leads_followed.won_at,
+    leads_followed.won_opportunity_id,
     {{ report_date('leads_followed.won_at') }} as won_date,
     leads_followed.first_touch_at,
     -- A win before the first touch is a mistake in one of the dates.

@@ -14,6 +14,13 @@
             'conversion_days',
         ] + lead_dimensions,
     },
+    'fct_lead_conversions': {
+        'days': ['won_date'],
+        'columns': [
+            'won_date', 'is_long_for_price', 'won_owner_id', 'won_owner_team_id',
+            'won_owner_department_id',
+        ] + lead_dimensions,
+    },
 } -%}
 {{ config(
     materialized='incremental',
@@ -50,6 +57,12 @@ with
 leads as (
 
     {{ changed_rows('fct_leads', dated['fct_leads']) }}
+
+),
+
+conversions as (
+
+    {{ changed_rows('fct_lead_conversions', dated['fct_lead_conversions']) }}
 
 ),
 
@@ -92,6 +105,12 @@ contributions as (
         'conversion_time_coverage', of='leads', day='won_date',
         where='won_date is not null', numerator='(conversion_days is not null)::integer',
         denominator=1, by=lead_dimensions, under=owner_at['won'],
+    ) }}
+    union all
+    {{ contribution(
+        'conversion_time_to_price_alert', of='conversions', day='won_date',
+        numerator='is_long_for_price::integer', denominator=1, by=lead_dimensions,
+        under=owner_at['won'],
     ) }}
 
 )

@@ -159,6 +159,20 @@ wins_converted as (
     ('month', 'month_start_date', 'month_end_date'),
     ('quarter', 'fiscal_quarter_start_date', 'fiscal_quarter_end_date'),
 ] %}
+    wins_dated_{{ period }} as (
+
+        select
+            wins.*,
+            dates.date_day as report_date
+
+        from wins
+        inner join dates
+            on
+                wins.closed_date <= dates.date_day
+                and wins.closed_date >= dates.{{ start }}
+
+    ),
+
     wins_of_{{ period }} as (
 
         select
@@ -378,6 +392,24 @@ contributions as (
         'forecast_sales', variant='for_' ~ period, of='wins_of_' ~ period,
         day='report_date', currency='presentation_currency', numerator='converted_amount',
         denominator='(amount is not null)::integer', by=won_dimensions,
+    ) }}
+        union all
+    {{ contribution(
+        'open_pipeline_due', variant='for_' ~ period, of='open_days_converted',
+        day='report_date', where='expected_close_date between report_date and ' ~ end,
+        currency='presentation_currency', numerator='converted_amount',
+        denominator='has_amount', by=won_dimensions,
+    ) }}
+        union all
+    {{ contribution(
+        'forecast_deals', variant='for_' ~ period, of='open_days', day='report_date',
+        where='expected_close_date between report_date and ' ~ end,
+        numerator='probability', by=won_dimensions,
+    ) }}
+        union all
+    {{ contribution(
+        'forecast_deals', variant='for_' ~ period, of='wins_dated_' ~ period,
+        day='report_date', numerator=1, by=won_dimensions,
     ) }}
     {%- endfor %}
     union all
