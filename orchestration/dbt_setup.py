@@ -50,6 +50,9 @@ def dbt_vars(
         "reporting_timezone": company.timezone,
         "reporting_currency": company.reporting_currency,
         "presentation_currencies": list(company.presentation_currencies),
+        "functional_currencies": {
+            source.legal_entity: source.functional_currency for source in config.sources
+        },
         "fiscal_year_start_month": company.fiscal_year_start_month,
         "calendar": company.calendar,
         "company_name": company.name,

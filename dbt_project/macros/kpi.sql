@@ -37,14 +37,8 @@
         cast(report_date as date) as report_date,
         cast(currency as varchar) as currency,
         cast(original_currency as varchar) as original_currency,
-        -- One part nobody can value makes the sum unknown, not smaller.
-        cast(
-            case when count(original_amount) = count(*) then sum(original_amount) end
-            as decimal(38, 6)
-        ) as original_amount,
-        cast(
-            case when count(numerator) = count(*) then sum(numerator) end as decimal(38, 6)
-        ) as numerator,
+        cast({{ sum_known('original_amount') }} as decimal(38, 6)) as original_amount,
+        cast({{ sum_known('numerator') }} as decimal(38, 6)) as numerator,
         cast(sum(denominator) as decimal(38, 6)) as denominator,
         -- A median cannot be added up, so its days keep the cases themselves; in order, so
         -- that the same cases are the same list.
@@ -60,6 +54,12 @@
     -- See macros/kept_days.sql.
     order by report_date
 {% endmacro %}
+
+
+{#- A sum; one part nobody can value makes it unknown, not smaller. -#}
+{% macro sum_known(amount) -%}
+    case when count({{ amount }}) = count(*) then sum({{ amount }}) end
+{%- endmacro %}
 
 
 {#- 1 for a close that win_rate counts. Losses for reasons policy calls no real chance

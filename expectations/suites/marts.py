@@ -130,4 +130,24 @@ MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
             "no line after the as-of date",
         ),
     ),
+    "rpt_deferred_revenue_waterfall": (
+        _none(
+            "fx_without_a_second_currency",
+            "original_currency = functional_currency and functional_currency = currency "
+            "and fx_amount <> 0",
+            "one currency alone knows no FX effect",
+        ),
+        _none(
+            "future_months",
+            "closing_date > date '{as_of}'",
+            "nothing is recognised before its day",
+        ),
+    ),
+    "fct_cash_transactions": (
+        _none(
+            "future_cash",
+            "report_date > date '{as_of}'",
+            "no money after the as-of date",
+        ),
+    ),
 }

@@ -47,6 +47,7 @@ from ingest.sandbox import (
     truth_marketing,
     truth_pipeline,
     truth_recon,
+    truth_recognition,
     truth_retention,
 )
 from ingest.sandbox.finance import Target, targets_until
@@ -87,6 +88,11 @@ from ingest.sandbox.truth_pipeline import (
     snapshot_open_deals,
     snapshot_reengagements,
 )
+from ingest.sandbox.truth_recognition import (
+    count_cash,
+    count_recognition,
+    snapshot_deferred,
+)
 from ingest.sandbox.truth_retention import count_retention
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -117,6 +123,7 @@ MEASURED: Final[Mapping[str, Kind]] = {
     **truth_attribution.KPIS,
     **truth_marketing.KPIS,
     **truth_billing.KPIS,
+    **truth_recognition.KPIS,
     **truth_costs.KPIS,
     **truth_margin.KPIS,
     **truth_recon.KPIS,
@@ -232,6 +239,8 @@ _EVENTS: Final = (
     count_costs,
     count_margin,
     count_orders,
+    count_recognition,
+    count_cash,
 )
 _STOCKS: Final = (
     snapshot_pipeline,
@@ -239,6 +248,7 @@ _STOCKS: Final = (
     snapshot_reengagements,
     snapshot_year,
     snapshot_mrr,
+    snapshot_deferred,
 )
 """Taken at the end of a day."""
 _FEWEST_DAYS: Final = 3

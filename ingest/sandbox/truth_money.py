@@ -11,13 +11,17 @@ once, half away from zero, to the target currency's minor unit.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.finance import BASE, QUOTE, rates_until
 from ingest.sandbox.offer import EXPONENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FLOW: Final = "average_transfer"
 STOCK: Final = "closing"
@@ -44,6 +48,28 @@ class RateTable:
         rate = self._rate(source, target, day, rate_type)
         step = Decimal(1).scaleb(-EXPONENT[target])
         return _EXACT.multiply(amount, rate).quantize(step, context=_EXACT)
+
+    def convert_at_mean(
+        self, amount: Decimal, source: str, target: str, days: Sequence[date]
+    ) -> Decimal:
+        """Return the amount at the mean of the days' flow rates, to 16 places.
+
+        Days before the first rate have none and are not in the mean.
+
+        Raises:
+            LookupError: none of the days has a rate.
+        """
+        rates: list[Decimal] = []
+        for day in days:
+            with suppress(LookupError):
+                rates.append(self._rate(source, target, day, FLOW))
+        if not rates:
+            message = f"no {FLOW} rate from {days[0]} to {days[-1]}"
+            raise LookupError(message)
+        mean = _EXACT.divide(sum(rates, Decimal(0)), Decimal(len(rates)))
+        step = Decimal(1).scaleb(-EXPONENT[target])
+        worth = _EXACT.multiply(amount, mean.quantize(_RATE_STEP, context=_EXACT))
+        return worth.quantize(step, context=_EXACT)
 
     def _rate(self, source: str, target: str, day: date, rate_type: str) -> Decimal:
         """Return how much of `target` one unit of `source` is."""

@@ -102,6 +102,7 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
         "plan",
         "content_piece",
         "business_function",
+        "legal_entity",
     ],
 )
 def test_breakdowns_are_the_truth(

@@ -34,6 +34,7 @@ credit_notes_stacked as (
         ) }} as tax_amount,
         stripe_credit_notes.currency,
         stripe_credit_notes.reason,
+        stripe_credit_notes.refund_id,
         case
             when stripe_credit_notes.status = 'void'
                 then coalesce(stripe_credit_notes.voided_at, stripe_credit_notes.created_at)
@@ -59,6 +60,7 @@ credit_notes_stacked as (
         tax_amount,
         currency,
         reason,
+        cast(null as varchar) as refund_id,
         voided_at,
         source_name,
         source_account,
@@ -82,6 +84,8 @@ credit_notes_keyed as (
         tax_amount,
         currency,
         reason,
+        -- The refund that paid the credit out; NULL = none named.
+        {{ record_key('refund_id') }} as refund_id,
         case when voided_at < {{ as_of_end() }} then voided_at end as voided_at,
         source_name,
         source_account,

@@ -215,9 +215,16 @@ known_rates as (
 
 ),
 
-presentation_currencies as (
+-- What money is shown in, and what a legal entity keeps its books in.
+target_currencies as (
 
-    select unnest({{ var('presentation_currencies') }}) as currency
+    select unnest(
+        {{ (
+            var('presentation_currencies')
+            + [var('reporting_currency')]
+            + var('functional_currencies').values() | list
+        ) | unique | list }}
+    ) as currency
 
 ),
 
@@ -240,7 +247,7 @@ rates_until_next as (
         on known_rates.rate_type = purposes.rate_type
     where
         known_rates.to_currency in (
-            select presentation_currencies.currency from presentation_currencies
+            select target_currencies.currency from target_currencies
         )
 
 ),
@@ -278,8 +285,8 @@ same_currency as (
 
     select
         dates.date_day as rate_date,
-        presentation_currencies.currency as from_currency,
-        presentation_currencies.currency as to_currency,
+        target_currencies.currency as from_currency,
+        target_currencies.currency as to_currency,
         purposes.rate_purpose,
         cast(1 as decimal(38, 16)) as rate,
         purposes.rate_type,
@@ -291,7 +298,7 @@ same_currency as (
         cast(null as varchar) as batch_id
 
     from dates
-    cross join presentation_currencies
+    cross join target_currencies
     cross join purposes
 
 ),

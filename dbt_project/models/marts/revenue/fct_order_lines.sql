@@ -181,6 +181,7 @@ orders as (
 
 select
     invoice_lines.revenue_event_id,
+    invoice_lines.event_type,
     invoice_lines.invoice_id,
     invoice_lines.report_date,
     invoice_lines.currency,

@@ -10,7 +10,7 @@
     'fct_order_lines': {
         'days': ['report_date'],
         'columns': [
-            'report_date', 'invoice_id', 'currency', 'net_amount', 'product_id', 'segment',
+            'report_date', 'event_type', 'invoice_id', 'currency', 'net_amount', 'product_id', 'segment',
             'legal_entity', 'is_order', 'has_order', 'direct_cost_amount',
             'direct_cost_currency',
         ] + people + order_dimensions.values() | list,
@@ -133,6 +133,13 @@ contributions as (
         currency='presentation_currency', original_amount='net_amount',
         numerator='converted_amount',
         by=people + ['product_id', 'segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'billings', of='lines_converted', day='report_date',
+        where="event_type = 'invoice_line'", currency='presentation_currency',
+        original_amount='net_amount', numerator='converted_amount',
+        by=['product_id', 'legal_entity'],
     ) }}
     union all
     {{ contribution(

@@ -1,0 +1,356 @@
+"""Recognised and deferred revenue and cash of the sandbox company, in plain Decimal.
+
+Belongs here: which invoice lines and credits there are, what they recognise per month, what is
+left, what was paid. Stays out: how an amount is spread over days (`recognition`).
+
+Decisions:
+
+* a line is served on the company days from its service start to its service end (exclusive); one
+  without days is served on its first one. Void invoices and drafts are out;
+* a credit note that stands, and a refund no note names beyond the notes of its invoice that name
+  none, before tax, are shared by the invoice's positive lines in proportion to their amounts;
+* recognised revenue is official at month, dated at its last day that is past and shown at the
+  mean flow rate of its days; a line's month is rounded once;
+* deferred revenue is shown at the closing rate, line by line; both legal entities invoice in the
+  currency they keep books in;
+* cash is every charge and refund of the balance transactions, tax included, fees apart.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final
+
+from ingest.sandbox.model import Fields, StripeAccount, instant_in, rows_in
+from ingest.sandbox.offer import PRODUCTS, to_major
+from ingest.sandbox.prices import product_id
+from ingest.sandbox.recognition import Service, recognise, share
+from ingest.sandbox.story import local_day
+from ingest.sandbox.truth_money import FLOW, STOCK
+from ingest.sandbox.truth_rows import (
+    CURRENCIES,
+    UNKNOWN,
+    Contribution,
+    Kind,
+    Night,
+    period_end,
+    period_start,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+KPIS: Final = {
+    "billings": Kind.AMOUNT,
+    "recognised_revenue": Kind.AMOUNT,
+    "deferred_revenue_closing": Kind.AMOUNT,
+    "cash_collected": Kind.AMOUNT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServedLine:
+    """One invoice line, or a credit note no line bears, with what its days recognise."""
+
+    currency: str
+    legal_entity: str
+    product: str
+    billed_on: date
+    billed: int
+    """Minor units; 0 = a credit note."""
+    credits: tuple[tuple[date, int], ...]
+    days: tuple[date, ...]
+    """Days that recognise something, ascending."""
+    running: tuple[int, ...]
+    """Recognised up to and including each of the days."""
+
+    def recognised_until(self, day: date) -> int:
+        """Return what is recognised up to and including a day."""
+        position = bisect_right(self.days, day)
+        return self.running[position - 1] if position else 0
+
+    def deferred_on(self, day: date) -> int:
+        """Return what is billed, less credited, less recognised at the end of a day."""
+        billed = self.billed if self.billed_on <= day else 0
+        credited = sum(amount for on, amount in self.credits if on <= day)
+        return billed - credited - self.recognised_until(day)
+
+    def members(self) -> dict[str, str]:
+        """Return the members of each breakdown."""
+        return {
+            "currency": self.currency,
+            "legal_entity": self.legal_entity,
+            "product": self.product,
+        }
+
+
+def count_recognition(night: Night) -> Iterator[Contribution]:
+    """Yield billings on their day and recognised revenue at the end of each month."""
+    for line in served_lines(night):
+        members = line.members()
+        if line.billed:
+            amount = to_major(line.billed, line.currency)
+            for currency in CURRENCIES:
+                worth = night.rates.convert(
+                    amount, line.currency, currency, line.billed_on, FLOW
+                )
+                yield Contribution(
+                    "billings", line.billed_on, worth, None, currency, members
+                )
+        for start, minor in _months(line, night.as_of).items():
+            closing = min(period_end(start, "month"), night.as_of)
+            days = [
+                start + timedelta(days=n) for n in range((closing - start).days + 1)
+            ]
+            amount = to_major(minor, line.currency)
+            for currency in CURRENCIES:
+                worth = night.rates.convert_at_mean(
+                    amount, line.currency, currency, days
+                )
+                yield Contribution(
+                    "recognised_revenue", closing, worth, None, currency, members
+                )
+
+
+def _months(line: ServedLine, as_of: date) -> dict[date, int]:
+    """Return what a line recognises per month that has begun, without zeros."""
+    months: dict[date, int] = defaultdict(int)
+    before = 0
+    for day, running in zip(line.days, line.running, strict=True):
+        if day <= as_of:
+            months[period_start(day, "month")] += running - before
+        before = running
+    return {start: minor for start, minor in months.items() if minor}
+
+
+def snapshot_deferred(night: Night, day: date) -> Iterator[Contribution]:
+    """Yield what is deferred at the end of `day`."""
+    for line in served_lines(night):
+        minor = line.deferred_on(day)
+        if minor:
+            amount = to_major(minor, line.currency)
+            for currency in CURRENCIES:
+                worth = night.rates.convert(amount, line.currency, currency, day, STOCK)
+                yield Contribution(
+                    "deferred_revenue_closing",
+                    day,
+                    worth,
+                    None,
+                    currency,
+                    line.members(),
+                )
+
+
+def count_cash(night: Night) -> Iterator[Contribution]:
+    """Yield every payment and refund on its balance date."""
+    for account in night.company.stripe.values():
+        for record in account.balance_transactions:
+            state = night.state(record)
+            if state is None or state["type"] not in {"charge", "refund"}:
+                continue
+            day = local_day(instant_in(state, "created_at"))
+            amount = to_major(int(str(state["amount_minor"])), account.currency)
+            members = {
+                "currency": account.currency,
+                "legal_entity": account.legal_entity,
+            }
+            for currency in CURRENCIES:
+                worth = night.rates.convert(
+                    amount, account.currency, currency, day, FLOW
+                )
+                yield Contribution(
+                    "cash_collected", day, worth, None, currency, members
+                )
+
+
+def served_lines(night: Night) -> list[ServedLine]:
+    """Return every line that counts, with what its days recognise."""
+    if "served_lines" not in night.found:
+        night.found["served_lines"] = [
+            line
+            for account in night.company.stripe.values()
+            for line in _lines_of(night, account)
+        ]
+    return night.found["served_lines"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Credit:
+    """A credit note, or what a refund gave back beyond them; before tax."""
+
+    day: date
+    credit_id: str
+    invoice_id: str
+    minor: int
+    is_note: bool
+
+
+def _lines_of(night: Night, account: StripeAccount) -> Iterator[ServedLine]:
+    """Yield the lines of one account, and notes of invoices that do not count."""
+    codes = {product_id(product, account.name): product.code for product in PRODUCTS}
+    invoices = {
+        str(state["invoice_id"]): state
+        for state in map(night.state, account.invoices)
+        if state is not None
+    }
+    standing = {
+        key: state
+        for key, state in invoices.items()
+        if state["status"] not in {"draft", "void"}
+    }
+    by_invoice: dict[str, list[_Credit]] = defaultdict(list)
+    for credit in _credits_of(night, account, invoices):
+        by_invoice[credit.invoice_id].append(credit)
+    for invoice_id, state in standing.items():
+        found = sorted(
+            by_invoice.pop(invoice_id, []), key=lambda c: (c.day, c.credit_id)
+        )
+        taken: dict[str, list[tuple[date, int]]] = defaultdict(list)
+        weights = {
+            str(line["line_id"]): _net(line)
+            for line in rows_in(state, "lines")
+            if _net(line) > 0
+        }
+        for credit in found:
+            if weights:
+                for key, part in share(credit.minor, weights).items():
+                    if part:
+                        taken[key].append((credit.day, part))
+            elif credit.is_note:
+                yield _note_alone(account, credit)
+        for line in rows_in(state, "lines"):
+            yield _serve(
+                account,
+                local_day(instant_in(state, "finalized_at")),
+                line,
+                tuple(taken[str(line["line_id"])]),
+                codes.get(str(line["product_id"]), UNKNOWN),
+            )
+    for left in by_invoice.values():
+        yield from (_note_alone(account, credit) for credit in left if credit.is_note)
+
+
+def _serve(
+    account: StripeAccount,
+    billed_on: date,
+    line: Fields,
+    taken: tuple[tuple[date, int], ...],
+    product: str,
+) -> ServedLine:
+    """Return one line with what its days recognise."""
+    starts = local_day(instant_in(line, "service_starts_at"))
+    ends = max(
+        local_day(instant_in(line, "service_ends_at")), starts + timedelta(days=1)
+    )
+    by_day = recognise(Service(_net(line), starts, ends, taken))
+    return _served(account, product, (billed_on, _net(line)), taken, by_day)
+
+
+def _note_alone(account: StripeAccount, credit: _Credit) -> ServedLine:
+    """Return a credit note no line bears: taken back on its day."""
+    taken = ((credit.day, credit.minor),)
+    by_day = {credit.day: -credit.minor}
+    return _served(account, UNKNOWN, (credit.day, 0), taken, by_day)
+
+
+def _served(
+    account: StripeAccount,
+    product: str,
+    billed: tuple[date, int],
+    taken: tuple[tuple[date, int], ...],
+    by_day: Mapping[date, int],
+) -> ServedLine:
+    days = tuple(sorted(by_day))
+    return ServedLine(
+        account.currency,
+        account.legal_entity,
+        product,
+        *billed,
+        taken,
+        days,
+        tuple(accumulate(by_day[day] for day in days)),
+    )
+
+
+def _credits_of(
+    night: Night, account: StripeAccount, invoices: Mapping[str, Fields]
+) -> Iterator[_Credit]:
+    """Yield the credit notes that stand and the refunds beyond them."""
+    named: set[str] = set()
+    covered: dict[str, int] = defaultdict(int)
+    for record in account.credit_notes:
+        state = night.state(record)
+        if state is None or state["status"] != "issued":
+            continue
+        invoice_id = str(state["invoice_id"])
+        if state["refund_id"] is None:
+            covered[invoice_id] += int(str(state["total_minor"]))
+        else:
+            named.add(str(state["refund_id"]))
+        yield _Credit(
+            local_day(instant_in(state, "created_at")),
+            f"credit_note:{state['credit_note_id']}",
+            invoice_id,
+            int(str(state["subtotal_minor"])),
+            is_note=True,
+        )
+    yield from _refunds_beyond(night, account, invoices, named, covered)
+
+
+def _refunds_beyond(
+    night: Night,
+    account: StripeAccount,
+    invoices: Mapping[str, Fields],
+    named: set[str],
+    covered: dict[str, int],
+) -> Iterator[_Credit]:
+    """Yield what refunds gave back that no credit note covers and nobody paid twice."""
+    charges = {
+        str(state["charge_id"]): state
+        for state in map(night.state, account.charges)
+        if state is not None
+    }
+    paid: dict[str, int] = defaultdict(int)
+    for charge in charges.values():
+        if charge["status"] == "succeeded":
+            paid[str(charge["invoice_id"])] += int(str(charge["amount_minor"]))
+    refunds = [
+        state
+        for state in map(night.state, account.refunds)
+        if state is not None
+        and state["status"] == "succeeded"
+        and str(state["refund_id"]) not in named
+    ]
+    for state in sorted(
+        refunds,
+        key=lambda s: (local_day(instant_in(s, "created_at")), str(s["refund_id"])),
+    ):
+        invoice_id = str(charges[str(state["charge_id"])]["invoice_id"])
+        invoice = invoices[invoice_id]
+        total, tax = int(str(invoice["total_minor"])), int(str(invoice["tax_minor"]))
+        free = covered[invoice_id] + max(paid[invoice_id] - total, 0)
+        amount = int(str(state["amount_minor"]))
+        beyond = max(amount - max(free, 0), 0)
+        covered[invoice_id] -= amount - beyond
+        if beyond and total > 0:
+            yield _Credit(
+                local_day(instant_in(state, "created_at")),
+                f"refund:{state['refund_id']}",
+                invoice_id,
+                _half_up(beyond * (total - tax), total),
+                is_note=False,
+            )
+
+
+def _half_up(numerator: int, denominator: int) -> int:
+    """Return a quotient of positive whole numbers, rounded half up."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def _net(line: Fields) -> int:
+    """Return a line after discount, before tax."""
+    return int(str(line["amount_minor"])) - int(str(line["discount_minor"]))
