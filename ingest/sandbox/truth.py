@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import product
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -141,6 +142,8 @@ DERIVED: Final = (
     "pipeline_coverage",
     "capacity_coverage",
 )
+BASES: Final = ("", "/booked", "/collected", "/recognised")
+"""Revenue bases as variants of `sales_revenue`; the standard one is as invoiced."""
 Terms = tuple[tuple[int, str], ...]
 """Factor and KPI; `opening KPI` of the period before, `days KPI` times days that are over."""
 Quotient = tuple[Terms, Terms]
@@ -453,11 +456,11 @@ def _compare(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, F
         for kpi, (own_grain, months) in _GROWTH.items():
             if own_grain not in {"", grain}:
                 continue
-            for currency in CURRENCIES:
-                now = figures["sales_revenue", start, currency].numerator
+            for basis, currency in product(BASES, CURRENCIES):
+                now = figures[f"sales_revenue{basis}", start, currency].numerator
                 earlier = month_start(start, -months)
-                before = figures.get(("sales_revenue", earlier, currency))
-                found[kpi, start, currency] = _growth(
+                before = figures.get((f"sales_revenue{basis}", earlier, currency))
+                found[f"{kpi}{basis}", start, currency] = _growth(
                     now, before.numerator if before and is_whole else None
                 )
     return found

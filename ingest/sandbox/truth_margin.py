@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 KPIS: Final = {
     "sales_by_product": Kind.AMOUNT,
     "sales_by_product/booked": Kind.AMOUNT,
+    "sales_revenue/booked": Kind.AMOUNT,
     "costed_revenue": Kind.AMOUNT,
     "gross_profit": Kind.AMOUNT,
     "repeat_purchase_rate": Kind.RATE,
@@ -109,9 +110,8 @@ def _count_signed(night: Night) -> Iterator[Contribution]:
         day, own = local_day(close[0]), str(state["currency"])
         for currency in CURRENCIES:
             worth = night.rates.convert(amount, own, currency, day, FLOW)
-            yield Contribution(
-                "sales_by_product/booked", day, worth, None, currency, members
-            )
+            for kpi in ("sales_by_product/booked", "sales_revenue/booked"):
+                yield Contribution(kpi, day, worth, None, currency, members)
 
 
 def first_order_costs(night: Night) -> Iterator[tuple[date, Decimal]]:

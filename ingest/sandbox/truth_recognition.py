@@ -13,7 +13,8 @@ Decisions:
   mean flow rate of its days; a line's month is rounded once;
 * deferred revenue is shown at the closing rate, line by line; both legal entities invoice in the
   currency they keep books in;
-* cash is every charge and refund of the balance transactions, tax included, fees apart.
+* cash is every charge and refund of the balance transactions, tax included, fees apart; as
+  revenue it is without the invoice's share of tax, by running totals.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import accumulate
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import Fields, StripeAccount, instant_in, rows_in
@@ -49,6 +51,8 @@ KPIS: Final = {
     "recognised_revenue": Kind.AMOUNT,
     "deferred_revenue_closing": Kind.AMOUNT,
     "cash_collected": Kind.AMOUNT,
+    "sales_revenue/recognised": Kind.AMOUNT,
+    "sales_revenue/collected": Kind.AMOUNT,
 }
 
 
@@ -111,9 +115,8 @@ def count_recognition(night: Night) -> Iterator[Contribution]:
                 worth = night.rates.convert_at_mean(
                     amount, line.currency, currency, days
                 )
-                yield Contribution(
-                    "recognised_revenue", closing, worth, None, currency, members
-                )
+                for kpi in ("recognised_revenue", "sales_revenue/recognised"):
+                    yield Contribution(kpi, closing, worth, None, currency, members)
 
 
 def _months(line: ServedLine, as_of: date) -> dict[date, int]:
@@ -146,25 +149,62 @@ def snapshot_deferred(night: Night, day: date) -> Iterator[Contribution]:
 
 
 def count_cash(night: Night) -> Iterator[Contribution]:
-    """Yield every payment and refund on its balance date."""
+    """Yield every payment and refund on its balance date, with and without tax."""
     for account in night.company.stripe.values():
-        for record in account.balance_transactions:
-            state = night.state(record)
-            if state is None or state["type"] not in {"charge", "refund"}:
-                continue
-            day = local_day(instant_in(state, "created_at"))
-            amount = to_major(int(str(state["amount_minor"])), account.currency)
+        totals = {
+            str(state["invoice_id"]): (
+                int(str(state["total_minor"])),
+                int(str(state["tax_minor"])),
+            )
+            for state in map(night.state, account.invoices)
+            if state is not None
+        }
+        running: dict[str, int] = defaultdict(int)
+        for at, invoice_id, minor in _cash_moves(night, account):
+            total, tax = totals[invoice_id]
+            before = running[invoice_id]
+            running[invoice_id] = before + minor
+            net = _half_up((before + minor) * (total - tax), total)
+            net -= _half_up(before * (total - tax), total)
+            day = local_day(at)
             members = {
                 "currency": account.currency,
                 "legal_entity": account.legal_entity,
             }
-            for currency in CURRENCIES:
-                worth = night.rates.convert(
-                    amount, account.currency, currency, day, FLOW
-                )
-                yield Contribution(
-                    "cash_collected", day, worth, None, currency, members
-                )
+            for kpi, amount in (
+                ("cash_collected", minor),
+                ("sales_revenue/collected", net),
+            ):
+                for currency in CURRENCIES:
+                    worth = night.rates.convert(
+                        to_major(amount, account.currency),
+                        account.currency,
+                        currency,
+                        day,
+                        FLOW,
+                    )
+                    yield Contribution(kpi, day, worth, None, currency, members)
+
+
+def _cash_moves(
+    night: Night, account: StripeAccount
+) -> Iterator[tuple[datetime, str, int]]:
+    """Yield instant, invoice and amount of every charge and refund, oldest first."""
+    invoice_of = {
+        str(state["charge_id"]): str(state["invoice_id"])
+        for state in map(night.state, account.charges)
+        if state is not None
+    }
+    for state in map(night.state, account.refunds):
+        if state is not None:
+            invoice_of[str(state["refund_id"])] = invoice_of[str(state["charge_id"])]
+    moves = [
+        (instant_in(state, "created_at"), str(state["transaction_id"]), state)
+        for state in map(night.state, account.balance_transactions)
+        if state is not None and state["type"] in {"charge", "refund"}
+    ]
+    for at, _, state in sorted(moves, key=itemgetter(0, 1)):
+        yield at, invoice_of[str(state["source_id"])], int(str(state["amount_minor"]))
 
 
 def served_lines(night: Night) -> list[ServedLine]:

@@ -419,4 +419,5 @@ select
     ) as flag
 
 from values_judged
+where not (variant in ('{{ var("monthly_variants") | join("', '") }}') and grain in ('day', 'week'))
 order by 4

@@ -109,6 +109,7 @@ deal_lines_converted as (
 
     select
         deal_lines.*,
+        deal_lines.running_amount - deal_lines.earlier_amount as signed_amount,
         currencies.currency_id as presentation_currency,
         {{ convert_money('deal_lines.running_amount', 'rates.rate', 'currencies.exponent') }}
         - {{ convert_money(
@@ -133,6 +134,13 @@ contributions as (
         currency='presentation_currency', original_amount='net_amount',
         numerator='converted_amount',
         by=people + ['product_id', 'segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'sales_revenue', variant='booked', of='deal_lines_converted', day='closed_date',
+        currency='presentation_currency', original_amount='signed_amount',
+        numerator='converted_amount',
+        by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
     ) }}
     union all
     {{ contribution(
