@@ -47,8 +47,8 @@ from ingest.sandbox import (
     truth_margin,
     truth_marketing,
     truth_pipeline,
-    truth_recon,
     truth_recognition,
+    truth_recon,
     truth_retention,
 )
 from ingest.sandbox.finance import Target, targets_until
