@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest import cursors, ledger
 from ingest.batch_file import fill_batch_id, write_empty_file, write_rows
+from ingest.closed_files import ensure_empty_closes
 from ingest.conform import Tally
 from ingest.contracts import CONTRACTS
 from ingest.control import check_not_shrunk, coverage_of, totals_of
@@ -235,6 +236,7 @@ def ensure_empty_batches(root: Path) -> None:
         for kind, contracts in CONTRACTS.items():
             for name, contract in contracts.items():
                 write_empty_file(empty_file(root, kind, name), contract.arrow_schema())
+        ensure_empty_closes(root)
 
 
 def _write_batch(

@@ -82,5 +82,10 @@ def batches_dir(root: Path) -> Path:
     return root / "raw" / "_batches"
 
 
+def closed_dir(root: Path) -> Path:
+    """Return the folder of the flattened closes dbt reads."""
+    return root / "raw" / "_closes"
+
+
 def _dated(load_date: date) -> str:
     return f"load_date={load_date.isoformat()}"

@@ -59,8 +59,8 @@ MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
         ),
         _none(
             "negative_counts",
-            f"kpi_key in ({_COUNTS}) and value < 0",
-            "counts, spend and stocks are never negative",
+            f"basis = 'current' and kpi_key in ({_COUNTS}) and value < 0",
+            "counts, spend and stocks are never negative; adjusted for closed periods they may",
         ),
         _none(
             "not_finite",

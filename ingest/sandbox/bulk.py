@@ -22,6 +22,7 @@ import duckdb
 
 from ingest import ledger
 from ingest.batch_file import write_empty_file
+from ingest.closed_files import ensure_empty_closes
 from ingest.contracts import CONTRACTS, contract_of
 from ingest.manifest import AccountCoverage, BatchManifest, ControlTotal
 from ingest.paths import StreamPath, empty_file, raw_dir
@@ -112,6 +113,7 @@ def _land(
                 connection, root, entity, query, as_of=as_of, since=since
             )
     ledger.export(root)
+    ensure_empty_closes(root)
     return rows
 
 

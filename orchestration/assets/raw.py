@@ -17,6 +17,7 @@ from orchestration.assets.incoming import incoming_key
 from orchestration.ingestion import blocking_problems, promote_source
 from orchestration.night_run import NightRun  # noqa: TC001 - Dagster reads it
 from orchestration.periods.closing import proven_chain
+from orchestration.periods.export import export_closes
 from orchestration.totals import landed_breaks
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 BATCHES = dg.AssetKey(["raw", "_batches"])
 BATCH_TOTALS = dg.AssetKey(["raw", "_batch_totals"])
+CLOSES = tuple(
+    dg.AssetKey(["raw", "closes", name])
+    for name in ("closes", "figures", "changed_rows")
+)
+"""What people signed off and what came after, flattened; dbt's sources have the same keys."""
 NIGHT_MAY_BUILD = "night_may_build"
 CONTROL_TOTALS = "control_totals"
 
@@ -76,6 +82,9 @@ def ledger_assets(
     specs = [
         dg.AssetSpec(key, deps=raw_keys, group_name="raw", partitions_def=partitions)
         for key in (BATCHES, BATCH_TOTALS)
+    ] + [
+        dg.AssetSpec(key, deps=[BATCHES], group_name="raw", partitions_def=partitions)
+        for key in CLOSES
     ]
     checks = [
         dg.AssetCheckSpec(
@@ -103,7 +112,9 @@ def ledger_assets(
         landing.ensure_empty_batches(root)
         ledger.export(root)
         # Sources are landed whatever was done to the closes; nothing is built on them.
-        proven_chain(night.settings)
+        chain = proven_chain(night.settings)
+        zone = night.settings.config.company.timezone
+        export_closes(root, chain, as_of=night.as_of, zone=zone)
         problems = blocking_problems(night)
         yield dg.MaterializeResult(
             asset_key=BATCHES,
@@ -114,6 +125,7 @@ def ledger_assets(
             asset_key=BATCH_TOTALS,
             check_results=[_verdict(CONTROL_TOTALS, BATCH_TOTALS, breaks)],
         )
+        yield from (dg.MaterializeResult(asset_key=key) for key in CLOSES)
 
     return export
 

@@ -102,10 +102,11 @@ def reasons_against(
 ) -> list[str]:
     """Return everything that keeps the period open, worst first; empty = it may close."""
     period, served = candidate.period, candidate.served
-    if served.as_of < period.last:
+    # A day more: some figures are known of a running month alone, and are gone the day after.
+    if served.as_of <= period.last:
         reason = (
-            f"it is not over: it ends on {period.last}, readers see {served.as_of}; close "
-            "it after the night of its last day"
+            f"it is not over for readers: it ends on {period.last}, they see {served.as_of}; "
+            "close it after the night of the day that follows"
         )
         return [reason]
     needed = _needed_entities(candidate)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingest.closed_files import ensure_empty_closes
 from ingest.contracts import CONTRACTS, contract_of
 from ingest.entities import LOAD_FIELDS, EntityContract
 from ingest.ledger import BATCHES_SCHEMA, TOTALS_SCHEMA
@@ -77,6 +78,7 @@ def write_raw(raw: Path, batches: Sequence[RawBatch]) -> None:
     ledger = pa.Table.from_pylist([_ledger_row(b) for b in batches], BATCHES_SCHEMA)
     _write(ledger, raw / "_batches" / "data.parquet")
     _write(TOTALS_SCHEMA.empty_table(), raw / "_batches" / "totals.parquet")
+    ensure_empty_closes(raw.parent)
 
 
 def _table(contract: EntityContract, batch: RawBatch) -> pa.Table:

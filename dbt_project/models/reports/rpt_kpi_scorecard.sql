@@ -10,7 +10,7 @@ with
 kpi_values as (
 
     select * from {{ ref('rpt_kpi_values') }}
-    where grain <> 'day' and breakdown <> 'currency'
+    where basis = 'current' and grain <> 'day' and breakdown <> 'currency'
 
 ),
 

@@ -6,41 +6,65 @@ values_judged as (
 
 ),
 
+values_as_closed as (
+
+    select * from {{ ref('rpt_kpi_values_as_closed') }}
+
+),
+
 members as (
 
     select * from {{ ref('rpt_members') }}
 
+),
+
+values_current as (
+
+    select
+        values_judged.*,
+        coalesce(members.member_name, values_judged.member_id) as member_name
+
+    from values_judged
+    left join members
+        on
+            values_judged.breakdown = members.breakdown
+            and values_judged.member_id = members.member_id
+
+),
+
+values_stacked as (
+
+    select * from values_current
+    union all by name
+    select * from values_as_closed
+
 )
 
 select
-    values_judged.kpi_value_id,
-    values_judged.kpi_key,
-    values_judged.kpi_version,
-    values_judged.variant,
-    values_judged.basis,
-    values_judged.grain,
-    values_judged.period_start_date,
-    values_judged.period_end_date,
-    values_judged.breakdown,
-    values_judged.member_id,
-    coalesce(members.member_name, values_judged.member_id) as member_name,
-    values_judged.unit,
-    values_judged.currency,
-    values_judged.value_original,
-    values_judged.numerator,
-    values_judged.denominator,
-    values_judged.value,
-    values_judged.additivity,
-    values_judged.is_partial,
-    values_judged.low_sample,
-    values_judged.flag,
-    values_judged.history_basis,
-    values_judged.theme,
+    kpi_value_id,
+    kpi_key,
+    kpi_version,
+    variant,
+    basis,
+    grain,
+    period_start_date,
+    period_end_date,
+    breakdown,
+    member_id,
+    member_name,
+    unit,
+    currency,
+    value_original,
+    numerator,
+    denominator,
+    value,
+    additivity,
+    is_partial,
+    low_sample,
+    flag,
+    history_basis,
+    theme,
     {{ as_of_date() }} as as_of_date,
     '{{ var("build_id") }}' as build_id
 
-from values_judged
-left join members
-    on
-        values_judged.breakdown = members.breakdown
-        and values_judged.member_id = members.member_id
+from values_stacked

@@ -3,6 +3,7 @@ with
 kpi_values as (
 
     select * from {{ ref('rpt_kpi_values') }}
+    where basis = 'current'
 
 ),
 

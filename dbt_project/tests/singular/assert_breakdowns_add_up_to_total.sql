@@ -17,6 +17,7 @@ by_breakdown as (
     select
         kpi_key,
         variant,
+        basis,
         grain,
         period_start_date,
         currency,
@@ -25,7 +26,7 @@ by_breakdown as (
         sum(denominator) as denominator
 
     from kpi_values
-    group by 1, 2, 3, 4, 5, 6
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
@@ -46,6 +47,7 @@ inner join totals
     on
         by_breakdown.kpi_key = totals.kpi_key
         and by_breakdown.variant = totals.variant
+        and by_breakdown.basis = totals.basis
         and by_breakdown.grain = totals.grain
         and by_breakdown.period_start_date = totals.period_start_date
         and by_breakdown.currency is not distinct from totals.currency

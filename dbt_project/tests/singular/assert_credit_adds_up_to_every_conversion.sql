@@ -18,7 +18,7 @@ currencies as (
 kpi_values as (
 
     select * from {{ ref('rpt_kpi_values') }}
-    where grain = 'month' and breakdown = 'total'
+    where basis = 'current' and grain = 'month' and breakdown = 'total'
 
 ),
 

@@ -10,6 +10,8 @@ registry as (
 kpi_values as (
 
     select * from {{ ref('rpt_kpi_values') }}
+    -- What was signed stays, whatever the registry or the sources are now.
+    where basis = 'current'
 
 ),
 

@@ -5,7 +5,7 @@ with
 kpi_values as (
 
     select * from {{ ref('rpt_kpi_values') }}
-    where breakdown = 'total' and grain = 'month' and variant = 'standard'
+    where basis = 'current' and breakdown = 'total' and grain = 'month' and variant = 'standard'
 
 ),
 

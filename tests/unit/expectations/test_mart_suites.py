@@ -16,7 +16,8 @@ KPI_VALUES = PublishedTable(
 )
 GOOD_ROWS = """
     create table rpt_kpi_values as
-    select *, 'standard' as variant, list_value()::varchar[] as flag from (values
+    select *, 'standard' as variant, 'current' as basis,
+        list_value()::varchar[] as flag from (values
         ('win_rate', 'month', date '2026-09-01', date '2026-09-30', false, 0.5, '(total)'),
         ('win_rate', 'month', date '2026-10-01', date '2026-10-31', false, 0.6, '(total)'),
         ('deals_won', 'day', date '2026-10-31', date '2026-10-31', false, 3.0, '(total)')

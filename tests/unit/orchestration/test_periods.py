@@ -160,7 +160,11 @@ def refused(desk: Desk, label: str = "2026-10", **words: object) -> str:
 
 
 def test_a_month_that_is_not_over_is_refused(desk: Desk) -> None:
-    assert "ends on 2026-12-31, readers see 2026-12-02" in refused(desk, "2026-12")
+    assert "ends on 2026-12-31, they see 2026-12-02" in refused(desk, "2026-12")
+    desk.publish(date(2026, 12, 31))
+    assert "ends on 2026-12-31, they see 2026-12-31" in refused(desk, "2026-12")
+    desk.publish(date(2027, 1, 1))
+    desk.close("2026-12")
 
 
 def test_a_red_gate_is_refused(desk: Desk) -> None:

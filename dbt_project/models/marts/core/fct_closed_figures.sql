@@ -1,0 +1,71 @@
+with
+
+figures as (
+
+    select * from {{ ref('stg_closes__figures') }}
+
+),
+
+-- As the first close of an area is made, its figures have no other basis yet.
+figures_signed as (
+
+    select
+        *,
+        bool_or(basis = 'as_closed') over (
+            partition by
+                kpi_key, variant, grain, period_start_date, breakdown, member_id, currency
+        ) as has_as_closed
+
+    from figures
+
+),
+
+figures_computed as (
+
+    select * from figures
+    where basis = 'current'
+
+)
+
+select
+    figures_signed.close_id,
+    figures_signed.area,
+    figures_signed.closed_period,
+    figures_signed.signed_as_of_date,
+    figures_signed.kpi_key,
+    figures_signed.kpi_version,
+    figures_signed.variant,
+    figures_signed.grain,
+    figures_signed.period_start_date,
+    figures_signed.period_end_date,
+    figures_signed.breakdown,
+    figures_signed.member_id,
+    figures_signed.member_name,
+    figures_signed.unit,
+    figures_signed.currency,
+    figures_signed.value_original,
+    figures_signed.numerator,
+    figures_signed.denominator,
+    figures_signed.value,
+    figures_computed.value_original as computed_value_original,
+    figures_computed.numerator as computed_numerator,
+    figures_computed.denominator as computed_denominator,
+    figures_computed.value as computed_value,
+    figures_signed.additivity,
+    figures_signed.is_partial,
+    figures_signed.low_sample,
+    figures_signed.flag,
+    figures_signed.history_basis,
+    '{{ var("build_id") }}' as build_id
+
+from figures_signed
+left join figures_computed
+    on
+        figures_signed.kpi_key = figures_computed.kpi_key
+        and figures_signed.variant = figures_computed.variant
+        and figures_signed.grain = figures_computed.grain
+        and figures_signed.period_start_date = figures_computed.period_start_date
+        and figures_signed.breakdown = figures_computed.breakdown
+        and figures_signed.member_id = figures_computed.member_id
+        and figures_signed.currency is not distinct from figures_computed.currency
+where figures_signed.basis = 'as_closed' or not figures_signed.has_as_closed
