@@ -136,6 +136,8 @@ class StripeSource(VendorSource):
         "refunds",
         "credit_notes",
         "ledger_transactions",
+        "disputes",
+        "payouts",
     )
     secret_fields = ("key_env",)
 

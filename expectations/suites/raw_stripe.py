@@ -64,6 +64,20 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
         _CURRENCY_KNOWN,
         _CURRENCY,
     ),
+    "disputes": (
+        between("amount_minor", 0, None, "Stripe states disputes as positive amounts"),
+        _CURRENCY_KNOWN,
+        _CURRENCY,
+    ),
+    "payouts": (
+        in_set(
+            "status",
+            ("paid", "pending", "in_transit", "canceled", "failed"),
+            "Stripe's payout statuses",
+        ),
+        _CURRENCY_KNOWN,
+        _CURRENCY,
+    ),
     "balance_transactions": (
         not_null("net_minor", "net is always set"),
         _CURRENCY_KNOWN,

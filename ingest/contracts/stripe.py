@@ -275,6 +275,50 @@ BALANCE_TRANSACTIONS = EntityContract(
     ),
 )
 
+DISPUTES = EntityContract(
+    kind="stripe",
+    name="disputes",
+    grain="One row per dispute and extract.",
+    key=("dispute_id",),
+    date_column="created_at",
+    columns=(
+        text("dispute_id", "id."),
+        text("charge_id", "Charge disputed."),
+        text(
+            "status",
+            "warning_needs_response, warning_under_review, warning_closed, "
+            "needs_response, under_review, won, lost.",
+        ),
+        text("reason", "reason; NULL = not given."),
+        minor("amount_minor", "Disputed."),
+        minor("fee_minor", "Fees of its ledger lines."),
+        _CURRENCY,
+        _CREATED,
+        instant(
+            "reinstated_at",
+            "When money came back: the ledger line that gives it; NULL = it did not.",
+        ),
+    ),
+)
+
+PAYOUTS = EntityContract(
+    kind="stripe",
+    name="payouts",
+    grain="One row per payout and extract.",
+    key=("payout_id",),
+    date_column="created_at",
+    columns=(
+        text("payout_id", "id."),
+        text("status", "paid, pending, in_transit, canceled, failed."),
+        minor("amount_minor", "Paid out; negative = taken from the bank account."),
+        _CURRENCY,
+        _CREATED,
+        date("arrives_on", "arrival_date: day it is, or will be, in the bank."),
+        text("balance_transaction_id", "Ledger line."),
+        text("bank_reference", "trace_id.value, else statement_descriptor."),
+    ),
+)
+
 CONTRACTS = (
     CUSTOMERS,
     PRODUCTS,
@@ -287,4 +331,6 @@ CONTRACTS = (
     REFUNDS,
     CREDIT_NOTES,
     BALANCE_TRANSACTIONS,
+    DISPUTES,
+    PAYOUTS,
 )

@@ -228,4 +228,5 @@ def _close_books(desk: _Desk) -> StripeAccount:
         refunds=finish_all(ledger.refunds),
         credit_notes=finish_all(ledger.credit_notes),
         balance_transactions=finish_all(ledger.transactions),
+        payouts=finish_all(ledger.payouts),
     )

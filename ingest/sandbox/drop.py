@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from ingest.sandbox.bank import bank_lines_until
 from ingest.sandbox.finance import (
     BASE,
     MONEY_TARGETS,
@@ -123,6 +124,7 @@ def write_drop(company: Company, root: Path, now: datetime) -> list[Path]:
         )
         for account in company.stripe.values()
     }
+    tables |= {name: (_BANK, rows) for name, rows in _bank_rows(company, now).items()}
     tables["diem_cham.csv"] = (_TOUCHES, _touch_rows(company, now))
     return [
         _write(root / DROP / name, header, rows, encoding="utf-8-sig", show=_show_local)
@@ -295,6 +297,14 @@ _JOURNAL: Final = (
     "Có",
     "Tiền tệ",
     "Chứng từ gốc",
+    "Diễn giải",
+)
+_BANK: Final = (
+    "Mã giao dịch",
+    "Ngày",
+    "Số tiền",
+    "Tiền tệ",
+    "Đối tác",
     "Diễn giải",
 )
 _ACCOUNT_MAP: Final = ("Đầu tài khoản", "Chỉ tiêu đối chiếu", "Dấu")
@@ -500,6 +510,24 @@ def _parent_balances(lines: list[Balance]) -> Iterator[Balance]:
                     credit=line.credit + (known.credit if known else 0),
                 )
     yield from sums.values()
+
+
+def _bank_rows(company: Company, now: datetime) -> dict[str, list[_Row]]:
+    """Return the bank statements by file: one per legal entity and month."""
+    found: dict[str, list[_Row]] = {}
+    for account in company.stripe.values():
+        for line in bank_lines_until(account, now):
+            name = f"sao_ke_{account.legal_entity}_{line.booked_on:%Y_%m}.csv"
+            row = (
+                line.transaction_id,
+                line.booked_on,
+                to_major(line.amount, account.currency),
+                account.currency,
+                line.counterparty,
+                line.reference,
+            )
+            found.setdefault(name, []).append(row)
+    return found
 
 
 def _journal_rows(company: Company, now: datetime) -> dict[str, list[_Row]]:

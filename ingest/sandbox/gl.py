@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from ingest.sandbox.bank import bank_lines_until
 from ingest.sandbox.offer import to_major
 from ingest.sandbox.story import STORY_START, at_local, local_day, month_start
 
@@ -26,13 +27,26 @@ if TYPE_CHECKING:
 
 ACCOUNTS: Final = {
     "1121": "Tiền gửi ngân hàng",
+    "113": "Tiền đang chuyển: cổng thanh toán",
     "131": "Phải thu của khách hàng",
     "33311": "Thuế GTGT đầu ra",
     "5113": "Doanh thu cung cấp dịch vụ",
     "5213": "Giảm trừ doanh thu",
+    "6417": "Phí cổng thanh toán",
+    "6425": "Phí ngân hàng",
     "6426": "Chi phí dự phòng, nợ khó đòi",
 }
-BANK, RECEIVABLE, TAX, REVENUE, DEDUCTION, BAD_DEBT = ACCOUNTS
+(
+    BANK,
+    PROVIDER,
+    RECEIVABLE,
+    TAX,
+    REVENUE,
+    DEDUCTION,
+    PROVIDER_FEE,
+    BANK_FEE,
+    BAD_DEBT,
+) = ACCOUNTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +85,13 @@ class Journal:
 
 
 TIE_OUT: Final = {
+    "112": ("bank", 1),
+    "113": ("provider_balance", 1),
     "131": ("receivables", 1),
     "333": ("output_tax", -1),
     "511": ("revenue", -1),
     "521": ("revenue", -1),
+    "6417": ("provider_fees", 1),
     "6426": ("write_offs", 1),
 }
 """Account prefix -> (line of the tie-out, sign of its debits)."""
@@ -161,8 +178,15 @@ def _journals_of(account: StripeAccount, now: datetime) -> Iterator[Journal]:
                 refund.id,
                 "Hoàn tiền khách hàng",
                 (RECEIVABLE, amount),
-                (BANK, -amount),
+                (PROVIDER, -amount),
             )
+    fees = {
+        str(line.versions[0].fields["source_id"]): _minor(
+            line.versions[0].fields, "fee"
+        )
+        for line in account.balance_transactions
+        if line.versions[0].fields is not None
+    }
     for charge in account.charges:
         state = charge.state_at(now)
         if state is not None and state["status"] == "succeeded":
@@ -172,9 +196,20 @@ def _journals_of(account: StripeAccount, now: datetime) -> Iterator[Journal]:
                 charge.versions[0].at,
                 charge.id,
                 "Khách hàng thanh toán",
-                (BANK, amount),
+                (PROVIDER, amount - fees[charge.id]),
+                (PROVIDER_FEE, fees[charge.id]),
                 (RECEIVABLE, -amount),
             )
+    for line in bank_lines_until(account, now):
+        other = PROVIDER if line.payout_id else BANK_FEE
+        yield _journal(
+            "NH",
+            at_local(line.booked_on, 12),
+            line.payout_id or line.transaction_id,
+            line.reference,
+            (BANK, line.amount),
+            (other, -line.amount),
+        )
 
 
 def _invoice_journals(invoice: Versioned, now: datetime) -> Iterator[Journal]:

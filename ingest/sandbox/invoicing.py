@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ingest.sandbox.model import Versioned
 
 _FEE_PERCENT: Final = Decimal("2.9")
+_TO_THE_BANK: Final = timedelta(days=2)
 FAILURES: Final = ("card_declined", "insufficient_funds", "expired_card")
 
 
@@ -74,6 +75,7 @@ class Ledger:
     refunds: list[Draft] = field(default_factory=list)
     credit_notes: list[Draft] = field(default_factory=list)
     transactions: list[Draft] = field(default_factory=list)
+    payouts: list[Draft] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
     _available: list[tuple[date, int]] = field(default_factory=list)
 
@@ -322,6 +324,27 @@ class Ledger:
                 self._book(
                     f"txn_{payout}", at, "payout", amount=-amount, source_id=payout
                 )
+                self._send_out(payout, at, amount)
+
+    def _send_out(self, payout_id: str, at: datetime, amount: int) -> None:
+        """Write a payout: on its way, and two days later in the bank."""
+        draft = Draft(payout_id)
+        arrives_on = (at + _TO_THE_BANK).date()
+        draft.change(
+            at,
+            {
+                "payout_id": payout_id,
+                "status": "in_transit",
+                "amount_minor": amount,
+                "currency": self.currency,
+                "created_at": at,
+                "arrives_on": arrives_on,
+                "balance_transaction_id": f"txn_{payout_id}",
+                "bank_reference": f"STRIPE {payout_id[3:].upper()}",
+            },
+        )
+        draft.change(at + _TO_THE_BANK, {"status": "paid"})
+        self.payouts.append(draft)
 
 
 @dataclass(slots=True)

@@ -193,6 +193,8 @@ class StripeAccount:
     refunds: tuple[Versioned, ...]
     credit_notes: tuple[Versioned, ...]
     balance_transactions: tuple[Versioned, ...]
+    payouts: tuple[Versioned, ...] = ()
+    disputes: tuple[Versioned, ...] = ()
 
     def events(self, now: datetime, since: datetime) -> list[Event]:
         """Return the subscription events with since <= occurred_at <= now, oldest first."""

@@ -58,7 +58,8 @@ class Books:
     moved: dict[tuple[date, str], int] = field(default_factory=dict)
     parents: dict[str, int] = field(default_factory=dict)
     explanations: tuple[Row, ...] = ()
-    more: tuple[RawBatch, ...] = ()
+    cash: dict[str, tuple[Row, ...]] = field(default_factory=dict)
+    """Payments, provider ledger, payouts, bank lines: entity -> rows."""
     opening: int = 0
 
 
@@ -93,10 +94,13 @@ def batches_of(books: Books) -> list[RawBatch]:
             {"account_prefix": "131", "tie_out_line": "receivables", "sign": 1},
             {"account_prefix": "511", "tie_out_line": "revenue", "sign": -1},
             {"account_prefix": "333", "tie_out_line": "output_tax", "sign": -1},
+            {"account_prefix": "112", "tie_out_line": "bank", "sign": 1},
+            {"account_prefix": "113", "tie_out_line": "provider_balance", "sign": 1},
+            {"account_prefix": "6417", "tie_out_line": "provider_fees", "sign": 1},
             # The longest prefix wins: this account is none of the tax's.
             {"account_prefix": "3339", "tie_out_line": "other", "sign": -1},
         ),
-        *books.more,
+        *(drop(name, *rows) for name, rows in books.cash.items()),
     ]
     if books.has_journal and books.journal:
         found.append(drop("gl_journal", *_journal_rows(books.journal)))
@@ -129,6 +133,8 @@ def _journal_rows(journal: tuple[Booked, ...]) -> list[Row]:
 def _balance_rows(books: Books) -> list[Row]:
     rows: list[Row] = []
     standing = {"131": books.opening, "511": -books.opening, "3331": 0}
+    booked_on = {code for booked in books.journal for code, _ in booked.legs}
+    standing |= dict.fromkeys(sorted(booked_on & _CASH), 0)
     for month in books.months:
         moved = dict.fromkeys(standing, 0)
         for booked in books.journal:
@@ -156,6 +162,70 @@ def _balance_rows(books: Books) -> list[Row]:
                 standing[code] = closing
     return rows
 
+
+_CASH = {"112", "113", "6417"}
+
+
+def _paid_by_card(
+    *, in_bank: int | None = 1070, **changes: tuple[Row, ...]
+) -> dict[str, tuple[Row, ...]]:
+    """1,100 paid by card on 12 April, 30 of it the fee; 1,070 sent on the 29th, due on the 30th.
+
+    The bank books `in_bank` of it on 2 May (None = never), and its own fee of 5 in April.
+    """
+    vnd = {"currency": "VND"}
+    bank = [
+        {"transaction_id": "F1", "booked_on": date(2026, 4, 25), "amount": Decimal(-5)}
+    ]
+    if in_bank is not None:
+        bank.append(
+            {
+                "transaction_id": "B1",
+                "booked_on": date(2026, 5, 2),
+                "amount": Decimal(in_bank),
+                "reference": "REF-1",
+            }
+        )
+    bank.append(
+        {"transaction_id": "F2", "booked_on": date(2026, 5, 25), "amount": Decimal(-5)}
+    )
+    found: dict[str, tuple[Row, ...]] = {
+        "payments": (
+            {"payment_id": "P", "invoice_id": "A", "status": "succeeded", **vnd,
+             "paid_at": vn("2026-04-12 10:00"), "amount": Decimal(1100)},
+        ),
+        "ledger_transactions": (
+            {"transaction_id": "T1", "occurred_at": vn("2026-04-12 10:00"), **vnd,
+             "type": "charge", "amount": Decimal(1100), "fee_amount": Decimal(30),
+             "net_amount": Decimal(1070), "source_id": "P"},
+            {"transaction_id": "T2", "occurred_at": vn("2026-04-29 10:00"), **vnd,
+             "type": "payout", "amount": Decimal(-1070), "fee_amount": Decimal(0),
+             "net_amount": Decimal(-1070), "source_id": "PO"},
+        ),
+        "payouts": (
+            {"payout_id": "PO", "arrived_on": date(2026, 4, 30), **vnd,
+             "amount": Decimal(1070), "status": "paid", "bank_reference": "REF-1"},
+        ),
+        "bank_transactions": tuple({**line, **vnd} for line in bank),
+    }  # fmt: skip
+    return {**found, **changes}
+
+
+def _cash_journal(in_bank: int | None = 1070) -> tuple[Booked, ...]:
+    """The sale, its payment less the fee, the payout as the bank books it, the bank's fees."""
+    arrived = () if in_bank is None else (
+        Booked("J3", MAY, "PO", (("112", in_bank), ("113", -in_bank))),
+    )  # fmt: skip
+    return (
+        sale("J1", "A", 1000, 100),
+        Booked("J2", APRIL, "P", (("113", 1070), ("6417", 30), ("131", -1100))),
+        *arrived,
+        Booked("J4", APRIL, "F1", (("642", 5), ("112", -5))),
+        Booked("J5", MAY, "F2", (("642", 5), ("112", -5))),
+    )
+
+
+PAID = ({"status": "paid", "paid_at": vn("2026-04-12 10:00")},)
 
 ONE_SHORT = (Booked("J1", APRIL, "A", (("131", 1099), ("511", -999), ("3331", -100))),)
 """The ledger has one dong less of revenue and of the receivable."""
@@ -204,6 +274,27 @@ CASES = (
           explanations=({"reference": "A", "amount": Decimal(2)},)),
     Books("asked", journal=ONE_SHORT,
           explanations=({"reference": "A", "amount": Decimal(1), "approved_by": None},)),
+    Books("card", journal=_cash_journal(), invoices=PAID, cash=_paid_by_card()),
+    # One dong less came in than was sent; the ledger books what came.
+    Books("less", journal=_cash_journal(1069), invoices=PAID,
+          cash=_paid_by_card(in_bank=1069)),
+    # Sent and never seen again.
+    Books("never", journal=_cash_journal(None), invoices=PAID,
+          cash=_paid_by_card(in_bank=None)),
+    # Paid by bank transfer that names the invoice by its number: cash like any other.
+    Books("wire",
+          journal=(sale("J1", "A", 1000, 100),
+                   Booked("J2", APRIL, "W1", (("112", 1100), ("131", -1100)))),
+          invoices=PAID,
+          cash={"bank_transactions": (
+              {"transaction_id": "W1", "booked_on": date(2026, 4, 12), "currency": "VND",
+               "amount": Decimal(1100), "invoice_id": "HD-001"},)}),
+    # The provider's ledger has one dong less than the payment.
+    Books("pay", journal=_cash_journal(), invoices=PAID,
+          cash=_paid_by_card(payments=(
+              {"payment_id": "P", "invoice_id": "A", "status": "succeeded",
+               "currency": "VND", "paid_at": vn("2026-04-12 10:00"),
+               "amount": Decimal(1101)},))),
     # The invoice says 1,001 before tax, its one line 1,000: billing contradicts itself.
     Books("header", header_net=1001,
           journal=(Booked("J1", APRIL, "A",
@@ -236,6 +327,23 @@ def _orphan(
         sides = (net + tax, their_net + their_tax)
         found.add((entity, month, OWED, document, reason, *sides, "none"))
     return found
+
+
+def _under_way(entity: str, sent: int, came: int | None = None) -> set[Difference]:
+    """A payout of April the bank books in May, in whole or (`came`) in part."""
+    bank, balance = "payouts_vs_bank", "provider_balance_vs_ledger"
+    if came is None:
+        return {
+            (entity, "04", bank, "PO", "timing", sent, 0, "proven"),
+            (entity, "05", bank, "PO", "timing", 0, sent, "proven"),
+            (entity, "04", balance, "PO", "timing", -sent, 0, "proven"),
+        }
+    return {
+        (entity, "04", bank, "PO", "unexplained", sent, 0, "none"),
+        (entity, "05", bank, "PO", "unexplained", 0, came, "none"),
+        (entity, "04", balance, "PO", "timing", -sent, 0, "proven"),
+        (entity, "05", balance, "PO", "unexplained", -sent, -came, "none"),
+    }
 
 
 DIFFERENCES: set[Difference] = {
@@ -287,6 +395,18 @@ DIFFERENCES: set[Difference] = {
     ("asked", "04", BILLED, "A", "unexplained", 1000, 999, "not_approved"),
     ("asked", "04", OWED, "A", "unexplained", 1100, 1099, "none"),
     ("asked", "05", OWED, "A", "unexplained", 1100, 1099, "none"),
+    # Sent on 29 April, in the bank on 2 May: under way at the end of April.
+    *_under_way("card", 1070), *_under_way("less", 1070, 1069),
+    ("never", "04", "payouts_vs_bank", "PO", "missing_in_ledger", 1070, 0, "none"),
+    # Due on 30 April, so at its end the ledger is behind the provider, and in May.
+    ("never", "04", "provider_balance_vs_ledger", "PO", "missing_in_ledger", -1070, 0, "none"),
+    ("never", "05", "provider_balance_vs_ledger", "PO", "missing_in_ledger", -1070, 0, "none"),
+    # 1,101 was paid, by the payment; 1,100 by the provider, the invoice and the ledger.
+    ("pay", "04", "payments_vs_provider", "P", "unexplained", 1101, 1100, "none"),
+    ("pay", "04", "invoices_vs_payments", "A", "unexplained", 1101, 1100, "none"),
+    ("pay", "04", OWED, "P", "unexplained", -1101, -1100, "none"),
+    ("pay", "05", OWED, "P", "unexplained", -1101, -1100, "none"),
+    *_under_way("pay", 1070),
     # The lines say 1,000, the invoice 1,001.
     ("header", "04", "invoices_vs_lines", "A", "unexplained", 1000, 1001, "none"),
 }  # fmt: skip

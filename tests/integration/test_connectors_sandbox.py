@@ -385,7 +385,8 @@ def stripe_rows(
 
 @pytest.mark.parametrize("name", STRIPE_NAMES)
 @pytest.mark.parametrize(
-    "entity", ["products", "prices", "invoices", "charges", "refunds", "credit_notes"]
+    "entity",
+    ["products", "prices", "invoices", "charges", "refunds", "credit_notes", "payouts"],
 )
 def test_stripe_objects(
     company: Company, sandbox: SandboxHandle, name: str, entity: str

@@ -58,6 +58,8 @@ _FILTERS: Final[Mapping[str, frozenset[str]]] = {
     "refunds": frozenset({"charge", "payment_intent", "created"}),
     "credit_notes": frozenset({"invoice", "customer", "created"}),
     "balance_transactions": frozenset({"type", "source", "currency", "created"}),
+    "disputes": frozenset({"charge", "payment_intent", "created"}),
+    "payouts": frozenset({"arrival_date", "destination", "status", "created"}),
     "events": frozenset({"type", "types[]", "created"}),
 }
 """List filters by collection, beside the paging parameters."""

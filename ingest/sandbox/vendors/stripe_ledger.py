@@ -25,7 +25,9 @@ from ingest.sandbox.vendors.stripe_invoices import (
 from ingest.sandbox.vendors.stripe_payments import (
     render_balance_transaction,
     render_charge,
+    render_dispute,
     render_invoice_payment,
+    render_payout,
     render_refund,
 )
 from ingest.sandbox.vendors.stripe_shapes import (
@@ -61,6 +63,8 @@ _RENDERERS: Final[Mapping[str, Callable[[Fields, Books], Json]]] = {
     "refunds": render_refund,
     "credit_notes": render_credit_note,
     "balance_transactions": render_balance_transaction,
+    "disputes": render_dispute,
+    "payouts": render_payout,
 }
 _WITH_TEST_MODE: Final[Mapping[str, str]] = {
     "customers": "customer_id",
@@ -201,6 +205,7 @@ class Ledger:
                 coupons=self._at("coupons", now),
                 refunds=self._at("refunds", now),
                 charges=charges,
+                transactions=self._at("balance_transactions", now),
                 newest_charges=newest,
                 discounts=_discounts(self._account.subscriptions, now),
             )

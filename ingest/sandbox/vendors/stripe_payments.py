@@ -1,4 +1,4 @@
-"""Stripe's charges, refunds, ledger and invoice payments as JSON.
+"""Stripe's charges, refunds, disputes, payouts, ledger and invoice payments as JSON.
 
 Belongs here: cash and what ties it to invoices, as docs.stripe.com/api lists it (read
 2026-09). Stays out: the invoices themselves (`stripe_invoices`).
@@ -135,4 +135,63 @@ def render_invoice_payment(charges: Sequence[Fields], books: Books) -> Json:
             "canceled_at": None,
             "paid_at": epoch(good["created_at"]) if good else None,
         },
+    }
+
+
+def render_dispute(state: Fields, books: Books) -> Json:
+    """Return a dispute with the ledger lines that took the money and gave it back."""
+    charge = books.charges.get(str(state["charge_id"]))
+    lines = [
+        render_balance_transaction(line, books)
+        for line in books.transactions.values()
+        if line.get("source_id") == state["dispute_id"]
+    ]
+    return {
+        "id": state["dispute_id"],
+        "object": "dispute",
+        "amount": state["amount_minor"],
+        "balance_transactions": sorted(lines, key=lambda row: str(row["created"])),
+        "charge": state["charge_id"],
+        "created": epoch(state["created_at"]),
+        "currency": lower(state["currency"]),
+        "enhanced_eligibility_types": [],
+        "evidence": {},
+        "evidence_details": {},
+        "is_charge_refundable": False,
+        "livemode": books.livemode,
+        "metadata": {},
+        "payment_intent": payment_intent_id(charge) if charge else None,
+        "payment_method_details": None,
+        "reason": state["reason"],
+        "status": state["status"],
+    }
+
+
+def render_payout(state: Fields, books: Books) -> Json:
+    """Return a payout."""
+    return {
+        "id": state["payout_id"],
+        "object": "payout",
+        "amount": state["amount_minor"],
+        "arrival_date": epoch(state["arrives_on"]),
+        "automatic": True,
+        "balance_transaction": state["balance_transaction_id"],
+        "created": epoch(state["created_at"]),
+        "currency": lower(state["currency"]),
+        "description": "STRIPE PAYOUT",
+        "destination": "ba_1",
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "livemode": books.livemode,
+        "metadata": {},
+        "method": "standard",
+        "original_payout": None,
+        "reconciliation_status": "completed",
+        "reversed_by": None,
+        "source_type": "card",
+        "statement_descriptor": None,
+        "status": state["status"],
+        "trace_id": {"status": "supported", "value": state["bank_reference"]},
+        "type": "bank_account",
     }

@@ -54,6 +54,7 @@ class Books:
     prices: Mapping[str, Fields]
     coupons: Mapping[str, Fields]
     refunds: Mapping[str, Fields]
+    transactions: Mapping[str, Fields]
     charges: Mapping[str, Fields]
     newest_charges: Mapping[str, str]
     """Invoice to the id of its newest charge."""

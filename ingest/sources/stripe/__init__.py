@@ -29,6 +29,8 @@ from ingest.sources.stripe.lists import Account, Row
 from ingest.sources.stripe.payments import (
     read_balance_transactions,
     read_charges,
+    read_disputes,
+    read_payouts,
     read_refunds,
 )
 from ingest.sources.stripe.subscriptions import (
@@ -63,6 +65,8 @@ _LISTS: Final[dict[str, Callable[[Account], Iterator[Row]]]] = {
     "charges": read_charges,
     "refunds": read_refunds,
     "credit_notes": read_credit_notes,
+    "disputes": read_disputes,
+    "payouts": read_payouts,
 }
 
 _log = logging.getLogger(__name__)

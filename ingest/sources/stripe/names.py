@@ -92,6 +92,18 @@ REFUND: Final = _names("""
     payment_intent pending_reason presentment_details reason receipt_number
     source_transfer_reversal status transfer_reversal
 """)
+DISPUTE: Final = _names("""
+    amount balance_transaction balance_transactions charge currency
+    enhanced_eligibility_types evidence evidence_details is_charge_refundable
+    network_details network_reason_code payment_intent payment_method_details reason status
+""")
+PAYOUT: Final = _names("""
+    amount application_fee application_fee_amount arrival_date automatic
+    balance_transaction currency description destination failure_balance_transaction
+    failure_code failure_message method original_payout payout_method
+    reconciliation_status reversed_by source_balance source_type statement_descriptor
+    status trace_id type
+""")
 BALANCE_TRANSACTION: Final = _names("""
     amount available_on balance_type currency description exchange_rate fee fee_details net
     reporting_category source status type

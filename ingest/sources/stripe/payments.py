@@ -1,4 +1,4 @@
-"""Charges, refunds and the balance they move.
+"""Charges, refunds, disputes, payouts and the balance they move.
 
 Belongs here: reading cash objects and linking charges to invoices. Stays out: invoices
 (`billing`).
@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.instants import from_epoch_seconds
 from ingest.sources.stripe.lists import Account, Row, id_of, upper, utc_date
-from ingest.sources.stripe.names import BALANCE_TRANSACTION, CHARGE, REFUND
-from ingest.sources.wire import dig, key_of, required
+from ingest.sources.stripe.names import (
+    BALANCE_TRANSACTION,
+    CHARGE,
+    DISPUTE,
+    PAYOUT,
+    REFUND,
+)
+from ingest.sources.wire import dig, key_of, list_of, required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,6 +85,46 @@ def read_refunds(account: Account) -> Iterator[Row]:
             "balance_transaction_id": id_of(refund.get("balance_transaction")),
         }
         yield values, refund, origin
+
+
+def read_disputes(account: Account) -> Iterator[Row]:
+    """Yield every dispute; what it took and gave back stands in its own ledger lines."""
+    where = "stripe dispute"
+    for dispute, origin in account.list_all("/v1/disputes", DISPUTE):
+        lines = list_of(dispute, "balance_transactions", where)
+        back = [line for line in lines if required(line, "amount", where) > 0]
+        values: dict[str, object] = {
+            "dispute_id": required(dispute, "id", where),
+            "charge_id": id_of(required(dispute, "charge", where)),
+            "status": required(dispute, "status", where),
+            "reason": dispute.get("reason"),
+            "amount_minor": required(dispute, "amount", where),
+            "fee_minor": sum(required(line, "fee", where) for line in lines),
+            "currency": upper(required(dispute, "currency", where)),
+            "created_at": from_epoch_seconds(required(dispute, "created", where)),
+            "reinstated_at": from_epoch_seconds(
+                required(back[-1], "created", where) if back else None
+            ),
+        }
+        yield values, dispute, origin
+
+
+def read_payouts(account: Account) -> Iterator[Row]:
+    """Yield every payout, those on their way included."""
+    where = "stripe payout"
+    for payout, origin in account.list_all("/v1/payouts", PAYOUT):
+        values: dict[str, object] = {
+            "payout_id": required(payout, "id", where),
+            "status": required(payout, "status", where),
+            "amount_minor": required(payout, "amount", where),
+            "currency": upper(required(payout, "currency", where)),
+            "created_at": from_epoch_seconds(required(payout, "created", where)),
+            "arrives_on": utc_date(required(payout, "arrival_date", where)),
+            "balance_transaction_id": id_of(payout.get("balance_transaction")),
+            "bank_reference": dig(payout, "trace_id", "value")
+            or payout.get("statement_descriptor"),
+        }
+        yield values, payout, origin
 
 
 def read_balance_transactions(

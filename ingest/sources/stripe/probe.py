@@ -35,6 +35,8 @@ _LISTS: Final = (
     ("refunds", "Charges and Refunds: read"),
     ("credit_notes", "Credit notes: read"),
     ("balance_transactions", "Balance: read"),
+    ("disputes", "Disputes: read"),
+    ("payouts", "Payouts: read"),
     ("events", "Events: read"),
 )
 """List and the permission as the dashboard names it when a restricted key is made."""

@@ -906,6 +906,50 @@ def test_failed_charge_without_ledger_line_and_refund() -> None:
     )
 
 
+def test_a_dispute_says_what_it_took_and_when_it_came_back() -> None:
+    """Stripe's dispute has no closing date: its ledger lines say when money returned."""
+    taken = {"id": "txn_1", "amount": -500, "fee": 15, "created": T0}
+    back = {"id": "txn_2", "amount": 500, "fee": 0, "created": T0 + 86_400}
+    dispute = {
+        "id": "du_1",
+        "charge": {"id": "ch_1"},
+        "status": "won",
+        "reason": "fraudulent",
+        "amount": 500,
+        "currency": "usd",
+        "created": T0,
+        "livemode": True,
+        "balance_transactions": [taken, back],
+    }
+    values = only(Api({"/v1/disputes": page(dispute)}), "disputes")
+    assert values["charge_id"] == "ch_1"
+    assert (values["amount_minor"], values["fee_minor"]) == (500, 15)
+    assert values["reinstated_at"] == datetime.fromtimestamp(T0 + 86_400, UTC)
+    lost = {**dispute, "status": "lost", "balance_transactions": [taken]}
+    assert only(Api({"/v1/disputes": page(lost)}), "disputes")["reinstated_at"] is None
+
+
+def test_a_payout_is_known_by_the_banks_own_reference() -> None:
+    payout = {
+        "id": "po_1",
+        "status": "in_transit",
+        "amount": 1070,
+        "currency": "vnd",
+        "created": T0,
+        "arrival_date": T0 + 86_400 * 2,
+        "livemode": True,
+        "balance_transaction": "txn_9",
+        "statement_descriptor": "ACME",
+        "trace_id": {"status": "supported", "value": "REF-1"},
+    }
+    values = only(Api({"/v1/payouts": page(payout)}), "payouts")
+    assert values["bank_reference"] == "REF-1"
+    assert values["arrives_on"] == datetime.fromtimestamp(T0 + 86_400 * 2, UTC).date()
+    pending = {**payout, "trace_id": None}
+    values = only(Api({"/v1/payouts": page(pending)}), "payouts")
+    assert values["bank_reference"] == "ACME"
+
+
 def test_ledger_lines_are_read_by_creation_with_exact_rates() -> None:
     row = {
         "id": "txn_1",

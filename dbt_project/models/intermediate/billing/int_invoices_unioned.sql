@@ -43,6 +43,10 @@ invoices_stacked as (
             'stripe_invoices.total_minor',
             'currency_exponents.stripe_minor_unit_amount'
         ) }} as total_amount,
+        {{ to_major_units(
+            'stripe_invoices.amount_paid_minor',
+            'currency_exponents.stripe_minor_unit_amount'
+        ) }} as amount_paid,
         stripe_invoices.finalized_at,
         stripe_invoices.due_at,
         stripe_invoices.paid_at,
@@ -72,6 +76,7 @@ invoices_stacked as (
         discount_amount,
         tax_amount,
         total as total_amount,
+        cast(null as decimal(38, 4)) as amount_paid,
         finalized_at,
         due_at,
         paid_at,
@@ -111,6 +116,8 @@ invoices_keyed as (
         discount_amount,
         tax_amount,
         total_amount,
+        case when coalesce(paid_at < {{ as_of_end() }}, true) then amount_paid else 0 end
+            as amount_paid,
         case when finalized_at < {{ as_of_end() }} then finalized_at end as finalized_at,
         due_at,
         case when paid_at < {{ as_of_end() }} then paid_at end as paid_at,

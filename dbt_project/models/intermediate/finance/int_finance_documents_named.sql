@@ -24,6 +24,24 @@ refunds as (
 
 ),
 
+payouts as (
+
+    select * from {{ ref('int_payouts_unioned') }}
+
+),
+
+disputes as (
+
+    select * from {{ ref('int_disputes_unioned') }}
+
+),
+
+bank_transactions as (
+
+    select * from {{ ref('int_bank_transactions_linked') }}
+
+),
+
 documents as (
 
     select
@@ -69,6 +87,33 @@ documents as (
         substr(refund_id, length(source_name) + 2) as document_name
 
     from refunds
+
+    union all
+
+    select
+        legal_entity,
+        payout_id as document_id,
+        source_payout_id as document_name
+
+    from payouts
+
+    union all
+
+    select
+        legal_entity,
+        dispute_id as document_id,
+        source_dispute_id as document_name
+
+    from disputes
+
+    union all
+
+    select
+        legal_entity,
+        coalesce(payout_id, bank_transaction_id) as document_id,
+        source_bank_transaction_id as document_name
+
+    from bank_transactions
 
 ),
 

@@ -44,6 +44,25 @@ refunds as (
 
 ),
 
+mrr_steps as (
+
+    select * from {{ ref('fct_mrr_to_billings') }}
+
+),
+
+disputes as (
+
+    select * from {{ ref('int_disputes_unioned') }}
+
+),
+
+bank_transfers as (
+
+    select * from {{ ref('int_bank_transactions_linked') }}
+    where invoice_id is not null
+
+),
+
 provider_transactions as (
 
     select * from {{ ref('int_ledger_transactions_unioned') }}
@@ -293,6 +312,53 @@ receivable_movements as (
 
     from written_off
 
+    union all
+
+    -- What a dispute takes back is owed again, until it is won.
+    select
+        legal_entity,
+        currency,
+        {{ report_date('opened_at') }} as occurred_date,
+        dispute_id as reference,
+        'dispute' as record_type,
+        dispute_id as record_id,
+        amount,
+        _source_ref as source_ref,
+        _batch_id as batch_id
+
+    from disputes
+
+    union all
+
+    select
+        legal_entity,
+        currency,
+        {{ report_date('reinstated_at') }} as occurred_date,
+        dispute_id as reference,
+        'dispute_reversal' as record_type,
+        dispute_id as record_id,
+        -amount as amount,
+        _source_ref as source_ref,
+        _batch_id as batch_id
+
+    from disputes
+    where reinstated_at is not null
+
+    union all
+
+    select
+        legal_entity,
+        currency,
+        booked_on as occurred_date,
+        bank_transaction_id as reference,
+        'bank_transaction' as record_type,
+        bank_transaction_id as record_id,
+        -amount as amount,
+        _source_ref as source_ref,
+        _batch_id as batch_id
+
+    from bank_transfers
+
 ),
 
 invoices_with_totals as (
@@ -434,6 +500,44 @@ records_stacked as (
 
     from invoices_with_totals
     where header_net_amount is not null
+
+    union all
+
+    -- MRR and every step to billings, against the invoice lines, subscription by subscription.
+    select
+        'mrr_to_billings' as line,
+        'warehouse' as side,
+        legal_entity,
+        currency,
+        period_start_date as occurred_date,
+        customer_id || ' ' || subscription_id as reference,
+        'mrr_steps' as record_type,
+        mrr_to_billings_id as record_id,
+        billed_amount - residue_amount as amount,
+        billed_amount - residue_amount as expected_amount,
+        cast(null as varchar) as source_ref,
+        cast(null as varchar) as batch_id
+
+    from mrr_steps
+    where billed_amount - residue_amount <> 0
+
+    union all
+
+    select
+        'mrr_to_billings' as line,
+        'other' as side,
+        legal_entity,
+        currency,
+        report_date as occurred_date,
+        customer_id || ' ' || coalesce(subscription_id, '(none)') as reference,
+        event_type as record_type,
+        revenue_event_id as record_id,
+        net_amount as amount,
+        net_amount as expected_amount,
+        source_ref,
+        batch_id
+
+    from invoice_lines
 
     union all
 

@@ -71,6 +71,18 @@ ledger_months as (
 
 ),
 
+-- A month of a bank is there with its first line.
+bank_months as (
+
+    select distinct
+        legal_entity,
+        period_start_date
+
+    from records
+    where record_type = 'bank_transaction'
+
+),
+
 first_ledger_months as (
 
     select
@@ -196,8 +208,10 @@ line_months as (
         line_keys.*,
         months.period_start_date,
         case
-            when line_keys.other_side <> 'ledger' then 'compared'
-            when ledger_months.legal_entity is null then 'not_delivered'
+            when line_keys.other_side not in ('ledger', 'bank') then 'compared'
+            when
+                coalesce(ledger_months.legal_entity, bank_months.legal_entity) is null
+                then 'not_delivered'
             when last_day(months.period_start_date) > {{ as_of_date() }} then 'open_month'
             else 'compared'
         end as state
@@ -207,8 +221,14 @@ line_months as (
         on line_keys.first_period_start_date <= months.period_start_date
     left join ledger_months
         on
-            line_keys.legal_entity = ledger_months.legal_entity
+            line_keys.other_side = 'ledger'
+            and line_keys.legal_entity = ledger_months.legal_entity
             and months.period_start_date = ledger_months.period_start_date
+    left join bank_months
+        on
+            line_keys.other_side = 'bank'
+            and line_keys.legal_entity = bank_months.legal_entity
+            and months.period_start_date = bank_months.period_start_date
 
 ),
 

@@ -6,6 +6,12 @@ billing_records as (
 
 ),
 
+cash_records as (
+
+    select * from {{ ref('fct_tie_out_cash_records') }}
+
+),
+
 ledger_records as (
 
     select * from {{ ref('fct_tie_out_ledger_records') }}
@@ -30,6 +36,25 @@ records_dated as (
         batch_id
 
     from billing_records
+
+    union all
+
+    select
+        line,
+        side,
+        legal_entity,
+        currency,
+        period_start_date,
+        occurred_date,
+        reference,
+        record_type,
+        record_id,
+        amount,
+        expected_amount,
+        source_ref,
+        batch_id
+
+    from cash_records
 
     union all
 
