@@ -15,6 +15,7 @@ import dagster as dg
 from orchestration.gates import judge_tables
 from orchestration.night import TableReport
 from orchestration.night_run import NightRun  # noqa: TC001 - Dagster reads it
+from orchestration.periods.moved import find_changes_to_approve
 from orchestration.publish.tables import CORE, PublishedTable
 from orchestration.totals import mart_breaks
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MART_GATE = "mart_gate"
+RESTATEMENTS = "rpt_restatements"
+"""Table under which a report names closed figures a change of models would move."""
 
 
 def mart_gate_checks(
@@ -65,12 +68,24 @@ def judge_night(night: NightRun, tables: tuple[PublishedTable, ...]) -> None:
             )
         )
     broken = mart_breaks(night)
+    with night.timed("closed periods"):
+        broken |= closed_moves(night)
     night.report.red_themes = sorted(
         {report.theme for report in night.report.tables if report.red} | broken
     )
     red = ", ".join(night.report.red_themes)
     rules = sum(report.rules for report in night.report.tables)
     night.say(f"mart gate: {rules} rules, {f'red: {red}' if red else 'all green'}")
+
+
+def closed_moves(night: NightRun) -> set[str]:
+    """Return the areas whose closed figures other models would move; note what moved."""
+    changes = find_changes_to_approve(night.settings, say=night.say)
+    for change in changes:
+        night.report.tables.append(
+            TableReport(RESTATEMENTS, change.area, rules=1, red=[change.describe()])
+        )
+    return {change.area for change in changes}
 
 
 def _by_table(reports: list[TableReport]) -> list[list[TableReport]]:

@@ -14,6 +14,7 @@ import duckdb
 from orchestration.dashboards import render_pages
 from orchestration.dbt_setup import entities_read, manifest_file
 from orchestration.gaps import known_gaps
+from orchestration.periods.moved import THEMES, theme_origins
 from orchestration.publish import PublishRequest, publish_build, read_published_tables
 from orchestration.rehearsal import BUILT_FROM, built_from
 
@@ -49,7 +50,13 @@ def publish_night(run: NightRun) -> Manifest:
             now=run.clock(),
             red_themes=frozenset(report.red_themes),
             notes=report.info_notes(),
-            quality={**quality_of(run), BUILT_FROM: built_from(settings)},
+            quality={
+                **quality_of(run),
+                BUILT_FROM: {
+                    **built_from(settings),
+                    THEMES: theme_origins(settings, frozenset(report.red_themes)),
+                },
+            },
             mart_rules=sum(table.rules for table in report.tables),
             keep=settings.config.publish.keep,
         ),

@@ -101,17 +101,19 @@ def is_build(settings: Settings, name: str) -> bool:
 
 
 @contextmanager
-def rehearsed_side(settings: Settings, ref: str = "") -> Iterator[Side]:
+def rehearsed_side(
+    settings: Settings, ref: str = "", *, as_of: date | None = None
+) -> Iterator[Side]:
     """Build the figures of a git ref's models, or of the working tree's, and clean up after.
 
-    As of the day readers see, with the policies of the configuration given.
+    As of a day, None = the one readers see, with the policies of the configuration given.
 
     Raises:
         ConfigError: nothing is published yet, or no such ref.
         RehearsalError: the models do not build.
         ChangedMeanwhileError: a night ran beside it.
     """
-    as_of = published_side(settings).built_from.as_of
+    day = as_of or date.fromisoformat(published_side(settings).built_from.as_of)
     folder = settings.home.root / f"{DIFF_PREFIX}{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -122,7 +124,7 @@ def rehearsed_side(settings: Settings, ref: str = "") -> Iterator[Side]:
         # Models may read an entity that no night has known yet.
         landing.ensure_empty_batches(settings.home.root)
         before = ledger.read(settings.home.root)
-        path = build_figures(settings, folder, project, date.fromisoformat(as_of))
+        path = build_figures(settings, folder, project, day)
         if ledger.read(settings.home.root) != before:
             message = (
                 "a night promoted batches while the figures were built beside it; run "
@@ -134,7 +136,7 @@ def rehearsed_side(settings: Settings, ref: str = "") -> Iterator[Side]:
             ref or WORKING_TREE,
             path,
             BuiltFrom(
-                as_of=as_of,
+                as_of=day.isoformat(),
                 models=project_fingerprint(project),
                 ledger_lines=len(before),
                 policies=variables["policies"],

@@ -1,4 +1,4 @@
-"""`warehouse close` and `warehouse reopen`: signing a month off, and opening it again.
+"""`warehouse close`, `reopen` and `approve`: what people decide on closed months.
 
 Belongs here: the verbs and their words. Stays out: conditions, freezing, the chain
 (`orchestration.periods`).
@@ -14,7 +14,7 @@ import typer
 
 from orchestration.cli.options import Config, Json, Root, now, print_json
 from orchestration.lock import hold_run_lock
-from orchestration.periods.closing import close_period, reopen_period
+from orchestration.periods.closing import approve_change, close_period, reopen_period
 from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ def register(app: typer.Typer) -> None:
         epilog="Example: warehouse reopen 2026-10 --area finance "
         '--by "Lê Thị Hoa" --reason "invoice 1042 belongs to October"'
     )(reopen)
+    app.command(
+        epilog="Example: warehouse approve change-finance-0a1b2c3d "
+        '--by "Lê Thị Hoa" --reason "credit notes now count on their own day"'
+    )(approve)
 
 
 def close(
@@ -85,6 +89,31 @@ def reopen(
     sys.stdout.write(
         f"{area} {period} is open again, by {entry.by}; close {entry.subject} stays on "
         "record. Next: warehouse nightly\n"
+    )
+
+
+def approve(
+    change: Annotated[str, typer.Argument(help="Id the change was reported with.")],
+    by: By,
+    reason: Annotated[str, typer.Option("--reason", help="Why it is right.")],
+    config: Config = None,
+    root: Root = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Let changed models or policies move closed figures; what they move is kept on record.
+
+    Signed figures stay as they are; what the new models make of a closed month is published
+    as restatements. `warehouse diff` shows figures before and after.
+    """
+    settings = load_settings(root=root, config_path=config, require_secrets=False)
+    with hold_run_lock(settings.home.root, step=f"approval of {change}", now=now()):
+        entry = approve_change(settings, change, by=by, reason=reason, now=now())
+    if as_json:
+        print_json(asdict(entry))
+        return
+    sys.stdout.write(
+        f"{entry.subject} is approved by {entry.by}. Next: warehouse nightly\n"
     )
 
 

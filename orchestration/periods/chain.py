@@ -32,6 +32,9 @@ REOPEN: Final = "reopen"
 APPROVE: Final = "approve"
 HEAD: Final = "closes_head"
 """Key of what a build is made of under which it names the end of the chain."""
+APPROVALS: Final = "approvals"
+"""Folder of what approvals keep, in the place of a period's."""
+_KEEPING: Final = frozenset({CLOSE, APPROVE})
 START: Final = "0" * 64
 """What the first line names as the one before it."""
 
@@ -77,7 +80,7 @@ class Entry:
     @property
     def name(self) -> str:
         """Return the entry as people are told of it."""
-        about = f"{self.area} {self.period}" if self.area else self.subject
+        about = f"{self.area} {self.period}" if self.period else self.subject
         return f"entry {self.sequence} ({self.kind} of {about} by {self.by}, {self.at})"
 
 
@@ -87,8 +90,8 @@ def closes_dir(root: Path) -> Path:
 
 
 def close_dir(root: Path, entry: Entry) -> Path:
-    """Return the folder of one close."""
-    return closes_dir(root) / entry.period / entry.subject
+    """Return the folder of what a close or an approval keeps."""
+    return closes_dir(root) / (entry.period or APPROVALS) / entry.subject
 
 
 def hash_of(entry: Entry) -> str:
@@ -141,7 +144,7 @@ def verify_closes(root: Path, *, known_head: str = "") -> tuple[Entry, ...]:
     """
     entries = read_chain(root)
     for entry in entries:
-        if entry.kind == CLOSE:
+        if entry.kind in _KEEPING:
             _prove_files(root, entry)
     if known_head and known_head not in {START, *(entry.hash for entry in entries)}:
         where = f"after entry {len(entries)}" if entries else "all of it"
@@ -166,7 +169,7 @@ def _prove_files(root: Path, entry: Entry) -> None:
 
 def _refuse_strangers(root: Path, entries: Sequence[Entry]) -> None:
     """Refuse a close's folder no entry names: its line was taken out of the chain."""
-    known = {close_dir(root, entry) for entry in entries if entry.kind == CLOSE}
+    known = {close_dir(root, entry) for entry in entries if entry.kind in _KEEPING}
     for path in sorted(closes_dir(root).glob("*/*")):
         if path.is_dir() and path.suffix != TEMPORARY and path not in known:
             where = f"the folder {path.parent.name}/{path.name}"
@@ -208,7 +211,7 @@ def repair_closes(root: Path) -> None:
     Raises:
         ChainBrokenError: the chain is not as it was written; then nothing is removed.
     """
-    known = {close_dir(root, e): e for e in read_chain(root) if e.kind == CLOSE}
+    known = {close_dir(root, e): e for e in read_chain(root) if e.kind in _KEEPING}
     for aside in sorted(closes_dir(root).glob(f"*/*{TEMPORARY}")):
         entry = known.get(aside.with_name(aside.name.removesuffix(TEMPORARY)))
         if entry is not None:

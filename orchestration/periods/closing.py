@@ -7,17 +7,19 @@ written (`freezing`), the chain. Call both under the run lock; a night never run
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ingest.config_yaml import nearest
 from ingest.errors import ConfigError
 from ingest.faults import fault
 from ingest.paths import TEMPORARY
-from ingest.storage import disk_errors
+from ingest.storage import disk_errors, sha256_of, write_file
 from orchestration.periods import AREAS
 from orchestration.periods.chain import (
+    APPROVE,
     CLOSE,
     HEAD,
     REOPEN,
@@ -30,6 +32,7 @@ from orchestration.periods.chain import (
     verify_closes,
 )
 from orchestration.periods.freezing import Signature, freeze, read_record
+from orchestration.periods.moved import waiting_changes
 from orchestration.periods.refusals import (
     Candidate,
     CloseRefusedError,
@@ -46,6 +49,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from orchestration.settings import Settings
+
+
+MOVES_FILE: Final = "moves.json"
+"""What an approval keeps: every closed figure the change moves, before and after."""
 
 
 @dataclass(frozen=True)
@@ -178,13 +185,63 @@ def reopen_period(
     return append_entry(root, chain, entry)
 
 
+def approve_change(
+    settings: Settings, change_id: str, *, by: str, reason: str, now: datetime
+) -> Entry:
+    """Let a change of models or policies move closed figures; what it moves is kept.
+
+    The signed figures stay; the next night publishes what the changed models make of the
+    closed periods' own rows, as restatements.
+
+    Raises:
+        ConfigError: no name or reason, or no such change waits.
+        ChainBrokenError: an earlier entry was changed.
+        StorageError: the disk refused.
+    """
+    _check_person(by)
+    if not reason.strip():
+        message = "--reason must say why closed figures may move"
+        raise ConfigError(message)
+    root = settings.home.root
+    chain = proven_chain(settings)
+    waiting = waiting_changes(root)
+    if change_id not in waiting:
+        known = ", ".join(waiting) or "none"
+        hint = nearest(change_id, waiting)
+        message = f"no change {change_id!r} waits for approval{hint}; waiting: {known}"
+        raise ConfigError(message)
+    told = json.loads(waiting[change_id].read_text("utf-8"))
+    entry = Entry(
+        sequence=0,
+        kind=APPROVE,
+        at=now.isoformat(timespec="seconds"),
+        by=by.strip(),
+        subject=change_id,
+        area=told["area"],
+        reason=reason.strip(),
+        code_version=settings.code_version,
+    )
+    folder = close_dir(root, entry)
+    aside = folder.with_name(f"{folder.name}{TEMPORARY}")
+    with disk_errors(f"keep what {change_id} moves"):
+        write_file(aside / MOVES_FILE, waiting[change_id].read_bytes())
+    files = {MOVES_FILE: sha256_of(aside / MOVES_FILE)}
+    sealed = append_entry(root, chain, replace(entry, files=files))
+    name_close(root, sealed)
+    return sealed
+
+
+def _check_person(by: str) -> None:
+    if not by.strip():
+        message = "--by must name the person who decides"
+        raise ConfigError(message)
+
+
 def _check_words(area: str, by: str) -> None:
     if area not in AREAS:
         message = f"no area {area!r}{nearest(area, AREAS)}; areas: {', '.join(AREAS)}"
         raise ConfigError(message)
-    if not by.strip():
-        message = "--by must name the person who decides"
-        raise ConfigError(message)
+    _check_person(by)
 
 
 def _reopened(chain: Sequence[Entry], label: str, area: str) -> str:

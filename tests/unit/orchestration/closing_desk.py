@@ -216,6 +216,29 @@ class Desk:
                 )
 
 
+def write_build_file(path: Path, billings: str) -> Path:
+    """Write a build file that computes October's billings, which are frozen, as an amount."""
+    path.unlink(missing_ok=True)
+    with duckdb.connect(str(path)) as con:
+        con.execute("create table dim_closes as select 'finance' as area")
+        con.execute(
+            "create table fct_closed_figures as select 'finance' as area,"
+            " 'billings' as kpi_key, 'month' as grain,"
+            " date '2026-10-01' as period_start_date"
+        )
+        con.execute(
+            "create table rpt_kpi_values as select kpi_key, '2+none' as kpi_version,"
+            " 'standard' as variant, 'current' as basis, 'month' as grain,"
+            " period_start_date, 'total' as breakdown, '(total)' as member_id,"
+            " 'VND' as currency, value::decimal(38, 6) as numerator,"
+            " null::decimal(38, 6) as denominator, value::decimal(38, 6) as value"
+            f" from (values ('billings', date '2026-10-01', {billings}),"
+            " ('billings', date '2026-11-01', 99))"
+            " v(kpi_key, period_start_date, value)"
+        )
+    return path
+
+
 def stale(source: str = "drop") -> StreamReport:
     """Return the report of a stream the raw gate held."""
     return StreamReport(
