@@ -55,6 +55,10 @@ def kpi(
     variant: Annotated[
         str, typer.Option("--variant", help="Reading of the KPI, such as median.")
     ] = "standard",
+    basis: Annotated[
+        str,
+        typer.Option("--basis", help="current, or as_closed once months are closed."),
+    ] = "current",
     as_json: Json = False,
 ) -> None:
     """Show a published KPI, newest period last; of an article's line, every KPI it names."""
@@ -65,7 +69,9 @@ def kpi(
         raise ConfigError(message)
     keys = _keys_of_line(build, key) if _LINE.fullmatch(key) else [key]
     found = {
-        one: read_kpi(build, key=one, by=by, grain=grain, last=last, variant=variant)
+        one: read_kpi(
+            build, key=one, by=by, grain=grain, last=last, variant=variant, basis=basis
+        )
         for one in keys
     }
     if as_json:
@@ -105,13 +111,20 @@ def _keys_of_line(build: Path, line: str) -> list[str]:
 
 
 def read_kpi(
-    build: Path, *, key: str, by: str, grain: str, last: int, variant: str = "standard"
+    build: Path,
+    *,
+    key: str,
+    by: str,
+    grain: str,
+    last: int,
+    variant: str = "standard",
+    basis: str = "current",
 ) -> list[dict[str, Any]]:
     """Return the published rows of a KPI, oldest period first.
 
     Raises:
-        ConfigError: no such KPI, breakdown, grain or variant; the nearest valid word is
-            named.
+        ConfigError: no such KPI, breakdown, grain, variant or basis; the nearest valid word
+            is named.
     """
     with duckdb.connect(str(build / "bi.duckdb"), read_only=True) as con:
         for word, column in (
@@ -119,17 +132,18 @@ def read_kpi(
             (by, "breakdown"),
             (grain, "grain"),
             (variant, "variant"),
+            (basis, "basis"),
         ):
             _check_word(con, word, column, key)
         cursor = con.execute(
             "select period_start_date, period_end_date, member_id, member_name, currency,"
             " value, numerator, denominator, unit, is_partial, flag"
             " from rpt_kpi_values"
-            " where kpi_key = ? and breakdown = ? and grain = ? and basis = 'current'"
+            " where kpi_key = ? and breakdown = ? and grain = ? and basis = ?"
             " and variant = ?"
             " qualify dense_rank() over (order by period_start_date desc) <= ?"
             " order by period_start_date, currency, member_name",
-            [key, by, grain, variant, last],
+            [key, by, grain, basis, variant, last],
         )
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
