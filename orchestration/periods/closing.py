@@ -70,9 +70,12 @@ def close_period(
     *,
     by: str,
     now: datetime,
-    tolerance_minor: int = 0,
+    tolerance_minor: int | None = None,
 ) -> Closed:
     """Freeze a month of an area as readers see it now, signed by a named person.
+
+    Differences up to `tolerance_minor` block nothing; None = what the configuration's policy
+    says.
 
     Raises:
         ConfigError: no such month or area, no name, not its turn.
@@ -91,7 +94,9 @@ def close_period(
         candidate,
         config=settings.config,
         nights=settings.home.nights,
-        tolerance_minor=tolerance_minor,
+        tolerance_minor=_tolerance(settings)
+        if tolerance_minor is None
+        else tolerance_minor,
     )
     if reasons:
         what = f"{area} {label}"
@@ -229,6 +234,10 @@ def approve_change(
     sealed = append_entry(root, chain, replace(entry, files=files))
     name_close(root, sealed)
     return sealed
+
+
+def _tolerance(settings: Settings) -> int:
+    return int(str(settings.config.policies["recon_tolerance_minor_units"]))
 
 
 def _check_person(by: str) -> None:

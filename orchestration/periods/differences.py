@@ -19,10 +19,11 @@ RECONCILIATION: Final = "rpt_reconciliation"
 
 @dataclass(frozen=True)
 class BlockingDifference:
-    """One difference nobody has explained. `amount` in `currency`, in major units."""
+    """One difference nobody has explained, by document. `amount` in major units of `currency`."""
 
     legal_entity: str
     line: str
+    reference: str
     currency: str
     amount: Decimal | None
     reason_code: str
@@ -32,7 +33,7 @@ class BlockingDifference:
         amount = "unknown" if self.amount is None else f"{self.amount:,f}"
         trimmed = amount.rstrip("0").rstrip(".") if "." in amount else amount
         return (
-            f"{self.legal_entity} {self.line}: {trimmed} {self.currency} "
+            f"{self.legal_entity} {self.line} {self.reference}: {trimmed} {self.currency} "
             f"({self.reason_code or 'unexplained'})"
         )
 
@@ -52,19 +53,18 @@ def blocking_differences(
         rows = con.execute(
             """
             select
-                r.legal_entity, r.line, r.currency, r.difference_amount, r.reason_code,
+                r.legal_entity, r.line, r.reference, r.currency, r.difference_amount,
+                r.reason_code,
                 coalesce(c.exponent, 2) as exponent
             from rpt_reconciliation r
             left join dim_currencies c on r.currency = c.currency_id
             where r.period_start_date = ? and not coalesce(r.is_explained, false)
-            order by abs(r.difference_amount) desc nulls first, 1, 2, 3
+            order by abs(r.difference_amount) desc nulls first, 1, 2, 3, 4
             """,
             [period.first],
         ).fetchall()
     return [
-        BlockingDifference(
-            entity or "(unknown)", line, currency or "", amount, code or ""
-        )
-        for entity, line, currency, amount, code, exponent in rows
+        BlockingDifference(entity, line, reference, currency or "", amount, code or "")
+        for entity, line, reference, currency, amount, code, exponent in rows
         if amount is None or abs(amount).scaleb(exponent) > tolerance_minor
     ]

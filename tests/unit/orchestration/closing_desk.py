@@ -206,13 +206,14 @@ class Desk:
         if differences is not None:
             con.execute(
                 "create table rpt_reconciliation (period_start_date date,"
-                " legal_entity varchar, line varchar, currency varchar,"
+                " legal_entity varchar, line varchar, reference varchar, currency varchar,"
                 " difference_amount decimal(38, 6), reason_code varchar,"
                 " is_explained boolean)"
             )
             for row in differences:
                 con.execute(
-                    "insert into rpt_reconciliation values (?, ?, ?, ?, ?, ?, ?)", row
+                    "insert into rpt_reconciliation values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    row,
                 )
 
 

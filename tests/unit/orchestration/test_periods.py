@@ -240,15 +240,24 @@ def test_an_unexplained_difference_above_the_tolerance_is_refused(desk: Desk) ->
     first = date(2026, 10, 1)
     desk.publish(
         differences=[
-            (first, "acme", "billings", "VND", Decimal(7), None, False),
-            (first, "acme", "cash", "USD", Decimal("0.01"), "timing", False),
-            (first, "acme", "fees", "VND", Decimal(900), "rounding", True),
-            (date(2026, 9, 1), "acme", "billings", "VND", Decimal(5), None, False),
+            (first, "acme", "billings", "in_7", "VND", Decimal(7), None, False),
+            (first, "acme", "cash", "ch_1", "USD", Decimal("0.01"), "timing", False),
+            (first, "acme", "fees", "f", "VND", Decimal(900), "rounding", True),
+            (
+                date(2026, 9, 1),
+                "acme",
+                "billings",
+                "in_5",
+                "VND",
+                Decimal(5),
+                None,
+                False,
+            ),
         ]
     )
     told = refused(desk)
-    assert "unexplained difference: acme billings: 7 VND (unexplained)" in told
-    assert "acme cash: 0.01 USD (timing)" in told
+    assert "unexplained difference: acme billings in_7: 7 VND (unexplained)" in told
+    assert "acme cash ch_1: 0.01 USD (timing)" in told
     assert "fees" not in told
     assert "cash" not in refused(desk, tolerance_minor=1)
     # The ledger is finance's; seven dong are within a tolerance of seven.
@@ -261,6 +270,7 @@ def test_a_difference_nobody_could_compute_is_refused(desk: Desk) -> None:
         date(2026, 10, 1),
         "acme",
         "deferred",
+        "in_9",
         "USD",
         None,
         "missing_in_ledger",
@@ -268,7 +278,7 @@ def test_a_difference_nobody_could_compute_is_refused(desk: Desk) -> None:
     )
     desk.publish(differences=[row])
     told = refused(desk, tolerance_minor=10**9)
-    assert "acme deferred: unknown USD (missing_in_ledger)" in told
+    assert "acme deferred in_9: unknown USD (missing_in_ledger)" in told
 
 
 def test_reopening_keeps_both_versions_newest_first(desk: Desk) -> None:
