@@ -150,4 +150,27 @@ MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
             "no money after the as-of date",
         ),
     ),
+    "rpt_mrr_bridge": (
+        _none(
+            "movements_of_the_wrong_sign",
+            "opening_amount < 0 or closing_amount < 0 or new_amount < 0 "
+            "or expansion_amount < 0 or reactivation_amount < 0 or contraction_amount < 0 "
+            "or churned_amount < 0",
+            "MRR and its movements are never negative; only FX may be",
+        ),
+    ),
+    "rpt_receivables": (
+        _none(
+            "ages_of_the_wrong_sign",
+            "not_due_original_amount < 0 or overdue_1_30_original_amount < 0 "
+            "or overdue_31_60_original_amount < 0 or overdue_61_90_original_amount < 0 "
+            "or overdue_over_90_original_amount < 0 or credit_balance_original_amount > 0",
+            "what is owed is positive, what is owed back is negative",
+        ),
+        _none(
+            "future_receivables",
+            "closing_date > date '{as_of}'",
+            "nothing is owed before its day",
+        ),
+    ),
 }

@@ -160,7 +160,7 @@ def count_cash(night: Night) -> Iterator[Contribution]:
             if state is not None
         }
         running: dict[str, int] = defaultdict(int)
-        for at, invoice_id, minor in _cash_moves(night, account):
+        for at, invoice_id, minor in cash_moves(night, account):
             total, tax = totals[invoice_id]
             before = running[invoice_id]
             running[invoice_id] = before + minor
@@ -186,7 +186,7 @@ def count_cash(night: Night) -> Iterator[Contribution]:
                     yield Contribution(kpi, day, worth, None, currency, members)
 
 
-def _cash_moves(
+def cash_moves(
     night: Night, account: StripeAccount
 ) -> Iterator[tuple[datetime, str, int]]:
     """Yield instant, invoice and amount of every charge and refund, oldest first."""
@@ -320,70 +320,72 @@ def _credits_of(
     night: Night, account: StripeAccount, invoices: Mapping[str, Fields]
 ) -> Iterator[_Credit]:
     """Yield the credit notes that stand and the refunds beyond them."""
-    named: set[str] = set()
-    covered: dict[str, int] = defaultdict(int)
     for record in account.credit_notes:
         state = night.state(record)
         if state is None or state["status"] != "issued":
             continue
-        invoice_id = str(state["invoice_id"])
-        if state["refund_id"] is None:
-            covered[invoice_id] += int(str(state["total_minor"]))
-        else:
-            named.add(str(state["refund_id"]))
         yield _Credit(
             local_day(instant_in(state, "created_at")),
             f"credit_note:{state['credit_note_id']}",
-            invoice_id,
+            str(state["invoice_id"]),
             int(str(state["subtotal_minor"])),
             is_note=True,
         )
-    yield from _refunds_beyond(night, account, invoices, named, covered)
+    for invoice_id, day, gross in refunds_beyond(night, account):
+        total = int(str(invoices[invoice_id]["total_minor"]))
+        tax = int(str(invoices[invoice_id]["tax_minor"]))
+        yield _Credit(
+            day,
+            f"refund:{invoice_id}:{day}",
+            invoice_id,
+            _half_up(gross * (total - tax), total),
+            is_note=False,
+        )
 
 
-def _refunds_beyond(
-    night: Night,
-    account: StripeAccount,
-    invoices: Mapping[str, Fields],
-    named: set[str],
-    covered: dict[str, int],
-) -> Iterator[_Credit]:
-    """Yield what refunds gave back that no credit note covers and nobody paid twice."""
-    charges = {
-        str(state["charge_id"]): state
-        for state in map(night.state, account.charges)
+def refunds_beyond(
+    night: Night, account: StripeAccount
+) -> Iterator[tuple[str, date, int]]:
+    """Yield invoice, day and amount of what refunds gave back beyond credit notes.
+
+    Not what a note names, nor as much as the invoice's other notes took off, nor what was
+    paid twice.
+    """
+    invoices = {
+        str(state["invoice_id"]): state
+        for state in map(night.state, account.invoices)
         if state is not None
     }
-    paid: dict[str, int] = defaultdict(int)
-    for charge in charges.values():
-        if charge["status"] == "succeeded":
-            paid[str(charge["invoice_id"])] += int(str(charge["amount_minor"]))
+    invoice_of: dict[str, str] = {}
+    free: dict[str, int] = defaultdict(int)
+    for state in map(night.state, account.charges):
+        if state is not None:
+            invoice_of[str(state["charge_id"])] = str(state["invoice_id"])
+            if state["status"] == "succeeded":
+                free[str(state["invoice_id"])] += int(str(state["amount_minor"]))
+    for invoice_id, paid in free.items():
+        free[invoice_id] = max(paid - int(str(invoices[invoice_id]["total_minor"])), 0)
+    named: set[str] = set()
+    for state in map(night.state, account.credit_notes):
+        if state is not None and state["status"] == "issued":
+            if state["refund_id"] is None:
+                free[str(state["invoice_id"])] += int(str(state["total_minor"]))
+            else:
+                named.add(str(state["refund_id"]))
     refunds = [
-        state
+        (local_day(instant_in(state, "created_at")), str(state["refund_id"]), state)
         for state in map(night.state, account.refunds)
         if state is not None
         and state["status"] == "succeeded"
         and str(state["refund_id"]) not in named
     ]
-    for state in sorted(
-        refunds,
-        key=lambda s: (local_day(instant_in(s, "created_at")), str(s["refund_id"])),
-    ):
-        invoice_id = str(charges[str(state["charge_id"])]["invoice_id"])
-        invoice = invoices[invoice_id]
-        total, tax = int(str(invoice["total_minor"])), int(str(invoice["tax_minor"]))
-        free = covered[invoice_id] + max(paid[invoice_id] - total, 0)
+    for day, _, state in sorted(refunds, key=itemgetter(0, 1)):
+        invoice_id = invoice_of[str(state["charge_id"])]
         amount = int(str(state["amount_minor"]))
-        beyond = max(amount - max(free, 0), 0)
-        covered[invoice_id] -= amount - beyond
-        if beyond and total > 0:
-            yield _Credit(
-                local_day(instant_in(state, "created_at")),
-                f"refund:{state['refund_id']}",
-                invoice_id,
-                _half_up(beyond * (total - tax), total),
-                is_note=False,
-            )
+        beyond = max(amount - free[invoice_id], 0)
+        free[invoice_id] -= amount - beyond
+        if beyond:
+            yield invoice_id, day, beyond
 
 
 def _half_up(numerator: int, denominator: int) -> int:

@@ -16,6 +16,8 @@ from ingest.sandbox.company import build_company
 from ingest.sandbox.finance import targets_until
 from ingest.sandbox.truth import KPI_KEYS, kpi_medians, kpi_truth, kpi_truth_by
 from ingest.sandbox.truth_money import round_ratio
+from ingest.sandbox.truth_receivables import roll_deferred, roll_receivables
+from ingest.sandbox.truth_rows import open_night
 from tests.pipeline.conftest import FIRST_NIGHT
 
 if TYPE_CHECKING:
@@ -174,3 +176,51 @@ def test_targets_of_sources_and_content_are_held_against_what_they_brought(
         value = reached[tuple(key)]
         assert value is not None
         assert attainment == round_ratio(value, target)
+
+
+def test_the_waterfall_of_deferred_revenue_is_the_truth(
+    first_night: Warehouse, company: Company
+) -> None:
+    rows = first_night.query(
+        "select legal_entity, invoice_month_start_date, month_start_date, "
+        "opening_original_amount, billed_original_amount, credited_original_amount, "
+        "recognised_original_amount, closing_original_amount "
+        "from rpt_deferred_revenue_waterfall where currency = 'USD'",
+        audience="finance",
+    )
+    truth = roll_deferred(open_night(company, FIRST_NIGHT))
+    assert {tuple(row[:3]): row[3:] for row in rows if any(row[3:])} == {
+        key: tuple(figures) for key, figures in truth.items() if any(figures)
+    }
+
+
+def test_receivables_are_the_truth(first_night: Warehouse, company: Company) -> None:
+    rows = first_night.query(
+        "select legal_entity, month_start_date, opening_original_amount, "
+        "billed_original_amount, tax_original_amount, cash_original_amount, "
+        "credited_original_amount, written_off_original_amount, closing_original_amount "
+        "from rpt_receivables where currency = 'USD'",
+        audience="finance",
+    )
+    truth = roll_receivables(open_night(company, FIRST_NIGHT))
+    assert truth
+    assert {tuple(row[:2]): row[2:] for row in rows} == {
+        key: tuple(figures) for key, figures in truth.items()
+    }
+
+
+def test_the_bridge_of_mrr_is_the_truth(
+    first_night: Warehouse, company: Company
+) -> None:
+    names = ("new", "expansion", "contraction", "churned", "reactivation", "fx")
+    amounts = ", ".join(f"{name}_amount" for name in names)
+    rows = first_night.query(
+        f"select month_start_date, currency, {amounts}, closing_amount "
+        "from rpt_mrr_bridge where breakdown = 'total' and amount_basis = 'presentation'",
+        audience="finance",
+    )
+    truth = kpi_truth(company, FIRST_NIGHT, first_as_of=FIRST_NIGHT)
+    keys = (*(f"{name}_mrr" for name in names), "mrr")
+    assert rows
+    for start, currency, *found in rows:
+        assert found == [truth[key, start, currency].value for key in keys], start

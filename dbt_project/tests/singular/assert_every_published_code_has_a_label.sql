@@ -20,6 +20,24 @@ mrr_months as (
 
 ),
 
+receivable_months as (
+
+    select * from {{ ref('fct_receivables_monthly') }}
+
+),
+
+cash_transactions as (
+
+    select * from {{ ref('fct_cash_transactions') }}
+
+),
+
+bridge as (
+
+    select * from {{ ref('rpt_mrr_bridge') }}
+
+),
+
 registry as (
 
     select * from {{ ref('dim_kpis') }}
@@ -105,6 +123,24 @@ codes_used as (
         movement_cause as code
 
     from mrr_months
+    union
+    select
+        'ageing_bucket' as code_type,
+        ageing_bucket as code
+
+    from receivable_months
+    union
+    select
+        'cash_type' as code_type,
+        cash_type as code
+
+    from cash_transactions
+    union
+    select
+        'amount_basis' as code_type,
+        amount_basis as code
+
+    from bridge
     union
     select
         'unit' as code_type,

@@ -164,7 +164,14 @@ customers_compared as (
         ) > 0 as was_paying,
         max(closing_original_amount) over (
             partition by ends_compared.customer_id, month_start_date
-        ) > 0 as is_paying
+        ) > 0 as is_paying,
+        -- A currency left and another one taken up in the same month.
+        max(closing_original_amount) filter (where opening_original_amount = 0) over (
+            partition by ends_compared.customer_id, month_start_date
+        ) > 0
+        and max(opening_original_amount) filter (where closing_original_amount = 0) over (
+            partition by ends_compared.customer_id, month_start_date
+        ) > 0 as has_changed_currency
 
     from ends_compared
     inner join customers
@@ -205,6 +212,10 @@ movements_explained as (
         *,
         case
             when movement_type not in ('expansion', 'contraction') then null
+            when
+                has_changed_currency
+                and (opening_original_amount = 0 or closing_original_amount = 0)
+                then 'currency'
             when coalesce(opening_subscription_count <> closing_subscription_count, true)
                 then 'subscription'
             when coalesce(opening_product_ids <> closing_product_ids, true) then 'plan'
@@ -265,6 +276,15 @@ amounts_converted as (
             'plan_rates.rate',
             'presentation.exponent'
         ) }} as constant_currency_change_amount,
+        {%- for end in ['opening', 'closing'] %}
+            case
+                when {{ end }}_original_amount = 0 then 0
+                else
+                    {{ convert_money(
+                        end ~ '_original_amount', 'plan_rates.rate', 'presentation.exponent'
+                    ) }}
+            end as {{ end }}_constant_amount,
+        {%- endfor %}
         closing_rates.rate as closing_fx_rate,
         closing_rates.source_rate_date as closing_fx_rate_date,
         closing_rates.rate_source as closing_fx_rate_source,
@@ -336,6 +356,8 @@ select
     opening_at_closing_rate_amount - opening_mrr_amount as fx_mrr_amount,
     closing_mrr_amount,
     constant_currency_change_amount,
+    opening_constant_amount,
+    closing_constant_amount,
     movement_type = 'intra_month' as is_intra_month_churn,
     closing_fx_rate,
     closing_fx_rate_date,
