@@ -69,15 +69,22 @@ class DbtProcess:
             last = "\n".join(said).strip().splitlines()[-_LAST_LINES:]
             raise DbtError("The dbt project does not parse:\n" + "\n".join(last))
 
-    def build(self, arguments: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def build(
+        self, arguments: Sequence[str], *, then: Sequence[Sequence[str]] = ()
+    ) -> Iterator[dict[str, Any]]:
         """Run `dbt build` with these arguments; yield each line it tells, to the end.
+
+        `then` are whole invocations that follow a build that went well.
 
         Raises:
             DbtError: the project does not parse.
         """
         self.wait_parsed()
         self._is_ordered = True
-        order = json.dumps([*_QUIET, "--no-write-json", "build", *arguments])
+        quiet = [*_QUIET, "--no-write-json"]
+        order = json.dumps(
+            [[*quiet, "build", *arguments], *([*quiet, *more] for more in then)]
+        )
         assert self._process.stdin is not None  # noqa: S101 - opened with a pipe
         # Left open: its end tells the child that we are gone.
         self._process.stdin.write(f"{order}\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _FAILED: Final = frozenset({"error", "fail", "runtime error", "partial success"})
 _RUN_RESULTS: Final = "run_results.json"
+EXPLAINED: Final = ("kpi_*_measures", "rpt_retention_values")
+"""Models that can say row by row what their figures add up."""
 _QUOTES_DATA: Final = re.compile(r"Conversion Error|Constraint Error|Invalid Input")
 _LAST_LINES: Final = 15
 
@@ -77,13 +80,43 @@ def build_arguments(
     ]
 
 
+def explain_arguments(run: NightRun) -> list[str]:
+    """Return the invocation that writes what figures add up, row by row (D-480).
+
+    The statements are those of this build: its code, policies and day. `warehouse explain`
+    runs them on the build file, so it needs no dbt and cannot mean other figures.
+    """
+    variables = dbt_vars(
+        run.settings.config,
+        raw=run.settings.home.raw_from_root,
+        night=(run.as_of, run.build_id),
+    )
+    return [
+        "compile",
+        *("--select", *EXPLAINED, "--indirect-selection", "empty"),
+        # Rows of every day, not of those a night changed.
+        "--full-refresh",
+        *("--target-path", str(run.settings.home.explain)),
+        *("--vars", json.dumps({**variables, "explain": True})),
+    ]
+
+
 class DbtBuild:
     """One `dbt build` in a child process."""
 
     def __init__(
-        self, settings: Settings, dbt: DbtProcess, arguments: list[str]
+        self,
+        settings: Settings,
+        dbt: DbtProcess,
+        arguments: list[str],
+        *,
+        then: list[str],
     ) -> None:
-        """Prepare the order; nothing is built before `results` is read."""
+        """Prepare the order; nothing is built before `results` is read.
+
+        `then` is an invocation that follows a build that went well.
+        """
+        self._then = then
         self._settings = settings
         self._dbt = dbt
         self._arguments = arguments
@@ -99,10 +132,11 @@ class DbtBuild:
         """
         self._target.mkdir(parents=True, exist_ok=True)
         (self._target / _RUN_RESULTS).unlink(missing_ok=True)
+        shutil.rmtree(self._settings.home.explain, ignore_errors=True)
         # What dbt says goes to a file: the terminal belongs to the night's progress.
         fault("dbt.started")
         with self._log.open("w", encoding="utf-8") as log:
-            for told in self._dbt.build(self._arguments):
+            for told in self._dbt.build(self._arguments, then=[self._then]):
                 log.write(f"{told.get('said', '')}\n")
                 if "result" in told:
                     fault("dbt.node_done")

@@ -4,10 +4,11 @@ Belongs here: what runs in the child. Stays out: who starts it and reads it
 (`orchestration.dbt_process`). Started by its path: nothing of this package is imported, so the
 child pays for dbt and for nothing else.
 
-The arguments are those of `dbt parse`; one line on standard input holds those of `dbt build`,
-as a JSON list. The parsed project is handed over in memory: a night changes variables no
-parse looks at, and parsing anew for them costs five seconds of every night. Each line
-on standard output is one JSON object: `parsed` once, then `result` per node and `said`.
+The arguments are those of `dbt parse`; one line on standard input holds those of `dbt build`
+and of what follows a build that went well, as a JSON list of lists. The parsed project is
+handed over in memory: a night changes variables no parse looks at, and parsing anew for them
+costs five seconds of every night. Each line on standard output is one JSON object: `parsed`
+once, then `result` per node and `said`.
 """
 
 from __future__ import annotations
@@ -51,15 +52,21 @@ def main() -> int:
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     # `parse` gives the manifest: one of several types `invoke` may return.
     manifest: Any = parsed.result
-    built = dbtRunner(manifest=manifest, callbacks=[_tell_event]).invoke(
-        json.loads(order)
-    )
+    build, *then = json.loads(order)
+    built = dbtRunner(manifest=manifest, callbacks=[_tell_event]).invoke(build)
     if built.exception is not None:
         _tell({"said": str(built.exception)})
         return 2
     if isinstance(built.result, RunExecutionResult):
         built.result.write(str(Path(os.environ["DBT_TARGET_PATH"], "run_results.json")))  # noqa: TID251 - our own child: its environment is its arguments
-    return 0 if built.success else 1
+    if not built.success:
+        return 1
+    for arguments in then:
+        done = dbtRunner(manifest=manifest, callbacks=[_tell_event]).invoke(arguments)
+        if not done.success:
+            # The build is whole; whoever needs what follows finds it missing.
+            _tell({"said": f"{arguments}: {done.exception or 'failed'}"})
+    return 0
 
 
 def _end_with_the_parent() -> None:

@@ -73,6 +73,11 @@ class Home:
         return self.root / "raw"
 
     @property
+    def explain(self) -> Path:
+        """What the last build's figures add up, as statements on the build file."""
+        return self.dbt / "explain"
+
+    @property
     def raw_from_root(self) -> Path:
         """Raw as dbt names it, which works in the root: so one parse serves every root.
 

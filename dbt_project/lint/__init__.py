@@ -22,6 +22,7 @@ _VARIABLES: dict[str, Any] = _PROJECT["vars"] | {
     "reporting_currency": "VND",
     "presentation_currencies": ["VND", "USD"],
     "raw_root": "raw",
+    "explain": False,
     "configured_entities": ["leads"],
     "policies": {},
     "build_id": "lint",

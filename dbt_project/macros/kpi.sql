@@ -3,7 +3,8 @@
     (`original_amount`, in the relation's `currency`) stands beside the converted amount, whose
     currency is `presentation_currency`. A KPI may have several contributions, as a cost and
     what it is divided by. `variant_column`: where the relation holds several variants. `is_case`:
-    each row is one case of a mean whose median is published too. All are cast here: a union of decimal(38, 4) and decimal(38, 6) keeps four places, DuckDB
+    each row is one case of a mean whose median is published too. Each row names its record: the
+    model's `records` say per relation of which entity and under which id. All are cast here: a union of decimal(38, 4) and decimal(38, 6) keeps four places, DuckDB
     saving the digits before the point. -#}
 {% macro contribution(
     kpi_key, of, day, numerator, denominator='null', where='true', currency='null',
@@ -23,14 +24,23 @@
         {%- for dimension in var('kpi_dimensions').values() %},
         {{ under.get(dimension, dimension if dimension in by else 'null') }} as {{ dimension }}
         {%- endfor %}
+        {%- if execute and var('explain', false) %}
+        {%- set record_type, record_id = model.config.meta.records[of] %},
+        {{ record_type }} as record_type,
+        cast({{ record_id }} as varchar) as record_id
+        {%- endif %}
     from {{ of }}
     where {{ where }}
 {% endmacro %}
 
 
 {#- What every table of measures ends in: contributions summed to one row per KPI, variant, day,
-    currency and set of dimension members. -#}
+    currency and set of dimension members. With the variable `explain` they stand as they are,
+    each with the record it comes from: what `warehouse explain` lists (D-480). -#}
 {% macro sum_contributions(relation) %}
+    {%- if var('explain', false) %}
+    select * from {{ relation }}
+    {%- else %}
     select
         cast(kpi_key as varchar) as kpi_key,
         cast(variant as varchar) as variant,
@@ -53,6 +63,7 @@
     group by all
     -- See macros/kept_days.sql.
     order by report_date
+    {%- endif %}
 {% endmacro %}
 
 

@@ -70,7 +70,9 @@ def run_dbt(
         dbt = night.dbt
         if dbt is None or not dbt.is_waiting:
             dbt = stack.enter_context(start_night_dbt(night.settings))
-        build = dbt_run.DbtBuild(night.settings, dbt, arguments)
+        build = dbt_run.DbtBuild(
+            night.settings, dbt, arguments, then=dbt_run.explain_arguments(night)
+        )
         for result in build.results():
             yield result
             if result.share - shown >= _SHOWN_STEP:

@@ -18,6 +18,7 @@ from ingest.storage import Trouble, trouble_of
 from orchestration.cli import (
     connect,
     decisions,
+    explain,
     init,
     look,
     nights,
@@ -43,6 +44,7 @@ for module in (
     nights,
     state,
     look,
+    explain,
     reconcile,
     decisions,
     periods,

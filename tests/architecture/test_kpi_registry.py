@@ -134,3 +134,24 @@ def test_every_line_of_the_articles_is_answered() -> None:
         for breakdown in filter(None, line["breakdowns"].split("|")):
             is_there = any(breakdown in registered[key] for key in keys) or not keys
             assert is_there, line
+
+
+def test_every_contribution_names_its_record() -> None:
+    """Without it `warehouse explain` has no rows to show for the figure (D-480)."""
+    nameless = []
+    for path in sorted((PROJECT / "models" / "marts").rglob("kpi_*_measures.sql")):
+        text = path.read_text("utf-8")
+        block = re.search(r"set records = \{(.*?)\n\} -%\}", text, re.DOTALL)
+        named = (
+            set(re.findall(r"^    '(\w+)':", block[1], re.MULTILINE))
+            if block
+            else set()
+        )
+        used = set(re.findall(r"of='(\w+)'", text))
+        # `of='wins_of_' ~ period` stands for the relation of each length of period.
+        nameless += [
+            (path.stem, relation)
+            for relation in sorted(used)
+            if relation not in named and not any(n.startswith(relation) for n in named)
+        ]
+    assert nameless == []

@@ -267,6 +267,7 @@ customers_counted as (
         'standard' as variant,
         grain,
         period_start_date,
+        customer_id,
         cast(null as varchar) as currency,
         {{ dimensions | join(', ') }},
         case kpi_key when 'customer_churn_rate' then lost_count else 1 - lost_count end
@@ -284,6 +285,7 @@ customers_counted as (
         base.variant,
         grain,
         period_start_date,
+        customer_id,
         cast(null as varchar) as currency,
         {{ dimensions | join(', ') }},
         0 as numerator,
@@ -306,6 +308,7 @@ customers_counted as (
         reasons.variant,
         opening_customers.grain,
         opening_customers.period_start_date,
+        opening_customers.customer_id,
         cast(null as varchar) as currency,
         {%- for dimension in dimensions %}
             opening_customers.{{ dimension }},
@@ -331,6 +334,7 @@ customers_counted as (
         'standard' as variant,
         opening_customers.grain,
         opening_customers.period_start_date,
+        opening_customers.customer_id,
         customer_amounts.currency,
         {%- for dimension in dimensions %}
             opening_customers.{{ dimension }},
@@ -359,6 +363,7 @@ customers_counted as (
         'standard' as variant,
         customers_come.grain,
         customers_come.period_start_date,
+        customers_come.customer_id,
         customer_amounts.currency,
         {%- for dimension in dimensions %}
             customers_come.{{ dimension }},
@@ -596,7 +601,8 @@ all_summed as (
 
 ),
 
-members_judged as (
+-- Explaining (D-480) shows the customers instead.
+members_judged as ( -- noqa: ST03
 
     select
         all_summed.*,
@@ -621,28 +627,46 @@ members_judged as (
 
 )
 
-select
-    kpi_key,
-    variant,
-    grain,
-    period_start_date,
-    period_end_date,
-    breakdown,
-    member_id,
-    currency,
-    cast(null as decimal(38, 6)) as original_amount,
-    cast(case when is_known then numerator end as decimal(38, 6)) as numerator,
-    cast(case when is_known then denominator end as decimal(38, 6)) as denominator,
-    case when is_known then {{ safe_divide('numerator', 'denominator') }} end as value,
-    is_partial,
-    is_before_history,
-    list_filter(
-        [
-            case when has_source and is_before_history then 'no_history' end,
-            case when has_source and not is_before_history and unrated_count > 0 then 'no_rate' end,
-            case when not has_source then 'no_source' end
-        ],
-        lambda flag: flag is not null
-    ) as flag
+{% if var('explain', false) -%}
+    select
+        kpi_key,
+        variant,
+        grain,
+        period_start_date,
+        currency,
+        {{ dimensions | join(', ') }},
+        numerator,
+        denominator,
+        'customers' as record_type,
+        customer_id as record_id
 
-from members_judged
+    from customers_counted
+{%- else -%}
+    select
+        kpi_key,
+        variant,
+        grain,
+        period_start_date,
+        period_end_date,
+        breakdown,
+        member_id,
+        currency,
+        cast(null as decimal(38, 6)) as original_amount,
+        cast(case when is_known then numerator end as decimal(38, 6)) as numerator,
+        cast(case when is_known then denominator end as decimal(38, 6)) as denominator,
+        case when is_known then {{ safe_divide('numerator', 'denominator') }} end as value,
+        is_partial,
+        is_before_history,
+        list_filter(
+            [
+                case when has_source and is_before_history then 'no_history' end,
+                case
+                    when has_source and not is_before_history and unrated_count > 0 then 'no_rate'
+                end,
+                case when not has_source then 'no_source' end
+            ],
+            lambda flag: flag is not null
+        ) as flag
+
+    from members_judged
+{%- endif %}

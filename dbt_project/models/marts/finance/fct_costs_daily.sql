@@ -44,6 +44,11 @@ dates as (
 costs_placed as (
 
     select
+        -- The natural key of the line in its file.
+        concat_ws(
+            '|', source_name, month, cost_type, coalesce(department, ''),
+            coalesce(channel, ''), coalesce(product_id, '')
+        ) as cost_id,
         cast(date_trunc('month', month) as date) as month_start_date,
         cost_type,
         nullif(trim(department), '') as department,
@@ -198,6 +203,7 @@ days_not_booked as (
 )
 
 select
+    cost_id,
     date_day as report_date,
     cost_function,
     cost_type,
@@ -212,6 +218,7 @@ select
 from costs_running
 union all
 select
+    cast(null as varchar) as cost_id,
     date_day as report_date,
     'not_booked' as cost_function,
     '(unknown)' as cost_type,

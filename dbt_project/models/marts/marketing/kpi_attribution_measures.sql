@@ -2,6 +2,18 @@
     'lead_source_group', 'campaign_id', 'channel', 'platform', 'product_id', 'segment',
     'legal_entity',
 ] -%}
+{%- set converted = [
+    "case conversion_type when 'deal' then 'opportunities' else 'leads' end", 'conversion_id',
+] -%}
+{%- set records = {
+    'conversions': converted,
+    'conversions_valued': converted,
+    'deal_readings': converted,
+    'lead_readings': converted,
+    'touch_readings': converted,
+} -%}
+{{ config(meta={'records': records}) }}
+
 with
 
 credits as (

@@ -14,7 +14,7 @@
     'fct_costs_daily': {
         'days': cost_days,
         'columns': [
-            'report_date', 'cost_function', 'cost_type', 'shown_cost_type', 'channel',
+            'cost_id', 'report_date', 'cost_function', 'cost_type', 'shown_cost_type', 'channel',
             'product_id', 'currency', 'amount', 'legal_entity',
         ],
     },
@@ -25,15 +25,15 @@
     'fct_leads': {
         'days': ['mql_date', 'sql_date'],
         'columns': [
-            'mql_date', 'sql_date', 'campaign_id', 'channel', 'platform', 'is_paid',
+            'lead_id', 'mql_date', 'sql_date', 'campaign_id', 'channel', 'platform', 'is_paid',
             'legal_entity',
         ],
     },
     'fct_opportunities': {
         'days': ['created_date'],
         'columns': [
-            'created_date', 'is_sales_pipeline', 'is_paid', 'campaign_id', 'channel',
-            'platform', 'legal_entity',
+            'opportunity_id', 'created_date', 'is_sales_pipeline', 'is_paid', 'campaign_id',
+            'channel', 'platform', 'legal_entity',
         ],
     },
     'fct_opportunity_closes': {
@@ -45,8 +45,8 @@
     'fct_order_lines': {
         'days': ['report_date'],
         'columns': [
-            'report_date', 'product_id', 'legal_entity', 'direct_cost_amount',
-            'direct_cost_currency', 'is_of_first_order',
+            'revenue_event_id', 'report_date', 'product_id', 'legal_entity',
+            'direct_cost_amount', 'direct_cost_currency', 'is_of_first_order',
         ],
     },
     'fct_fx_rates_daily': {
@@ -56,11 +56,18 @@
         'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
     },
 } -%}
+{%- set records = {
+    'ad_days_converted': ["'ad_performance_daily'", 'ad_performance_id'],
+    'costs_converted': ["'costs'", 'cost_id'],
+    'first_orders_converted': ["'invoice_lines'", 'revenue_event_id'],
+    'steps': ['step_entity', 'step_record_id'],
+    'closes': ["'opportunities'", 'opportunity_id'],
+} -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
+    meta={'day': 'report_date', 'dated': dated, 'records': records},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}
@@ -162,6 +169,7 @@ ad_days_converted as (
 first_orders_converted as (
 
     select
+        order_lines.revenue_event_id,
         order_lines.report_date,
         order_lines.product_id,
         order_lines.legal_entity,
@@ -186,14 +194,19 @@ first_orders_converted as (
 -- What cost is divided by: people qualified and opportunities opened, of paid ads or not.
 steps as (
 
-    {%- for kpi_key, relation, day, condition in [
-        ('cost_per_mql', 'leads', 'mql_date', 'true'),
-        ('cost_per_sql', 'leads', 'sql_date', 'true'),
-        ('cost_per_opportunity', 'opportunities', 'created_date', 'is_sales_pipeline'),
+    {%- for kpi_key, relation, record_id, day, condition in [
+        ('cost_per_mql', 'leads', 'lead_id', 'mql_date', 'true'),
+        ('cost_per_sql', 'leads', 'lead_id', 'sql_date', 'true'),
+        (
+            'cost_per_opportunity', 'opportunities', 'opportunity_id', 'created_date',
+            'is_sales_pipeline',
+        ),
     ] %}
         {{ 'union all' if not loop.first }}
         select
             '{{ kpi_key }}' as step_kpi_key,
+            '{{ relation }}' as step_entity,
+            {{ record_id }} as step_record_id,
             {{ day }} as step_date,
             is_paid,
             campaign_id,

@@ -21,11 +21,16 @@
         + web_dimensions,
     },
 } -%}
+{%- set records = {
+    'email_days': ["'email_campaign_daily'", 'email_campaign_day_id'],
+    'post_days': ["'social_posts_daily'", 'social_post_day_id'],
+    'session_days': ["'web_sessions_daily'", 'web_session_day_id'],
+} -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
+    meta={'day': 'report_date', 'dated': dated, 'records': records},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}

@@ -22,11 +22,14 @@
         ] + lead_dimensions,
     },
 } -%}
+{%- set records = {
+    'leads': ["'leads'", 'lead_id'],
+} -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
+    meta={'day': 'report_date', 'dated': dated, 'records': records},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}

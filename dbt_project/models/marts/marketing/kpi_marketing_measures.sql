@@ -27,11 +27,17 @@
         'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
     },
 } -%}
+{%- set records = {
+    'ad_days': ["'ad_performance_daily'", 'ad_performance_id'],
+    'ad_days_converted': ["'ad_performance_daily'", 'ad_performance_id'],
+    'leads': ["'leads'", 'lead_id'],
+    'paid_leads': ["'leads'", 'lead_id'],
+} -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
+    meta={'day': 'report_date', 'dated': dated, 'records': records},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}

@@ -1,4 +1,11 @@
 {%- set dimensions = ['rep_id', 'team_id', 'segment', 'legal_entity'] -%}
+{%- set records = {
+    'mrr_converted': ["'customers'", 'customer_id'],
+    'customers_paying': ["'customers'", 'customer_id'],
+    'mrr_months': ["'customers'", 'customer_id'],
+} -%}
+{{ config(meta={'records': records}) }}
+
 with
 
 customer_mrr as (

@@ -34,11 +34,16 @@
         'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
     },
 } -%}
+{%- set records = {
+    'paid_orders': ["'invoices'", 'invoice_id'],
+    'lines_converted': ["'invoice_lines'", 'revenue_event_id'],
+    'deal_lines_converted': ["'opportunities'", 'opportunity_id'],
+} -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
+    meta={'day': 'report_date', 'dated': dated, 'records': records},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}

@@ -5,7 +5,7 @@
     'fct_activities': {
         'days': ['occurred_date', 'occurred_date + 30'],
         'columns': [
-            'occurred_date', 'occurred_at', 'activity_type', 'counts_as', 'is_call',
+            'activity_id', 'occurred_date', 'occurred_at', 'activity_type', 'counts_as', 'is_call',
             'is_meeting', 'direction', 'outcome', 'is_completed', 'is_answered',
             'duration_seconds', 'is_prospecting', 'is_presentation', 'is_first_approach',
             'is_first_approach_of_month', 'responded_at',
@@ -22,11 +22,18 @@
         'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
     },
 } -%}
+{%- set records = {
+    'completed': ["'activities'", 'activity_id'],
+    'calls_answered_or_not': ["'activities'", 'activity_id'],
+    'emails_sent': ["'activities'", 'activity_id'],
+    'prospecting_hours': ['record_entity', 'record_id'],
+    'prospecting_converted': ['record_entity', 'record_id'],
+} -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
+    meta={'day': 'report_date', 'dated': dated, 'records': records},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}
@@ -123,6 +130,8 @@ prospecting_covered as (
 prospecting_hours as (
 
     select
+        'activities' as record_entity,
+        activity_id as record_id,
         occurred_date as worked_date,
         rep_id,
         team_id,
@@ -142,6 +151,8 @@ prospecting_hours as (
     from prospecting_covered
     union all
     select
+        'timesheets' as record_entity,
+        rep_id || '|' || worked_date as record_id,
         worked_date,
         rep_id,
         team_id,
@@ -157,6 +168,8 @@ prospecting_hours as (
 prospecting_costed as (
 
     select
+        prospecting_hours.record_entity,
+        prospecting_hours.record_id,
         prospecting_hours.worked_date,
         prospecting_hours.department_id,
         hourly_costs.currency,

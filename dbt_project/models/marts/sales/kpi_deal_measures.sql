@@ -54,11 +54,21 @@
 {%- set closed_by = people + deal_dimensions + ['creator_id'] -%}
 {%- set visited_by = people + ['stage', 'segment', 'legal_entity'] -%}
 {%- set with_reason = {'close_reason': 'win_loss_reason'} -%}
+{%- set records = {
+    'closes': ["'opportunities'", 'opportunity_id'],
+    'closes_weighed': ["'opportunities'", 'opportunity_id'],
+    'creations_converted': ["'opportunities'", 'opportunity_id'],
+    'opportunities': ["'opportunities'", 'opportunity_id'],
+    'reengagements': ["'opportunities'", 'opportunity_id'],
+    'stage_visits': ["'opportunities'", 'opportunity_id'],
+    'wins_converted': ["'opportunities'", 'opportunity_id'],
+    'trials': ["'subscriptions'", 'trier_id'],
+} -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
+    meta={'day': 'report_date', 'dated': dated, 'records': records},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}

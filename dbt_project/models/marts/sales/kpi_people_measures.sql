@@ -1,3 +1,11 @@
+{%- set records = {
+    'assignments': ["'kpi_assignments'", 'rep_id'],
+    'calls_with_target': ["'users'", 'rep_id'],
+    'rep_days': ["'users'", 'rep_id'],
+    'target_shares': ["'targets'", 'rep_id'],
+} -%}
+{{ config(meta={'records': records}) }}
+
 with
 
 postings as (

@@ -4,6 +4,17 @@
 ] -%}
 {#- A win is of no open stage. -#}
 {%- set won_dimensions = dimensions | reject('equalto', 'stage') | list -%}
+{%- set records = {
+    'calls_due': ["'opportunities'", 'opportunity_id'],
+    'creations_of_years': ["'opportunities'", 'opportunity_id'],
+    'open_days': ["'opportunities'", 'opportunity_id'],
+    'open_days_converted': ["'opportunities'", 'opportunity_id'],
+    'wins_of_month': ["'opportunities'", 'opportunity_id'],
+    'wins_of_quarter': ["'opportunities'", 'opportunity_id'],
+    'months_of_years': ["'periods'", 'month_end_date'],
+} -%}
+{{ config(meta={'records': records}) }}
+
 with
 
 sales_states as (

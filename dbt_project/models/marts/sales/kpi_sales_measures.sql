@@ -31,11 +31,18 @@
         'columns': ['rate_date', 'rate_purpose', 'from_currency', 'to_currency', 'rate'],
     },
 } -%}
+{%- set records = {
+    'all_closes': ["'opportunities'", 'opportunity_id'],
+    'activities': ["'activities'", 'activity_id'],
+    'closes': ["'opportunities'", 'opportunity_id'],
+    'opportunities': ["'opportunities'", 'opportunity_id'],
+    'wins_converted': ["'opportunities'", 'opportunity_id'],
+} -%}
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    meta={'day': 'report_date', 'dated': dated},
+    meta={'day': 'report_date', 'dated': dated, 'records': records},
     pre_hook='{{ forget_changed_days() }}',
     post_hook='{{ remember_days() }}',
 ) }}

@@ -1,0 +1,280 @@
+"""`warehouse explain`: the records behind a figure, adding up to it exactly.
+
+Belongs here: the verb, its table, files for a spreadsheet. Stays out: which rows make a
+figure (`orchestration.explain`).
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import asdict
+from decimal import Decimal
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ingest.errors import ConfigError
+from orchestration.cli.options import Config, Json, Root, print_json
+from orchestration.explain import (
+    Explainer,
+    Explanation,
+    Part,
+    Question,
+    Side,
+    explain_figure,
+    find_landed,
+)
+from orchestration.explain.records import open_explainer
+from orchestration.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command."""
+    app.command(
+        epilog="Examples: warehouse explain mrr --period 2026-10 · warehouse explain win_rate "
+        "--period 2026-Q3 --by rep --member NV011 · warehouse explain --record "
+        "hubspot_main:108923000001"
+    )(explain)
+
+
+def explain(
+    key: Annotated[str, typer.Argument(help="Key of the KPI.")] = "",
+    period: Annotated[
+        str,
+        typer.Option("--period", help="2026, 2026-Q4, 2026-10, 2026-W44, 2026-10-31."),
+    ] = "",
+    config: Config = None,
+    root: Root = None,
+    *,
+    by: Annotated[str, typer.Option("--by", help="Breakdown, such as rep.")] = "total",
+    member: Annotated[
+        str, typer.Option("--member", help="Member of the breakdown, by its id.")
+    ] = "",
+    variant: Annotated[
+        str, typer.Option("--variant", help="Reading of the KPI, such as median.")
+    ] = "standard",
+    currency: Annotated[
+        str,
+        typer.Option(
+            "--currency", help="Presentation currency; default the reporting one."
+        ),
+    ] = "",
+    record: Annotated[
+        str, typer.Option("--record", help="Instead: every figure this record is in.")
+    ] = "",
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Every row, not the largest twenty.")
+    ] = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Write every row to this CSV file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the records behind a published figure; they add up to it, or it is refused.
+
+    Each row names its record, its source, and the file and line or page it was read from.
+    """
+    settings = load_settings(root=root, config_path=config, require_secrets=False)
+    with open_explainer(settings.home, settings.dbt_project_dir) as explainer:
+        if record:
+            _show_record(explainer, record, as_json=as_json)
+            return
+        if not key or not period:
+            message = (
+                "name a KPI and --period, or --record; see warehouse explain --help"
+            )
+            raise ConfigError(message)
+        default = "(total)" if by == "total" else ""
+        if not (member or default):
+            message = (
+                f"--by {by} needs --member; warehouse kpi {key} --by {by} lists them"
+            )
+            raise ConfigError(message)
+        reporting = settings.config.company.reporting_currency
+        asked = Question(
+            key, period, by, member or default, variant, currency, reporting
+        )
+        explanation = explain_figure(settings.home, explainer, asked)
+        if to is not None:
+            _write_rows(explainer, explanation, to)
+        if as_json:
+            print_json(_as_json(explanation))
+            return
+        _show(explainer, asked, explanation, shown=None if show_all else _SHOWN)
+
+
+def _show(
+    explainer: Explainer,
+    asked: Question,
+    explanation: Explanation,
+    *,
+    shown: int | None,
+) -> None:
+    figure = explanation.figure
+    console = Console()
+    unit = figure["currency"] or figure["unit"]
+    member = "" if asked.by == "total" else f" · {asked.by} {figure['member_name']}"
+    sys.stdout.write(
+        f"{asked.kpi_key} {asked.period}{member} = {_number(figure['value'])} {unit}"
+        f" · build {explanation.build_id}\n"
+        f"{explanation.registry['formula']}\n"
+    )
+    if figure["value"] is None:
+        sys.stdout.write(
+            f"not known: {', '.join(figure['flag'] or ['no reason given'])}\n"
+        )
+    for side in explanation.sides:
+        _show_side(console, explainer, side, shown)
+
+
+def _show_side(
+    console: Console, explainer: Explainer, side: Side, shown: int | None
+) -> None:
+    table = Table(title=f"{side.name} {_number(side.published)}", title_justify="left")
+    for name, justify in (
+        ("record", "left"),
+        ("date", "left"),
+        ("own amount", "right"),
+        (side.name, "right"),
+        ("landed", "left"),
+    ):
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type] - rich's literal of "left" and "right"
+    listed = side.parts[:shown] if shown else side.parts
+    for part in listed:
+        own = ""
+        if part.original_amount is not None:
+            own = f"{_number(part.original_amount)} {part.original_currency or ''}"
+        landed = _landed(explainer, part)
+        table.add_row(
+            f"{part.record_type} {part.record_id or '(nothing booked)'}",
+            _days(part),
+            own,
+            _number(getattr(part, side.name)),
+            _several(landed),
+        )
+    rest = side.parts[len(listed) :]
+    if rest:
+        amounts = [getattr(part, side.name) for part in rest]
+        known = sum((one for one in amounts if one is not None), Decimal(0))
+        table.add_row(f"… {len(rest)} more (--all)", "", "", _number(known), "")
+    table.add_section()
+    table.add_row(f"{len(side.parts)} rows", "", "", _number(side.total), "")
+    console.print(table)
+
+
+def _days(part: Part) -> str:
+    if part.first_date is None or part.first_date == part.last_date:
+        return str(part.first_date or "")
+    return f"{part.first_date} … {part.last_date}"
+
+
+def _several(landed: list[str]) -> str:
+    more = f" + {len(landed) - 1}" if len(landed) > 1 else ""
+    return f"{landed[0]}{more}" if landed else ""
+
+
+def _landed(explainer: Explainer, part: Part) -> list[str]:
+    if part.record_id is None or part.record_type == "figure":
+        return []
+    return [
+        f"{one.source_name} {one.load_date} {one.source_ref}"
+        for one in find_landed(explainer.con, part.record_type, part.record_id)
+    ]
+
+
+def _show_record(explainer: Explainer, record: str, *, as_json: bool) -> None:
+    rows = explainer.figures_of(record)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        message = (
+            f"no figure counts the record {record!r}; ids are as explain shows them"
+        )
+        raise ConfigError(message)
+    for one in find_landed(explainer.con, rows[0]["record_type"], record):
+        sys.stdout.write(
+            f"{one.kind} {one.entity} · {one.source_name} · loaded {one.load_date}"
+            f" · {one.source_ref} · batch {one.batch_id}\n"
+        )
+    table = Table(title=record, title_justify="left")
+    for name in ("KPI", "variant", "month", "days", "currency"):
+        table.add_column(name)
+    for name in ("numerator", "denominator"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            row["kpi_key"],
+            row["variant"],
+            str(row["month"]),
+            str(row["row_count"]),
+            row["currency"] or "",
+            _number(row["numerator"]),
+            _number(row["denominator"]),
+        )
+    Console().print(table)
+
+
+def _write_rows(explainer: Explainer, explanation: Explanation, path: Path) -> None:
+    """Write one line per row and side; text that looks like a formula stays text."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        for number, row in enumerate(_flat(explainer, explanation)):
+            if number == 0:
+                writer.writerow(row)
+            writer.writerow(_safe(value) for value in row.values())
+
+
+def _flat(explainer: Explainer, explanation: Explanation) -> Iterator[dict[str, Any]]:
+    for side in explanation.sides:
+        for part in side.parts:
+            landed = _landed(explainer, part)
+            yield {
+                "side": side.name,
+                **asdict(part),
+                "landed": "; ".join(landed) or None,
+            }
+
+
+def _safe(value: object) -> object:
+    is_formula = isinstance(value, str) and value[:1] in {
+        "=",
+        "+",
+        "-",
+        "@",
+        "\t",
+        "\r",
+    }
+    return f"'{value}" if is_formula else value
+
+
+def _as_json(explanation: Explanation) -> dict[str, Any]:
+    return {
+        "figure": explanation.figure,
+        "build_id": explanation.build_id,
+        "sides": [
+            {
+                "side": side.name,
+                "published": side.published,
+                "total": side.total,
+                "rows": [asdict(part) for part in side.parts],
+            }
+            for side in explanation.sides
+        ],
+    }
+
+
+def _number(value: Decimal | int | None) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
