@@ -25,8 +25,14 @@ _FILES: Final = "files"
 _READ_THROUGH: Final = {"customers": ("subscription_items", "customer_id")}
 """What a customer pays every month is said by its subscription items, not by its own record."""
 
-_EVENTS: Final = {"line": "invoice_lines", "credit_note": "credit_notes"}
-"""A revenue event's id begins with what it is: the line of an invoice or a credit note."""
+_EVENTS: Final = {
+    "line": "invoice_lines",
+    "credit_note": "credit_notes",
+    "ledger": "ledger_transactions",
+    "payment": "payments",
+    "refund": "refunds",
+}
+"""Ids of revenue events and of cash begin with what they are."""
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,8 @@
+{%- set records = {
+    'gaps_converted': ["'reconciliation'", 'tie_out_difference_id'],
+} -%}
+{{ config(meta={'records': records}) }}
+
 with
 
 judged as (
@@ -24,6 +29,7 @@ currencies as (
 gaps_converted as (
 
     select
+        judged.tie_out_difference_id,
         judged.period_start_date as report_date,
         judged.legal_entity,
         judged.currency,

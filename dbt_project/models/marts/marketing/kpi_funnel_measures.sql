@@ -23,6 +23,7 @@
     },
 } -%}
 {%- set records = {
+    'conversions': ["'leads'", 'lead_id'],
     'leads': ["'leads'", 'lead_id'],
 } -%}
 {{ config(

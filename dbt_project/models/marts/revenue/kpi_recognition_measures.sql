@@ -4,6 +4,12 @@
     'segment': 'order_segment',
     'product_id': 'order_product_id',
 } -%}
+{%- set records = {
+    'deferred_months': ["'invoice_lines'", 'revenue_event_id'],
+    'cash_converted': ["'ledger_transactions'", 'cash_transaction_id'],
+} -%}
+{{ config(meta={'records': records}) }}
+
 with
 
 deferred as (
@@ -47,6 +53,7 @@ currencies as (
 deferred_months as (
 
     select
+        deferred.revenue_event_id,
         deferred.product_id,
         deferred.legal_entity,
         deferred.closing_date,

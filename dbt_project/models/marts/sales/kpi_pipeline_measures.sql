@@ -9,6 +9,8 @@
     'creations_of_years': ["'opportunities'", 'opportunity_id'],
     'open_days': ["'opportunities'", 'opportunity_id'],
     'open_days_converted': ["'opportunities'", 'opportunity_id'],
+    'wins_dated_month': ["'opportunities'", 'opportunity_id'],
+    'wins_dated_quarter': ["'opportunities'", 'opportunity_id'],
     'wins_of_month': ["'opportunities'", 'opportunity_id'],
     'wins_of_quarter': ["'opportunities'", 'opportunity_id'],
     'months_of_years': ["'periods'", 'month_end_date'],
