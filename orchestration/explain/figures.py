@@ -32,6 +32,9 @@ _TERM: Final = re.compile(r"(?P<sign>-?)((?P<times>\d+)\*)?(?P<rest>.+)")
 _SIX_PLACES: Final = Decimal("0.000001")
 NUMERATOR: Final = "numerator"
 DENOMINATOR: Final = "denominator"
+_OF_FIGURES: Final = frozenset({"capacity_coverage", "pipeline_coverage"})
+"""Compared with targets and stated capacity: no side of theirs is a sum of records."""
+
 _OF_REVENUE: Final = frozenset({
     "sales_growth_mom", "sales_growth_qoq", "sales_growth_yoy", "sales_revenue_mtd",
     "sales_run_rate", "target_attainment",
@@ -270,11 +273,9 @@ def _sides(
     registry: dict[str, Any],
     figure: dict[str, Any],
 ) -> Iterator[Side]:
+    _refuse_what_is_no_sum(registry)
     if figure["kpi_key"] in _OF_REVENUE:
         yield from _revenue_sides(explainer, figures, figure)
-    elif figure["kpi_key"] == "sales_target":
-        message = "sales_target is set, not computed: its revisions are in fct_targets"
-        raise NotExplainedError(message)
     elif figure["variant"] == "trailing":
         # The sums of the last whole months, not of the period.
         months = figures.whole_months(figure["period_end_date"])
@@ -326,12 +327,25 @@ def _sides(
             yield Side(DENOMINATOR, figure[DENOMINATOR], counted)
 
 
+def _refuse_what_is_no_sum(registry: dict[str, Any]) -> None:
+    """Say where to look for a figure that no records add up to."""
+    key = registry["kpi_key"]
+    if key == "sales_target":
+        message = "sales_target is set, not computed: its revisions are in fct_targets"
+        raise NotExplainedError(message)
+    if key in _OF_FIGURES:
+        message = (
+            f"{key} is made of other figures ({registry['formula']}); explain those"
+        )
+        raise NotExplainedError(message)
+
+
 def _revenue_sides(
     explainer: Explainer, figures: _Figures, figure: dict[str, Any]
 ) -> Iterator[Side]:
     """Yield the sides of what is told of revenue: growth, the month so far, attainment."""
     key = figure["kpi_key"]
-    revenue = {**figure, "kpi_key": "sales_revenue", "variant": "standard"}
+    revenue = figure | {"kpi_key": "sales_revenue"}
     if figure["grain"] == "day":
         revenue["period_start_date"] = figures.month_start(figure["period_start_date"])
     now = tuple(_own_parts(explainer, explainer.registry("sales_revenue"), revenue))
@@ -382,7 +396,8 @@ def _own_parts(
 ) -> list[Part]:
     """Return the records of a KPI that is computed from records itself."""
     grain, start = figure["grain"], figure["period_start_date"]
-    days = (start, figure["period_end_date"])
+    # What is dated ahead, as activities counted 30 days later, is of nights to come.
+    days = (start, min(figure["period_end_date"], figure["as_of_date"]))
     variant = figure["variant"]
     if registry["aggregation"] == "last":
         day = explainer.last_known_day(figure["kpi_key"], grain, start)

@@ -189,10 +189,7 @@ class Explainer:
         """
         models = self._models(kpi_key)
         if not models:
-            message = (
-                f"{kpi_key} is made of other figures or of no records; "
-                f"see its formula: warehouse kpi {kpi_key}"
-            )
+            message = f"the last build has no records of {kpi_key}"
             raise NotExplainedError(message)
         kept = columns or "*"
         wanted = f"kpi_key = '{kpi_key}'"

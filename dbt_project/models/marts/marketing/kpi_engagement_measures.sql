@@ -24,7 +24,11 @@
 {%- set records = {
     'email_days': ["'email_campaign_daily'", 'email_campaign_day_id'],
     'post_days': ["'social_posts_daily'", 'social_post_day_id'],
-    'session_days': ["'web_sessions_daily'", 'web_session_day_id'],
+    'session_days': [
+        "'web_sessions_daily'",
+        "concat_ws('|', source_name, property_id, report_date, source, medium, campaign,"
+        ~ ' landing_page)',
+    ],
 } -%}
 {{ config(
     materialized='incremental',
