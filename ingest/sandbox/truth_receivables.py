@@ -104,7 +104,7 @@ def _documents(
             day = local_day(instant_in(state, "created_at"))
             gross = int(str(state["total_minor"]))
             yield str(state["invoice_id"]), day, "credited", gross
-    for invoice_id, day, gross in refunds_beyond(night, account):
+    for invoice_id, day, gross, _ in refunds_beyond(night, account):
         yield invoice_id, day, "credited", gross
     for at, invoice_id, minor in cash_moves(night, account):
         yield invoice_id, local_day(at), "cash", minor

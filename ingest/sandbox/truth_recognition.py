@@ -60,6 +60,8 @@ KPIS: Final = {
 class ServedLine:
     """One invoice line, or a credit note no line bears, with what its days recognise."""
 
+    document_id: str
+    """Invoice of the line, or the credit note."""
     currency: str
     legal_entity: str
     product: str
@@ -213,13 +215,13 @@ def served_lines(night: Night) -> list[ServedLine]:
         night.found["served_lines"] = [
             line
             for account in night.company.stripe.values()
-            for line in _lines_of(night, account)
+            for line in lines_of(night, account)
         ]
     return night.found["served_lines"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Credit:
+class Credit:
     """A credit note, or what a refund gave back beyond them; before tax."""
 
     day: date
@@ -229,7 +231,7 @@ class _Credit:
     is_note: bool
 
 
-def _lines_of(night: Night, account: StripeAccount) -> Iterator[ServedLine]:
+def lines_of(night: Night, account: StripeAccount) -> Iterator[ServedLine]:
     """Yield the lines of one account, and notes of invoices that do not count."""
     codes = {product_id(product, account.name): product.code for product in PRODUCTS}
     invoices = {
@@ -242,8 +244,8 @@ def _lines_of(night: Night, account: StripeAccount) -> Iterator[ServedLine]:
         for key, state in invoices.items()
         if state["status"] not in {"draft", "void"}
     }
-    by_invoice: dict[str, list[_Credit]] = defaultdict(list)
-    for credit in _credits_of(night, account, invoices):
+    by_invoice: dict[str, list[Credit]] = defaultdict(list)
+    for credit in credits_of(night, account, invoices):
         by_invoice[credit.invoice_id].append(credit)
     for invoice_id, state in standing.items():
         found = sorted(
@@ -287,25 +289,28 @@ def _serve(
         local_day(instant_in(line, "service_ends_at")), starts + timedelta(days=1)
     )
     by_day = recognise(Service(_net(line), starts, ends, taken))
-    return _served(account, product, (billed_on, _net(line)), taken, by_day)
+    whose = (account, str(line["invoice_id"]), product)
+    return _served(whose, (billed_on, _net(line)), taken, by_day)
 
 
-def _note_alone(account: StripeAccount, credit: _Credit) -> ServedLine:
+def _note_alone(account: StripeAccount, credit: Credit) -> ServedLine:
     """Return a credit note no line bears: taken back on its day."""
     taken = ((credit.day, credit.minor),)
     by_day = {credit.day: -credit.minor}
-    return _served(account, UNKNOWN, (credit.day, 0), taken, by_day)
+    document_id = credit.credit_id.removeprefix("credit_note:")
+    return _served((account, document_id, UNKNOWN), (credit.day, 0), taken, by_day)
 
 
 def _served(
-    account: StripeAccount,
-    product: str,
+    whose: tuple[StripeAccount, str, str],
     billed: tuple[date, int],
     taken: tuple[tuple[date, int], ...],
     by_day: Mapping[date, int],
 ) -> ServedLine:
     days = tuple(sorted(by_day))
+    account, document_id, product = whose
     return ServedLine(
+        document_id,
         account.currency,
         account.legal_entity,
         product,
@@ -316,27 +321,27 @@ def _served(
     )
 
 
-def _credits_of(
+def credits_of(
     night: Night, account: StripeAccount, invoices: Mapping[str, Fields]
-) -> Iterator[_Credit]:
+) -> Iterator[Credit]:
     """Yield the credit notes that stand and the refunds beyond them."""
     for record in account.credit_notes:
         state = night.state(record)
         if state is None or state["status"] != "issued":
             continue
-        yield _Credit(
+        yield Credit(
             local_day(instant_in(state, "created_at")),
             f"credit_note:{state['credit_note_id']}",
             str(state["invoice_id"]),
             int(str(state["subtotal_minor"])),
             is_note=True,
         )
-    for invoice_id, day, gross in refunds_beyond(night, account):
+    for invoice_id, day, gross, refund_id in refunds_beyond(night, account):
         total = int(str(invoices[invoice_id]["total_minor"]))
         tax = int(str(invoices[invoice_id]["tax_minor"]))
-        yield _Credit(
+        yield Credit(
             day,
-            f"refund:{invoice_id}:{day}",
+            f"refund:{refund_id}",
             invoice_id,
             _half_up(gross * (total - tax), total),
             is_note=False,
@@ -345,8 +350,8 @@ def _credits_of(
 
 def refunds_beyond(
     night: Night, account: StripeAccount
-) -> Iterator[tuple[str, date, int]]:
-    """Yield invoice, day and amount of what refunds gave back beyond credit notes.
+) -> Iterator[tuple[str, date, int, str]]:
+    """Yield invoice, day, amount and id of what refunds gave back beyond credit notes.
 
     Not what a note names, nor as much as the invoice's other notes took off, nor what was
     paid twice.
@@ -379,13 +384,13 @@ def refunds_beyond(
         and state["status"] == "succeeded"
         and str(state["refund_id"]) not in named
     ]
-    for day, _, state in sorted(refunds, key=itemgetter(0, 1)):
+    for day, refund_id, state in sorted(refunds, key=itemgetter(0, 1)):
         invoice_id = invoice_of[str(state["charge_id"])]
         amount = int(str(state["amount_minor"]))
         beyond = max(amount - free[invoice_id], 0)
         free[invoice_id] -= amount - beyond
         if beyond:
-            yield invoice_id, day, beyond
+            yield invoice_id, day, beyond, refund_id
 
 
 def _half_up(numerator: int, denominator: int) -> int:

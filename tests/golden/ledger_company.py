@@ -61,6 +61,8 @@ class Books:
     cash: dict[str, tuple[Row, ...]] = field(default_factory=dict)
     """Payments, provider ledger, payouts, bank lines: entity -> rows."""
     opening: int = 0
+    service: tuple[str, str] | None = None
+    """First day of the line's service and the day after its last."""
 
 
 def batches_of(books: Books) -> list[RawBatch]:
@@ -86,6 +88,10 @@ def batches_of(books: Books) -> list[RawBatch]:
         }
         for row in invoices
     ]  # fmt: skip
+    if books.service is not None:
+        start, end = (vn(f"{day} 00:00") for day in books.service)
+        served = {"service_starts_at": start, "service_ends_at": end}
+        lines = [{**line, **served} for line in lines]
     found = [
         drop("invoices", *invoices),
         drop("invoice_lines", *lines),
@@ -94,6 +100,7 @@ def batches_of(books: Books) -> list[RawBatch]:
             {"account_prefix": "131", "tie_out_line": "receivables", "sign": 1},
             {"account_prefix": "511", "tie_out_line": "revenue", "sign": -1},
             {"account_prefix": "333", "tie_out_line": "output_tax", "sign": -1},
+            {"account_prefix": "3387", "tie_out_line": "deferred_revenue", "sign": -1},
             {"account_prefix": "112", "tie_out_line": "bank", "sign": 1},
             {"account_prefix": "113", "tie_out_line": "provider_balance", "sign": 1},
             {"account_prefix": "6417", "tie_out_line": "provider_fees", "sign": 1},
@@ -134,7 +141,7 @@ def _balance_rows(books: Books) -> list[Row]:
     rows: list[Row] = []
     standing = {"131": books.opening, "511": -books.opening, "3331": 0}
     booked_on = {code for booked in books.journal for code, _ in booked.legs}
-    standing |= dict.fromkeys(sorted(booked_on & _CASH), 0)
+    standing |= dict.fromkeys(sorted(booked_on & _MORE_ACCOUNTS), 0)
     for month in books.months:
         moved = dict.fromkeys(standing, 0)
         for booked in books.journal:
@@ -163,7 +170,7 @@ def _balance_rows(books: Books) -> list[Row]:
     return rows
 
 
-_CASH = {"112", "113", "6417"}
+_MORE_ACCOUNTS = {"112", "113", "3387", "6417"}
 
 
 def _paid_by_card(
@@ -222,6 +229,15 @@ def _cash_journal(in_bank: int | None = 1070) -> tuple[Booked, ...]:
         *arrived,
         Booked("J4", APRIL, "F1", (("642", 5), ("112", -5))),
         Booked("J5", MAY, "F2", (("642", 5), ("112", -5))),
+    )
+
+
+def _deferred(april: int, may: int) -> tuple[Booked, ...]:
+    """The sale, deferred as a whole, and what each month recognises of it."""
+    return (
+        Booked("J1", APRIL, "A", (("131", 1100), ("3387", -1000), ("3331", -100))),
+        Booked("J2", APRIL, "A", (("3387", april), ("511", -april))),
+        Booked("J3", MAY, "A", (("3387", may), ("511", -may))),
     )
 
 
@@ -295,6 +311,12 @@ CASES = (
               {"payment_id": "P", "invoice_id": "A", "status": "succeeded",
                "currency": "VND", "paid_at": vn("2026-04-12 10:00"),
                "amount": Decimal(1101)},))),
+    # 61 days of service from 10 April: 21 days in April, round(1,000 x 21 / 61) = 344, by the
+    # end of May 52 days, round(852.46) = 852, so 508 in May.
+    Books("served", service=("2026-04-10", "2026-06-10"), journal=_deferred(344, 508)),
+    # A dong too early is back a month later.
+    Books("early", service=("2026-04-10", "2026-06-10"), journal=_deferred(345, 507)),
+    Books("much", service=("2026-04-10", "2026-06-10"), journal=_deferred(345, 508)),
     # The invoice says 1,001 before tax, its one line 1,000: billing contradicts itself.
     Books("header", header_net=1001,
           journal=(Booked("J1", APRIL, "A",
@@ -304,8 +326,9 @@ CASES = (
 Difference = tuple[str, str, str, str, str, int, int, str]
 """(entity, month, line, document, reason, ours, theirs, explanation)."""
 
-BILLED, OWED, TAX = (
-    "billings_vs_ledger", "receivables_vs_ledger", "output_tax_vs_ledger",
+BILLED, RECOGNISED, DEFERRED, OWED, TAX = (
+    "billings_vs_ledger", "recognised_vs_ledger", "deferred_vs_ledger",
+    "receivables_vs_ledger", "output_tax_vs_ledger",
 )  # fmt: skip
 
 
@@ -411,9 +434,24 @@ DIFFERENCES: set[Difference] = {
     ("header", "04", "invoices_vs_lines", "A", "unexplained", 1000, 1001, "none"),
 }  # fmt: skip
 
+# Where nothing is deferred, what is billed is recognised on its day.
+DIFFERENCES |= {
+    (row[0], row[1], RECOGNISED, row[3], row[4], row[5], row[6], row[7])
+    for row in DIFFERENCES
+    if row[2] == BILLED
+}
+DIFFERENCES |= {
+    ("early", "04", RECOGNISED, "A", "timing", 344, 345, "proven"),
+    ("early", "05", RECOGNISED, "A", "timing", 508, 507, "proven"),
+    ("early", "04", DEFERRED, "A", "timing", 656, 655, "proven"),
+    ("much", "04", RECOGNISED, "A", "unexplained", 344, 345, "none"),
+    ("much", "04", DEFERRED, "A", "unexplained", 656, 655, "none"),
+    ("much", "05", DEFERRED, "A", "unexplained", 148, 147, "none"),
+}
+
 NOT_COMPARED = {
     *(("dark", month, line, "not_delivered")
-      for month in ("04", "05") for line in (BILLED, OWED, TAX)),
-    *(("half", "05", line, "not_delivered") for line in (BILLED, OWED, TAX)),
+      for month in ("04", "05") for line in (BILLED, RECOGNISED, DEFERRED, OWED, TAX)),
+    *(("half", "05", line, "not_delivered") for line in (BILLED, RECOGNISED, DEFERRED, OWED, TAX)),
 }  # fmt: skip
 """(entity, month, line, state): information, no difference."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from orchestration.billing_controls import read_controls
 from tests.golden import ledger_company
 from tests.pipeline.raw_fixture import write_raw
 from tests.pipeline.warehouse_build import build_warehouse
@@ -33,6 +34,25 @@ def warehouse(
     )
     with duckdb.connect(str(built), read_only=True) as con:
         yield con
+
+
+def test_billing_that_contradicts_itself_is_named_with_its_records(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    (path,) = warehouse.execute(
+        "select path from duckdb_databases() where database_name = 'warehouse'"
+    ).fetchone() or ("",)
+    with duckdb.connect() as con:
+        con.execute(f"attach '{path}' as build (read_only)")
+        broken = [control for control in read_controls(con) if control.reference]
+    assert [(c.line, c.legal_entity, int(c.other), int(c.ours)) for c in broken] == [
+        ("invoices_vs_lines", "header", 1001, 1000),
+        ("payments_vs_provider", "pay", 1100, 1101),
+    ]
+    assert broken[0].records == (
+        "other: invoice drop_header:A 1001.0000 [fixture#0]",
+        "warehouse: invoice_line drop_header:L-A 1000.0000 [fixture#0]",
+    )
 
 
 def short(reference: str, entity: str) -> str:

@@ -135,6 +135,47 @@ def test_a_red_figure_holds_its_theme_row_by_row(warehouse: Warehouse) -> None:
     assert warehouse.query(count) == before
 
 
+def test_one_dong_between_billing_and_itself_holds_finance_alone(
+    warehouse: Warehouse,
+) -> None:
+    """What dbt finds when an invoice's total is one dong more than its lines."""
+    before = warehouse.manifest()
+    spoil(
+        warehouse,
+        "update rpt_reconciliation set other_amount = other_amount + 1,"
+        " difference_amount = -1, reference = 'stripe_vn:in_x', is_explained = false,"
+        " reason_code = 'unexplained'"
+        " where line = 'invoices_vs_lines' and legal_entity = 'acme_vn'"
+        " and period_start_date = '2026-09-01'",
+    )
+    success, night = judge_and_publish(warehouse)
+    assert success
+    assert night.report.red_themes == ["finance"]
+    findings = "\n".join(night.report.findings())
+    assert "billing control: acme_vn invoices_vs_lines stripe_vn:in_x" in findings
+    assert themes(warehouse) == {
+        name: "held" if name == "finance" else "fresh"
+        for name in ("core", "sales", "marketing", "finance")
+    }
+    assert (
+        warehouse.manifest()["tables"]["rpt_reconciliation"]
+        == before["tables"]["rpt_reconciliation"]
+    )
+
+
+def test_a_ledger_difference_blocks_no_morning(warehouse: Warehouse) -> None:
+    spoil(
+        warehouse,
+        "update rpt_reconciliation set other_amount = other_amount + 1,"
+        " difference_amount = -1, is_explained = false, reason_code = 'unexplained'"
+        " where line = 'billings_vs_ledger' and period_start_date = '2026-09-01'"
+        " and reason_code = 'agreed'",
+    )
+    success, night = judge_and_publish(warehouse)
+    assert success
+    assert night.report.red_themes == []
+
+
 def test_red_core_publishes_nothing_and_names_the_rule(warehouse: Warehouse) -> None:
     before = warehouse.manifest()
     spoil(warehouse, "insert into dim_dates select * from dim_dates limit 1")

@@ -158,7 +158,7 @@ revenue_documents as (
         currency,
         occurred_date,
         reference,
-        event_type as record_type,
+        'voided' as record_type,
         revenue_event_id as record_id,
         cast(0 as decimal(38, 4)) as amount,
         direction * net_amount as expected_amount,

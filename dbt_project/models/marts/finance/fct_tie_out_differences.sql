@@ -155,7 +155,9 @@ documents as (
         sum(case when side = 'other' then amount end) as other_amount,
         count(*) filter (where side = 'warehouse') as warehouse_count,
         count(*) filter (where side = 'other') as other_count,
-        bool_and(record_type = 'manual_journal') as is_manual
+        bool_and(record_type = 'manual_journal') as is_manual,
+        max(document_period) filter (where record_type = 'voided')
+            as voided_period_start_date
 
     from records_referred
     group by 1, 2, 3, 4
@@ -292,6 +294,7 @@ differences as (
         documents.warehouse_amount as document_warehouse_amount,
         documents.other_amount as document_other_amount,
         documents.is_manual,
+        documents.voided_period_start_date,
         abs(positions.warehouse_amount - positions.other_amount)
         <= {{ policy('recon_tolerance_minor_units') }}
         * cast(power(10, -currencies.exponent) as decimal(38, 4)) as is_tolerated
@@ -317,7 +320,13 @@ differences_reasoned as (
             when is_tolerated then 'rounding'
             when reference in ('(balances)', '(opening)') then 'unexplained'
             when expected_amount = other_amount then 'timing'
-            when document_warehouse_amount = document_other_amount then 'timing'
+            -- Equal over all months; booked and taken back is equal to never booked.
+            when
+                coalesce(document_warehouse_amount, 0) = coalesce(document_other_amount, 0)
+                then 'timing'
+            when
+                warehouse_amount = 0 and period_start_date < voided_period_start_date
+                then 'timing'
             when is_manual then 'manual_entry'
             when document_other_amount is null then 'missing_in_ledger'
             when document_warehouse_amount is null then 'missing_in_warehouse'

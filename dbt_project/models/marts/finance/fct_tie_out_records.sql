@@ -12,6 +12,12 @@ cash_records as (
 
 ),
 
+recognition_records as (
+
+    select * from {{ ref('fct_tie_out_recognition_records') }}
+
+),
+
 ledger_records as (
 
     select * from {{ ref('fct_tie_out_ledger_records') }}
@@ -55,6 +61,25 @@ records_dated as (
         batch_id
 
     from cash_records
+
+    union all
+
+    select
+        line,
+        side,
+        legal_entity,
+        currency,
+        period_start_date,
+        occurred_date,
+        reference,
+        record_type,
+        record_id,
+        amount,
+        expected_amount,
+        source_ref,
+        batch_id
+
+    from recognition_records
 
     union all
 
