@@ -44,6 +44,12 @@ registry as (
 
 ),
 
+restatements as (
+
+    select * from {{ ref('rpt_restatements') }}
+
+),
+
 labels as (
 
     select * from {{ ref('dim_labels') }}
@@ -111,6 +117,18 @@ codes_used as (
         anomaly_reason as code
 
     from scorecard
+    union
+    select
+        'basis' as code_type,
+        basis as code
+
+    from kpi_values
+    union
+    select
+        'restatement_cause' as code_type,
+        cause as code
+
+    from restatements
     union
     select
         'movement_type' as code_type,

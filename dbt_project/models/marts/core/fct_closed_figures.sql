@@ -6,17 +6,27 @@ figures as (
 
 ),
 
--- As the first close of an area is made, its figures have no other basis yet.
-figures_signed as (
+-- As the first close of an area is made, its figures have no other basis yet; later ones have
+-- every figure in both.
+closes_by_basis as (
 
     select
-        *,
-        bool_or(basis = 'as_closed') over (
-            partition by
-                kpi_key, variant, grain, period_start_date, breakdown, member_id, currency
-        ) as has_as_closed
+        close_id,
+        bool_or(basis = 'as_closed') as has_as_closed
 
     from figures
+    group by 1
+
+),
+
+figures_signed as (
+
+    select figures.*
+
+    from figures
+    inner join closes_by_basis
+        on figures.close_id = closes_by_basis.close_id
+    where closes_by_basis.has_as_closed = (figures.basis = 'as_closed')
 
 ),
 
@@ -68,4 +78,3 @@ left join figures_computed
         and figures_signed.breakdown = figures_computed.breakdown
         and figures_signed.member_id = figures_computed.member_id
         and figures_signed.currency is not distinct from figures_computed.currency
-where figures_signed.basis = 'as_closed' or not figures_signed.has_as_closed
