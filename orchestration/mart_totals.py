@@ -87,6 +87,7 @@ OPPORTUNITIES: Final = MartTotal(
         with {_DEALS}
         select d.source_name, d.source_account, coalesce(d.currency, $home) as _currency,
             case
+                when tests.record_id is not null then 'test_record'
                 when losers.id is not null then 'merged'
                 when d.created_at >= $end then 'after_as_of'
                 when d.is_deleted and coalesce(d.deleted_at < $end, true) then 'deleted'
@@ -98,6 +99,9 @@ OPPORTUNITIES: Final = MartTotal(
         from deals d
         left join losers using (source_name, id)
         left join amounts using (source_name, id)
+        left join build.main.int_test_records_found tests
+            on tests.entity = 'opportunities'
+            and d.source_name = tests.source_name and d.id = tests.record_id
     """,
     arrived=f"""
         with {_DEALS}
@@ -156,11 +160,14 @@ _LEADS: Final = """
             and not (
                 coalesce(is_deleted, false) and coalesce(deleted_at < $end, true)
             ) as is_living,
-            identified.person_key
+            identified.person_key, tests.record_id is not null as is_test
         from leads
         left join losers using (source_name, id)
         left join build.main.int_leads_identified identified
             on leads.source_name || ':' || leads.id = identified.lead_id
+        left join build.main.int_test_records_found tests
+            on tests.entity = 'leads'
+            and leads.source_name = tests.source_name and leads.id = tests.record_id
     )
 """
 
@@ -173,6 +180,7 @@ LEADS: Final = MartTotal(
         with {_LEADS}
         select source_name, source_account, '' as _currency,
             case
+                when is_test then 'test_record'
                 when is_later then 'after_as_of'
                 when not bool_or(is_living and not is_later) over (
                     partition by coalesce(person_key, source_name || id)
@@ -217,12 +225,17 @@ ACTIVITIES: Final = MartTotal(
     mart="fct_activities",
     staged=f"""
         with {_ACTIVITIES}
-        select source_name, source_account, '' as _currency,
+        select activities.source_name, activities.source_account, '' as _currency,
             case
+                when tests.record_id is not null then 'test_record'
                 when occurred_at >= $end then 'after_as_of'
                 when is_deleted and coalesce(deleted_at < $end, true) then 'deleted'
             end as reason
         from activities
+        left join build.main.int_test_records_found tests
+            on tests.entity = 'activities'
+            and activities.source_name = tests.source_name
+            and activities.id = tests.record_id
     """,
     arrived=f"""
         with {_ACTIVITIES}

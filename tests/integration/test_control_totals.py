@@ -280,6 +280,8 @@ STAGED = """
         ('crm:C1', 'p1'), ('crm:C2', 'p1')) v(lead_id, person_key);
     create table fct_leads as select unnest(['drop:L0', 'drop:L1', 'drop:L4']) as lead_id;
 
+    create table int_test_records_found as select 'leads' as entity,
+        'drop' as source_name, 'L9' as record_id;
     create table stg_files__activities as select 'drop' as source_name,
         '' as source_account, id as activity_id, told::timestamptz as occurred_at,
         null::boolean as is_deleted, null::timestamptz as deleted_at from (values
@@ -435,6 +437,12 @@ def test_right_staging_and_marts_agree_with_raw(
             ),
         ),
         (
+            # A test that is counted all the same.
+            "insert into int_test_records_found values ('activities', 'crm', 'K1')",
+            "sales",
+            "crm activities rows: 3 before, 4 after",
+        ),
+        (
             "delete from fct_opportunities where source_record_id = 'D3'",
             "sales",
             (
@@ -537,6 +545,9 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_fx_rates_daily": "one rate per day, filled forward",
         "fct_period_targets": "months of fct_targets added up",
         "fct_customer_mrr_terms": "states of items, counted in fct_customer_mrr",
+        "fct_paid_orders": "invoices of fct_order_lines that are paid",
+        "fct_lead_conversions": "people won of fct_leads",
+        "fct_capacity_monthly": "every row staged, by function and month",
         "fct_order_lines": "rows of fct_invoice_lines with their order's value",
         "fct_customer_mrr": "held against its stock by assert_mrr_movements_equal_stock",
         "fct_mrr_monthly": "held against its stock by assert_mrr_bridge_closes",

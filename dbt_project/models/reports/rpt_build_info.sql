@@ -31,7 +31,8 @@ sources_summed as (
         min(data_through_date) as data_through_date,
         min(data_through_date) filter (where is_by_day) as days_through_date,
         sum(loaded_tonight_count)::bigint as loaded_tonight_count,
-        sum(quarantined_tonight_count)::bigint as quarantined_tonight_count
+        sum(quarantined_tonight_count)::bigint as quarantined_tonight_count,
+        sum(test_record_count)::bigint as test_record_count
 
     from sources
     group by 1
@@ -46,6 +47,7 @@ select
     coalesce(sources_summed.days_through_date < {{ as_of_date() }}, false) as is_stale,
     sources_summed.loaded_tonight_count,
     sources_summed.quarantined_tonight_count,
+    sources_summed.test_record_count,
     kpis_counted.kpi_count,
     kpis_counted.kpi_with_source_count,
     '{{ var("company_name") }}' as company_name,

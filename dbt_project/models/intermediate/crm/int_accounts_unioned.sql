@@ -89,6 +89,7 @@ select
     accounts.deleted_at
 
 from accounts
+{{ anti_join_test_records('accounts', 'accounts', 'account_id') }}
 left join merged_records
     on
         accounts.source_name = merged_records.source_name

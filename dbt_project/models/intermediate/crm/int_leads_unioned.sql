@@ -113,6 +113,7 @@ select
     leads.deleted_at
 
 from leads
+{{ anti_join_test_records('leads', 'leads', 'lead_id') }}
 left join merged_records
     on
         leads.source_name = merged_records.source_name

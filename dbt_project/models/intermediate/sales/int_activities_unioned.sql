@@ -246,6 +246,7 @@ select
     activities.deleted_at
 
 from activities
+{{ anti_join_test_records('activities', 'activities', 'activity_id') }}
 left join identities
     on
         activities.source_name = identities.source_name

@@ -206,6 +206,7 @@ select
     opportunities.deleted_at
 
 from opportunities
+{{ anti_join_test_records('opportunities', 'opportunities', 'opportunity_id') }}
 left join merged_records
     on
         opportunities.source_name = merged_records.source_name

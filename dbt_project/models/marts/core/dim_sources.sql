@@ -12,6 +12,18 @@ entity_map as (
 
 ),
 
+test_records as (
+
+    select
+        source_name,
+        entity,
+        count(*) as test_record_count
+
+    from {{ ref('int_test_records_found') }}
+    group by 1, 2
+
+),
+
 -- Costs are booked a month at a time: they are known to the end of the newest one.
 costs_booked as (
 
@@ -79,15 +91,22 @@ entities_loaded as (
 )
 
 select
-    source_name || ':' || kind || ':' || entity as source_entity_id,
-    source_name,
-    kind,
-    entity,
-    data_through_date,
-    entity <> 'costs' as is_by_day,
-    last_load_date,
-    coalesce(loaded_tonight_count, 0)::bigint as loaded_tonight_count,
-    coalesce(quarantined_tonight_count, 0)::bigint as quarantined_tonight_count,
+    entities_loaded.source_name || ':' || entities_loaded.kind || ':' || entities_loaded.entity
+        as source_entity_id,
+    entities_loaded.source_name,
+    entities_loaded.kind,
+    entities_loaded.entity,
+    entities_loaded.data_through_date,
+    entities_loaded.entity <> 'costs' as is_by_day,
+    entities_loaded.last_load_date,
+    coalesce(entities_loaded.loaded_tonight_count, 0)::bigint as loaded_tonight_count,
+    coalesce(entities_loaded.quarantined_tonight_count, 0)::bigint
+        as quarantined_tonight_count,
+    coalesce(test_records.test_record_count, 0)::bigint as test_record_count,
     '{{ var("build_id") }}' as build_id
 
 from entities_loaded
+left join test_records
+    on
+        entities_loaded.source_name = test_records.source_name
+        and entities_loaded.entity = test_records.entity

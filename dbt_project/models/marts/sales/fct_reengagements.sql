@@ -13,6 +13,12 @@ opportunities as (
 
 ),
 
+refusals_to_be_called as (
+
+    select * from {{ ref('int_consents_withdrawn') }}
+
+),
+
 closes as (
 
     select * from {{ ref('fct_opportunity_closes') }}
@@ -83,6 +89,7 @@ losses_windowed as (
         opportunities.buyer_id,
         opportunities.segment,
         opportunities.legal_entity,
+        refusals_to_be_called.opted_out_date,
         (losses.lost_date + interval 3 month)::date as due_from_date,
         (losses.lost_date + interval 6 month)::date as due_to_date,
         (losses.lost_date + interval 12 month)::date as overdue_to_date
@@ -90,6 +97,8 @@ losses_windowed as (
     from losses
     inner join opportunities
         on losses.opportunity_id = opportunities.opportunity_id
+    left join refusals_to_be_called
+        on opportunities.lead_id = refusals_to_be_called.lead_id
     -- Nobody is known to call.
     where opportunities.buyer_id is not null
 
@@ -195,9 +204,12 @@ select
     -- From this day on there is nothing left to do.
     least(
         coalesce(contacts_found.next_contact_date, date '9999-12-31'),
-        coalesce(wins_found.next_win_date, date '9999-12-31')
+        coalesce(wins_found.next_win_date, date '9999-12-31'),
+        coalesce(losses_windowed.opted_out_date, date '9999-12-31')
     ) as settled_date,
+    losses_windowed.opted_out_date,
     refusals.opportunity_id is null
+    and coalesce(losses_windowed.opted_out_date > losses_windowed.due_from_date, true)
     and losses_windowed.lost_until_date >= losses_windowed.due_from_date
     and coalesce(wins_found.next_win_date >= losses_windowed.due_from_date, true)
         as is_to_be_called,
