@@ -27,28 +27,27 @@ def _none(name: str, condition: str, why: str) -> Measure:
 
 
 _SHARES: Final = (
-    "'lead_source_completeness', 'win_rate', 'customer_churn_rate', 'call_answer_rate', "
-    "'customer_retention_rate', 'grr', 'lead_to_mql_rate', 'mql_to_sql_rate', 'sql_to_won_rate', "
-    "'lead_to_sale_rate', 'qualified_lead_to_customer_rate', "
-    "'win_rate_value', 'opportunity_to_sale_rate', 'win_reason_share', "
-    "'loss_reason_share', 'website_conversion_rate', "
-    "'outreach_response_rate', 'kpi_acknowledgement_rate'"
+    "select kpi_key from kpi_registry where additivity = 'ratio' and unit = 'rate' "
+    "and aggregation <> 'derived' and kpi_key not in ("
+    # Of others than the denominator's: clicks of impressions of an earlier day, clicks and
+    # openings of forwarded e-mails, interactions of people who never saw the figure's base.
+    "'ctr', 'email_open_rate', 'email_click_rate', 'email_ctor', 'email_conversion_rate', "
+    "'social_engagement_rate', "
+    # A target can be passed.
+    "'call_target_attainment'"
+    ") union all select unnest(['customer_churn_rate', 'customer_retention_rate', 'grr'])"
 )
 """KPIs that are shares of a set they are drawn from, so they lie in 0 to 1, but for
-events over events of a period (variant period). Click-through is
-left out: platforms count clicks of impressions of an earlier day."""
+events over events of a period (variant period): every rate of cases, if not excepted."""
 
 _COUNTS: Final = (
-    "'leads_created', 'mql_count', 'sql_count', 'impressions', 'clicks', "
-    "'opportunities_created', 'active_deals', 'deals_won', 'deals_lost', 'calls_made', "
-    "'paying_customers', 'ad_spend', 'mrr', 'new_mrr', 'expansion_mrr', 'contraction_mrr', "
-    "'churned_mrr', 'reactivation_mrr', 'sales_target', 'talk_time_seconds', "
-    "'unanswered_calls', 'demo_calls_completed', 'onboarding_calls_completed', "
-    "'trial_calls_completed', 'opportunities_without_amount', 'sales_emails_sent', "
-    "'meetings_held', 'presentations_delivered', 'prospecting_activities', "
-    "'new_customer_contacts', 'new_customers_contacted', "
-    "'rep_fte_days', 'prospecting_hours', 'prospecting_cost'"
+    "select kpi_key from kpi_registry where additivity <> 'ratio' "
+    "and unit in ('count', 'seconds', 'hours', 'days') union all select unnest(["
+    # Money that is spent, wanted or paid every month; what is sold can be credited.
+    "'ad_spend', 'mrr', 'new_mrr', 'expansion_mrr', 'contraction_mrr', 'churned_mrr', "
+    "'reactivation_mrr', 'sales_target', 'prospecting_cost'])"
 )
+"""KPIs that count or measure something, so they are never negative."""
 
 MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
     "rpt_kpi_values": (
@@ -121,6 +120,27 @@ MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
     "fct_ad_performance_daily": (
         _none(
             "future_days", "report_date > date '{as_of}'", "no day after the as-of date"
+        ),
+    ),
+    "fct_attribution_credits": (
+        _none(
+            "weights_out_of_range",
+            "credit_weight <= 0 or credit_weight > 1",
+            "a touch earns more than nothing and at most all of a conversion",
+        ),
+        _none(
+            "touches_after_their_conversion",
+            "touch_date > converted_date",
+            "what came after a conversion did not bring it",
+        ),
+        Measure(
+            "credit_not_conserved",
+            # Per conversion and model the weights add to 1, so all of them to their number.
+            "abs(coalesce(sum(credit_weight), 0) "
+            "- count(distinct (conversion_type, conversion_id, attribution_model)))",
+            None,
+            0,
+            "the credit for every conversion adds to exactly 1",
         ),
     ),
     "fct_invoice_lines": (

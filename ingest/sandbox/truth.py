@@ -86,6 +86,7 @@ from ingest.sandbox.truth_pipeline import (
     count_reengagements,
     count_stages,
     forecast,
+    forecast_on,
     snapshot_open_deals,
     snapshot_reengagements,
 )
@@ -141,6 +142,8 @@ DERIVED: Final = (
     "sales_run_rate",
     "pipeline_coverage",
     "capacity_coverage",
+    "forecast_accuracy",
+    "forecast_accuracy/one_week_before",
 )
 BASES: Final = ("", "/booked", "/collected", "/recognised")
 """Revenue bases as variants of `sales_revenue`; the standard one is as invoiced."""
@@ -256,6 +259,11 @@ _STOCKS: Final = (
 """Taken at the end of a day."""
 _FEWEST_DAYS: Final = 3
 """Working days before a month has a pace."""
+_FORECAST_DAYS: Final = {
+    "forecast_accuracy": 14,
+    "forecast_accuracy/one_week_before": 7,
+}
+"""KPI -> days before the month's end at which the forecast is taken at the latest."""
 _HOURS_PER_DEAL: Final = {
     "Triển khai": 40,
     "Hỗ trợ khách hàng": 16,
@@ -295,6 +303,7 @@ def kpi_truth(
     )
     figures.update(_run(night, figures, grain))
     figures.update(_cover(night, figures, grain))
+    figures.update(_hit(night, figures, grain))
     return figures
 
 
@@ -626,6 +635,29 @@ def _cover(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Fi
         ]
         least = min(covers, default=None)
         found["capacity_coverage", start, None] = Figure(ZERO, None, least)
+    return found
+
+
+def _hit(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:
+    """Return how near the forecast of an earlier Sunday was to what a month signed."""
+    if grain != "month":
+        return {}
+    found: dict[Key, Figure] = {}
+    for start in periods_until(night.as_of, grain):
+        end = period_end(start, grain)
+        for kpi, days in _FORECAST_DAYS.items():
+            latest = end - timedelta(days=days)
+            sunday = latest - timedelta(days=latest.isoweekday() % 7)
+            rows = [] if end > night.as_of else forecast_on(night, start, end, sunday)
+            made: dict[str | None, Decimal] = defaultdict(lambda: ZERO)
+            for row in rows:
+                if row.kpi_key == "forecast_sales":
+                    made[row.currency] += row.numerator
+            for currency in CURRENCIES:
+                signed = figures["sales_bookings", start, currency].numerator
+                right = signed - abs(made[currency] - signed)
+                value = round_ratio(right, signed) if end <= night.as_of else None
+                found[kpi, start, currency] = Figure(right, signed, value)
     return found
 
 

@@ -103,16 +103,21 @@ def forecast(night: Night, grain: str) -> Iterator[Contribution]:
     """Yield the forecast of every period as of its last day, or the as-of day."""
     if grain == "year":
         return
-    deals = list(sales_deals(night))
     for start in periods_until(night.as_of, grain):
         end = period_end(start, grain)
-        day = min(end, night.as_of)
-        for deal in deals:
-            yield from _won_so_far(night, deal, start, day)
-        for _, then in _open_deals(night, day):
-            expected = local_day(instant_in(then, "close_at"))
-            if day <= expected <= end:
-                yield from _expected(night, then, day)
+        yield from forecast_on(night, start, end, min(end, night.as_of))
+
+
+def forecast_on(
+    night: Night, start: date, end: date, day: date
+) -> Iterator[Contribution]:
+    """Yield the forecast of a period as the end of `day` showed it."""
+    for deal in sales_deals(night):
+        yield from _won_so_far(night, deal, start, day)
+    for _, then in _open_deals(night, day):
+        expected = local_day(instant_in(then, "close_at"))
+        if day <= expected <= end:
+            yield from _expected(night, then, day)
 
 
 def _expected(night: Night, then: Fields, day: date) -> Iterator[Contribution]:

@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from ingest.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -57,19 +59,33 @@ class PublishedTable:
 def assign_files(
     tables: Iterable[PublishedTable], configured: Mapping[str, tuple[str, ...]]
 ) -> tuple[PublishedTable, ...]:
-    """Return the tables with the files they go to; those that go to none are left out.
+    """Return the tables with the files they go to.
 
     The model says who may read a table, the configuration which themes an audience gets; a
     table it names itself is given whatever the model says. A table every open audience may
     read is in the open file too.
+
+    Raises:
+        ConfigError: a table nobody gets. It would be missing without anybody having said so.
     """
     listed = tuple(tables)
     named = {audience for table in listed for audience in table.audiences}
     everyone = (named | set(configured)) - {EVERYBODY}
-    assigned = (
+    assigned = tuple(
         replace(table, files=_files_of(table, everyone, configured)) for table in listed
     )
-    return tuple(table for table in assigned if table.files)
+    unserved = [table for table in assigned if not table.files]
+    if unserved:
+        told = ", ".join(
+            f"{table.name} (theme {table.theme}, for {' or '.join(table.audiences)})"
+            for table in unserved
+        )
+        message = (
+            f"publish.audiences: nobody gets {told}. Give an audience it is for the theme, or "
+            f"name the table."
+        )
+        raise ConfigError(message)
+    return assigned
 
 
 def _files_of(

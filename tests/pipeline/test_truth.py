@@ -71,6 +71,8 @@ def test_every_kpi_and_period_of_the_first_night_is_the_truth(
         "open_pipeline_due",
         "pipeline_coverage",
         "capacity_coverage",
+        "forecast_accuracy",
+        "forecast_accuracy/one_week_before",
         "new_customers_contacted",
         "order_retention_rate",
         "sales_revenue_mtd",

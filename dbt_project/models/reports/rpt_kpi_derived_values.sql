@@ -36,6 +36,12 @@ pipeline_coverage_values as (
 
 ),
 
+forecast_accuracy_values as (
+
+    select * from {{ ref('rpt_forecast_accuracy_values') }}
+
+),
+
 -- Products and quotients of what is put together already.
 compound_values as (
 
@@ -381,6 +387,8 @@ derived as (
     select * from capacity_values
     union all
     select * from pipeline_coverage_values
+    union all
+    select * from forecast_accuracy_values
     union all
     select * from growth_values
     union all

@@ -21,7 +21,23 @@ GOOD_ROWS = """
         ('win_rate', 'month', date '2026-09-01', date '2026-09-30', false, 0.5, '(total)'),
         ('win_rate', 'month', date '2026-10-01', date '2026-10-31', false, 0.6, '(total)'),
         ('deals_won', 'day', date '2026-10-31', date '2026-10-31', false, 3.0, '(total)')
-    ) as t(kpi_key, grain, period_start_date, period_end_date, is_partial, value, member_id)
+    ) as t(kpi_key, grain, period_start_date, period_end_date, is_partial, value, member_id);
+    create table kpi_registry as select * from (values
+        ('win_rate', 'ratio', 'rate', 'sum'), ('deals_won', 'additive', 'count', 'sum')
+    ) as t(kpi_key, additivity, unit, aggregation)
+"""
+CREDITS = PublishedTable(
+    "fct_attribution_credits", "marketing", ("attribution_credit_id",)
+)
+CREDIT_ROWS = """
+    create table fct_attribution_credits as select * from (values
+        ('1', 'deal', 'd', 'linear', 0.5, date '2026-10-01', date '2026-10-31'),
+        ('2', 'deal', 'd', 'linear', 0.5, date '2026-10-31', date '2026-10-31'),
+        ('3', 'lead', 'd', 'linear', 1.0, null, date '2026-10-31')
+    ) as t(
+        attribution_credit_id, conversion_type, conversion_id, attribution_model,
+        credit_weight, touch_date, converted_date
+    )
 """
 
 
@@ -109,3 +125,42 @@ def test_every_measure_of_the_values_table_has_a_case_above() -> None:
         case[1] for mark in marks if mark.name == "parametrize" for case in mark.args[1]
     }
     assert set(gate.measures) == seen
+
+
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [
+        ("select 1", set()),
+        (
+            "update fct_attribution_credits set credit_weight = 0.4 where touch_date is null",
+            {"credit_not_conserved"},
+        ),
+        (
+            "delete from fct_attribution_credits where touch_date = '2026-10-01'",
+            {"credit_not_conserved"},
+        ),
+        (
+            (
+                "update fct_attribution_credits set touch_date = '2026-11-01' "
+                "where touch_date = '2026-10-01'"
+            ),
+            {"touches_after_their_conversion"},
+        ),
+        (
+            (
+                "update fct_attribution_credits set credit_weight = "
+                "case attribution_credit_id when '1' then 0 else 1 end "
+                "where conversion_type = 'deal'"
+            ),
+            {"weights_out_of_range"},
+        ),
+    ],
+)
+def test_credit_is_conserved_and_earned_before(change: str, rules: set[str]) -> None:
+    connection = duckdb.connect()
+    connection.execute(CREDIT_ROWS)
+    connection.execute(change)
+    gate = mart_suite(CREDITS, as_of_date=AS_OF)
+    frame = connection.sql(gate.query("fct_attribution_credits")).df()
+    failed = run_gate(gate.suite, frame).failed
+    assert {rule.rule_id.split(".")[1] for rule in failed} == rules

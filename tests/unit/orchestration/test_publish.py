@@ -11,6 +11,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from ingest.errors import ConfigError
 from orchestration.publish import (
     Manifest,
     PublishedTable,
@@ -499,3 +500,15 @@ def test_configured_themes_narrow_an_audience_and_named_tables_widen_it() -> Non
         "rpt_sales": ("bi",),
         "fct_ledger": ("finance", "marketing"),
     }
+
+
+def test_a_table_nobody_gets_is_a_mistake_in_the_configuration() -> None:
+    """It would be published nowhere, and nobody would be told."""
+    tables = (
+        PublishedTable("dim_dates", "main", "core", ("all",)),
+        PublishedTable("queue", "main", "marketing", ("sales",)),
+    )
+    with pytest.raises(ConfigError, match=r"queue \(theme marketing, for sales\)"):
+        assign_files(tables, {"sales": ("core", "sales"), "marketing": ("marketing",)})
+    given = {"sales": ("core", "sales", "queue")}
+    assert assign_files(tables, given)[1].files == ("bi", "sales")

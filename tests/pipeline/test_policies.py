@@ -1,0 +1,81 @@
+"""A policy changes the figures of the KPIs that name it, their version, and nothing else.
+
+The registry names the policies each KPI depends on; a row's `kpi_version` holds a hash of what
+they were set to. So figures of two settings can never be taken for the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from tests.pipeline.conftest import FIRST_NIGHT
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from tests.pipeline.conftest import Warehouse
+
+PACKAGED = Path(__file__).resolve().parents[2] / "ingest" / "sandbox" / "warehouse.yml"
+SWITCHED = {
+    "win_rate_excluded_reasons": [],
+    "reopened_deal_close": "first",
+    "mrr_discounts": "gross",
+    "nrr_reactivation": "include",
+    "social_engagement_base": "reach",
+    "attribution_default_model": "linear",
+}
+MOVED = {
+    "win_rate", "deals_won", "mrr", "nrr", "social_engagement_rate", "attributed_revenue",
+}  # fmt: skip
+
+
+def published(warehouse: Warehouse) -> dict[str, tuple[str, set[Any]]]:
+    """Version and figures of every KPI."""
+    rows = warehouse.query(
+        "select kpi_key, kpi_version, variant, grain, period_start_date, breakdown, "
+        "member_id, currency, numerator, denominator, value, flag from rpt_kpi_values",
+        audience="finance",
+    )
+    found: dict[str, tuple[str, set[Any]]] = {}
+    for key, version, *figure, flags in rows:
+        known = found.setdefault(key, (version, set()))
+        assert known[0] == version
+        known[1].add((*figure, tuple(flags)))
+    return found
+
+
+def test_a_policy_moves_the_kpis_that_name_it_and_their_version(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    named = {
+        key: set((policies or "").split("|"))
+        for key, policies in warehouse.query(
+            "select kpi_key, policies from kpi_registry", audience="finance"
+        )
+    }
+    before = published(warehouse)
+    content = yaml.safe_load(PACKAGED.read_text("utf-8"))
+    content["policies"] = {
+        name: value if isinstance(value, list) else str(value)
+        for name, value in SWITCHED.items()
+    }
+    config = tmp_path / "warehouse.yml"
+    config.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    warehouse.night(FIRST_NIGHT, "--config", str(config))
+    after = published(warehouse)
+
+    assert before.keys() == after.keys() == named.keys()
+    depend = {key for key, policies in named.items() if policies & set(SWITCHED)}
+    renamed = {key for key in before if before[key][0] != after[key][0]}
+    moved = {key for key in before if before[key][1] != after[key][1]}
+    assert renamed == depend, (
+        "the version tells which policies a figure was computed with"
+    )
+    assert moved <= depend, f"moved without naming a policy: {sorted(moved - depend)}"
+    assert moved >= MOVED, "a switch that changes nothing is none"
+    numbers = {key: (before[key][0], after[key][0]) for key in renamed}
+    for key, (old, new) in numbers.items():
+        assert old.split("+")[0] == new.split("+")[0], f"{key}: not another definition"
