@@ -2,7 +2,7 @@ with
 
 standing as (
 
-    {{ file_rows('consents', ['person_key', 'channel'], day=report_date('granted_at')) }}
+    {{ file_rows('consents', ['person_key', 'channel']) }}
 
 )
 
