@@ -216,6 +216,17 @@ Key = tuple[str, date, str | None]
 """(KPI, first day of the period, presentation currency or None); a variant of a KPI is
 `key/variant`."""
 _ONLY_BY_MONTH: Final = truth_activities.ONLY_BY_MONTH | truth_margin.ONLY_BY_MONTH
+_QUOTIENT_BREAKDOWNS: Final[Mapping[str, tuple[str, ...]]] = {
+    **truth_activities.QUOTIENT_BREAKDOWNS,
+    **{
+        f"{kpi}{reading}": ("campaign",)
+        for kpi in ("roas", "roi_revenue_basis")
+        for reading in truth_attribution.AD_READINGS
+    },
+    "gross_margin_rate": ("product",),
+    "gross_margin_coverage": ("product",),
+}
+"""Quotients whose parts the truth knows by member."""
 _GROWTH: Final = {
     "sales_growth_mom": ("month", 1),
     "sales_growth_qoq": ("quarter", 3),
@@ -331,7 +342,7 @@ def kpi_truth_by(
     figures = {member: _add_up(rows, grain) for member, rows in by_member.items()}
     quotients = {
         key: QUOTIENTS[key]
-        for key, breakdowns in truth_activities.QUOTIENT_BREAKDOWNS.items()
+        for key, breakdowns in _QUOTIENT_BREAKDOWNS.items()
         if breakdown in breakdowns
     }
     for known in figures.values():
@@ -355,13 +366,18 @@ def _divide_member(
     for kpi, (above, below) in quotients.items():
         parts = [_key_of(term) for _, term in above + below]
         nothing = {
-            (part, start, None): _NOTHING
+            (part, start, currency): _NOTHING
             for part in parts
             for start in periods_until(as_of, grain)
+            for currency in (CURRENCIES if MEASURED[part].is_money else (None,))
         }
         divided = _divide({**nothing, **known}, as_of, grain, {kpi: (above, below)})
         for (_, start, currency), figure in divided.items():
-            if any((part, start, None) in known for part in parts):
+            if any(
+                (part, start, asked) in known
+                for part in parts
+                for asked in (currency, None)
+            ):
                 found[kpi, start, currency] = figure
     return found
 
