@@ -224,7 +224,6 @@ _QUOTIENT_BREAKDOWNS: Final[Mapping[str, tuple[str, ...]]] = {
         for reading in truth_attribution.AD_READINGS
     },
     "gross_margin_rate": ("product",),
-    "gross_margin_coverage": ("product",),
 }
 """Quotients whose parts the truth knows by member."""
 _GROWTH: Final = {
