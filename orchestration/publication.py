@@ -7,12 +7,14 @@ Belongs here: what goes into the request and the page. Stays out: publishing its
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from orchestration.dashboards import render_pages
 from orchestration.dbt_setup import entities_read, manifest_file
+from orchestration.explain.records import dated_statements
 from orchestration.gaps import known_gaps
 from orchestration.periods.moved import THEMES, theme_origins
 from orchestration.publish import PublishRequest, publish_build, read_published_tables
@@ -59,6 +61,8 @@ def publish_night(run: NightRun) -> Manifest:
             },
             mart_rules=sum(table.rules for table in report.tables),
             keep=settings.config.publish.keep,
+            records=dated_statements(settings.home),
+            records_since=(run.as_of.replace(day=1) - timedelta(days=1)).replace(day=1),
         ),
         render=render_pages,
     )

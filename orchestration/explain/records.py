@@ -215,6 +215,20 @@ def _with_days(model: str, statement: str) -> str:
     )
 
 
+def dated_statements(home: Home) -> dict[str, str]:
+    """Return what the last build left, of models whose rows have days."""
+    found = _read_statements(home)
+    found.pop(_BY_PERIOD, None)
+    return found
+
+
+def _read_statements(home: Home) -> dict[str, str]:
+    return {
+        path.stem: path.read_text("utf-8")
+        for path in sorted(home.explain.glob("compiled/*/models/**/*.sql"))
+    }
+
+
 @contextmanager
 def open_explainer(home: Home, project: Path) -> Iterator[Explainer]:
     """Open the build file and what its build left.
@@ -222,10 +236,7 @@ def open_explainer(home: Home, project: Path) -> Iterator[Explainer]:
     Raises:
         NotExplainedError: no build left statements, or a run holds the file.
     """
-    statements = {
-        path.stem: path.read_text("utf-8")
-        for path in sorted(home.explain.glob("compiled/*/models/**/*.sql"))
-    }
+    statements = _read_statements(home)
     if not statements or not home.warehouse.is_file():
         message = "no build has left the rows behind its figures; run `warehouse nightly` first"
         raise NotExplainedError(message)

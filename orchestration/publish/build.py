@@ -41,6 +41,7 @@ from orchestration.publish.pointer import (
     prune_builds,
     remove_build,
 )
+from orchestration.publish.records import write_kpi_records
 from orchestration.publish.tables import (
     BUILD_FILE,
     CORE,
@@ -87,6 +88,9 @@ class PublishRequest:
     audiences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     mart_rules: int = 0
     keep: int = 7
+    records: Mapping[str, str] = field(default_factory=dict)
+    """What the build left to explain its figures, by model; empty = nothing is told."""
+    records_since: date | None = None
 
 
 def build_id_for(as_of: date, now: datetime, *, seed: str) -> str:
@@ -160,9 +164,14 @@ def _write_build(
         con.execute("set TimeZone = 'UTC'")
         attach(con, request.warehouse, BUILD_FILE)
         old = _attach_previous(con, previous)
-        told = write_build_themes(con, request.build_id, themes)
-        sources = read_catalog(con, (BUILD_FILE, told.database, *old))
-        tables = assign_files((*request.tables, told), request.audiences)
+        told = [write_build_themes(con, request.build_id, themes)]
+        if request.records:
+            since = request.records_since or request.as_of
+            told.append(
+                write_kpi_records(con, request.warehouse, request.records, since=since)
+            )
+        sources = read_catalog(con, (BUILD_FILE, told[0].database, *old))
+        tables = assign_files((*request.tables, *told), request.audiences)
         facts = build_facts(
             themes,
             request.code_version,

@@ -156,6 +156,28 @@ def test_the_command_lists_rows_and_writes_them(
     assert all(row["landed"] for row in rows)
 
 
+def test_the_table_for_bi_adds_up_to_the_months_it_holds(
+    first_night: Warehouse,
+) -> None:
+    """Finance's file has the records of this month and the last; nobody else's has them."""
+    compared = first_night.query(
+        "select v.kpi_key, v.variant, v.currency, v.period_start_date,"
+        " v.value, sum(r.numerator) as total from rpt_kpi_values as v"
+        " inner join fct_kpi_records as r on v.kpi_key = r.kpi_key and v.variant = r.variant"
+        " and v.currency is not distinct from r.currency"
+        " and r.report_date between v.period_start_date and v.period_end_date"
+        " where v.grain = 'month' and v.breakdown = 'total' and v.basis = 'current'"
+        " and v.additivity <> 'ratio' and v.value is not null group by all",
+        audience="finance",
+    )
+    assert len(compared) > 60
+    assert [row for row in compared if row[4] != row[5]] == []
+    assert {row[3].month for row in compared} == {9, 10}
+    for audience in ("bi", "sales", "marketing"):
+        with pytest.raises(duckdb.CatalogException):
+            first_night.query("select 1 from fct_kpi_records", audience=audience)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
