@@ -10,6 +10,7 @@ on the first verdict: it costs seconds and 200 MB, which only a gate pays.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -33,7 +34,7 @@ from orchestration.publish.tables import CORE, PublishedTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date, timedelta
+    from datetime import date
     from pathlib import Path
     from typing import TypeAlias
 
@@ -174,12 +175,12 @@ def usual_row_counts(
     """
     if manifest.kind == "files" and not manifest.file_sha256s:
         return (), 0.0  # No file came: lateness is judged by its business date.
+    # The first load reads years, a Sunday three months: neither says what a usual night holds.
+    past = [b for b in past if _spans_alike(manifest, b)]
     recent = past[-USUAL_LOADS:]
     changes_only = not manifest.is_full_list and contract.kind != "files"
     if not changes_only or contract.truth is Truth.RESTATED_DAILY:
         return tuple(batch.row_count for batch in recent), 0.5
-    past = [b for b in past if _spans_alike(manifest, b)]
-    recent = past[-USUAL_LOADS:]
     day = manifest.load_date.weekday()
     same = [b for b in past[-WEEKS * 7 :] if b.load_date.weekday() == day]
     if len(same) >= MIN_LOADS_FOR_VOLUME:
@@ -206,7 +207,13 @@ def _span_of(batch: BatchManifest) -> timedelta | None:
         for part in batch.coverage
         if part.window_start and part.window_end
     ]
-    return max(spans, default=None)
+    # Daily facts cover whole days, both named.
+    days = [
+        part.window_end_date - part.window_start_date + timedelta(days=1)
+        for part in batch.coverage
+        if part.window_start_date and part.window_end_date
+    ]
+    return max(spans or days, default=None)
 
 
 def judge_tables(

@@ -106,3 +106,30 @@ def test_a_piece_of_a_catch_up_is_not_measured_against_whole_windows() -> None:
     assert usual_row_counts(nothing_left, contract, past) == ((), 0.0)
     whole = events(SATURDAY, 28, night)
     assert usual_row_counts(whole, contract, past) == ((30,) * 4, 0.0)
+
+
+def test_a_usual_window_of_ads_is_not_measured_against_years_or_sundays() -> None:
+    """The first load reads two years and a Sunday ninety days; Monday's 30 stopped the night."""
+
+    def reading(day: date, days: int, rows: int) -> BatchManifest:
+        start = day - timedelta(days=days)
+        window = AccountCoverage(
+            "1", rows, 0, None, None, start, day - timedelta(days=1)
+        )
+        return load(
+            day,
+            kind="meta_ads",
+            entity="campaign_insights_daily",
+            rows=rows,
+            coverage=(window,),
+        )
+
+    contract = contract_of("meta_ads", "campaign_insights_daily")
+    first, second, sunday = date(2026, 10, 30), date(2026, 10, 31), date(2026, 11, 1)
+    past = [
+        reading(first, 730, 2100),
+        reading(second, 30, 93),
+        reading(sunday, 90, 269),
+    ]
+    monday = reading(date(2026, 11, 2), 30, 91)
+    assert usual_row_counts(monday, contract, past) == ((93,), 0.5)
