@@ -571,6 +571,14 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_tie_out_records": "the four above in one",
         "fct_tie_out_differences": "held by assert_what_agrees_in_the_tie_out_does_not_differ",
         "fct_tie_out_judged": "every row of fct_tie_out_differences",
+        "fct_cash_transactions": "held against the provider's ledger by the tie-out's lines",
+        "fct_changed_rows": "what landing says changed since a close, from its records",
+        "fct_closed_figures": "figures of closes, proven by their own hashes",
+        "fct_deferred_revenue_monthly": "held by assert_deferred_revenue_rolls_forward",
+        "fct_deferred_revenue_presented": "rows of the one above in each currency",
+        "fct_fx_rates_monthly": "rates of fct_fx_rates_daily at ends of months",
+        "fct_receivable_events": "held by assert_receivables_roll_forward",
+        "fct_receivables_monthly": "held by assert_receivables_roll_forward",
         "fct_kpi_comments": "words, and a source of its own it does not name",
     }
     models = PROJECT.rglob("models/marts/*/fct_*.sql")
