@@ -92,7 +92,7 @@ def reconcile(
 def write_pack(found: TieOut, folder: Path) -> list[Path]:
     """Write both workbooks and the JSON copy; return their paths."""
     # Spreadsheets are for this verb alone; the others answer without loading them.
-    from orchestration.dashboards.evidence import FILES, render_pack  # noqa: PLC0415
+    from orchestration.dashboards.evidence import FILES, render_pack  # noqa: PLC0415 - openpyxl, which only the pack needs
 
     folder.mkdir(parents=True, exist_ok=True)
     written = []

@@ -218,6 +218,7 @@ def recount(found: Iterable[RawBatch]) -> dict[Key, Month]:
             by_entity[batch.legal_entity][batch.entity] = rows
     for legal_entity, rows in by_entity.items():
         _recount_company(months, legal_entity, rows)
+        _count_cash(months, legal_entity, rows)
     return dict(months)
 
 
@@ -257,13 +258,22 @@ def _recount_company(
             for day, part in days.items():
                 if day <= AS_OF and part:
                     month(currency, day).recognised += part
+
+
+def _count_cash(
+    months: dict[Key, Month],
+    legal_entity: str,
+    rows: Mapping[str, list[Mapping[str, Any]]],
+) -> None:
+    """Payments less refunds, on their own days."""
     for sign, row, at in (
         *((1, row, row["paid_at"]) for row in rows["payments"]),
         *((-1, row, row["refunded_at"]) for row in rows["refunds"]),
     ):
         if _day(at) <= AS_OF:
             minor = _minor(row["amount"], row["currency"])
-            month(row["currency"], _day(at)).cash += sign * minor
+            key = (legal_entity, row["currency"], _day(at).replace(day=1))
+            months[key].cash += sign * minor
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -50,9 +51,12 @@ class RawBatch:
             return self.source_name
         return f"{self.source_name}.{self.dataset or self.entity}"
 
-    @property
+    @cached_property
     def batch_id(self) -> str:
-        """Id that depends on the content, so a corrected batch is another one."""
+        """Id that depends on the content, so a corrected batch is another one.
+
+        Kept: every row is written with it, and it reads all of them.
+        """
         content = hashlib.sha256(repr(self.rows).encode()).hexdigest()[:8]
         return f"{self.stream}-{self.entity}-{self.load_date}-{content}"
 
