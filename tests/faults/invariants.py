@@ -126,10 +126,17 @@ def raw_holds(root: Path, told: Counter[tuple[Key, Decimal]]) -> list[str]:
     return broken
 
 
+def _opened(root: Path, file: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database file; staging's views in it name raw as it lies in the root."""
+    con = duckdb.connect(str(file), read_only=True)
+    con.execute(f"set file_search_path = '{root}'")
+    return con
+
+
 def staging_equals(root: Path, truth: Mapping[Key, Decimal]) -> list[str]:
     """I1: staging holds exactly what the sources say now."""
     staged: Counter[tuple[Key, Decimal]] = Counter()
-    with duckdb.connect(str(root / "warehouse.duckdb"), read_only=True) as con:
+    with _opened(root, root / "warehouse.duckdb") as con:
         for table in _present(con, STAGED):
             account, column, unit = STAGED[table]
             rows = con.execute(
@@ -160,7 +167,7 @@ def keys_hold(root: Path, served: Path) -> list[str]:
         elif attached and test.get("name") == "unique":
             keys.setdefault(attached, [test["kwargs"]["column_name"]])
     for file in (root / "warehouse.duckdb", served):
-        with duckdb.connect(str(file), read_only=True) as con:
+        with _opened(root, file) as con:
             for table in _present(con, keys):
                 missing = set(keys[table]) - _columns(con, table)
                 if missing:
@@ -189,7 +196,7 @@ def totals_agree(root: Path, served: Path) -> list[str]:
             if Decimal(total["landed_sum"]) != _landed(root, batch, total):
                 broken.append(f"I3 {where}: the file adds up to something else")
     raw = _by_day(standing_rows(root))
-    with duckdb.connect(str(root / "warehouse.duckdb"), read_only=True) as con:
+    with _opened(root, root / "warehouse.duckdb") as con:
         staged: list[tuple[Key, Decimal]] = []
         for table in _present(con, STAGED):
             account, column, unit = STAGED[table]

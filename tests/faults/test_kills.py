@@ -171,5 +171,7 @@ def test_kill_and_stop_at_random_instants_of_whole_nights(
 
 def test_every_point_of_the_code_was_reached(stage: Stage) -> None:
     reached = set((stage.folder / "reached.txt").read_text("utf-8").split())
-    assert set(points_in_code()) - reached == set()
+    # A close is no night: `test_periods` kills it.
+    of_nights = {name for name in points_in_code() if not name.startswith("close.")}
+    assert of_nights - reached == set()
     assert leaks(stage.root, "") == []
