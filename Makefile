@@ -43,7 +43,7 @@ contracts: setup ## Import contracts
 pytest: setup ## All tests of the short lane
 	@$(RUN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-nights: setup ## Long lane: thirty nights, each compared with the truth
+nights: setup ## Long lane: thirty nights, each compared with the truth; closes, policies, billing histories
 	@$(RUN)/pytest -m long tests/pipeline
 
 faults: setup ## Long lane: kills at random instants, full disks, readers across a hundred publishes

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from tests.pipeline.conftest import Warehouse
+import pytest
 
-from tests.pipeline.conftest import FIRST_NIGHT
+from tests.pipeline.conftest import FIRST_NIGHT, Warehouse
 
 NEXT = FIRST_NIGHT + timedelta(days=1)
 
@@ -51,6 +50,7 @@ def test_a_required_source_gone_bad_stops_the_night_on_a_rough_wire_and_heals(
     assert rows == [(0,)]
 
 
+@pytest.mark.long
 def test_an_optional_source_gone_bad_goes_on_stale_and_says_so(
     warehouse: Warehouse,
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 import yaml
 
 from tests.pipeline.conftest import FIRST_NIGHT
@@ -47,6 +48,7 @@ def published(warehouse: Warehouse) -> dict[str, tuple[str, set[Any]]]:
     return found
 
 
+@pytest.mark.long
 def test_a_policy_moves_the_kpis_that_name_it_and_their_version(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:

@@ -17,6 +17,8 @@ from tests.pipeline import random_billing
 from tests.pipeline.raw_fixture import write_raw
 from tests.pipeline.warehouse_build import build_warehouse
 
+pytestmark = pytest.mark.long
+
 SELECT = (
     "+rpt_deferred_revenue_waterfall +rpt_receivables "
     "assert_deferred_revenue_rolls_forward assert_receivables_roll_forward"

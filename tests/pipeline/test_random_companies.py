@@ -138,6 +138,7 @@ def test_companies_add_up_to_the_whole(companies: duckdb.DuckDBPyConnection) -> 
     assert [row for row in rows if row[4] != row[5]][:5] == []
 
 
+@pytest.mark.long
 def test_order_and_deliveries_do_not_matter(
     companies: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
