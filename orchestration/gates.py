@@ -168,18 +168,23 @@ def usual_row_counts(
 ) -> tuple[tuple[int, ...], float]:
     """Return the row counts a load is compared with, and the share of their median it needs.
 
-    A window of changed records follows the week: a Sunday is compared with Sundays. Until
-    there are three of them, only nothing at all is a drop: a window reaches back before its
-    cursor, so it holds at least the record the cursor came from. A night without a new file
-    (no bank publishes rates on a Sunday) is no drop at all.
+    Daily facts are compared with windows as long; while there are not three of them, only
+    nothing at all is a drop. A window of changed records follows the week: a Sunday is compared
+    with Sundays. Until there are three of them, only nothing at all is a drop: a window reaches
+    back before its cursor, so it holds at least the record the cursor came from. A night
+    without a new file (no bank publishes rates on a Sunday) is no drop at all.
     """
     if manifest.kind == "files" and not manifest.file_sha256s:
         return (), 0.0  # No file came: lateness is judged by its business date.
+    everything = tuple(batch.row_count for batch in past[-USUAL_LOADS:])
+    if manifest.is_full_list or contract.kind == "files":
+        return everything, 0.5
     # The first load reads years, a Sunday three months: neither says what a usual night holds.
     past = [b for b in past if _spans_alike(manifest, b)]
     recent = past[-USUAL_LOADS:]
-    changes_only = not manifest.is_full_list and contract.kind != "files"
-    if not changes_only or contract.truth is Truth.RESTATED_DAILY:
+    if contract.truth is Truth.RESTATED_DAILY:
+        if len(recent) < MIN_LOADS_FOR_VOLUME:
+            return everything, 0.0
         return tuple(batch.row_count for batch in recent), 0.5
     day = manifest.load_date.weekday()
     same = [b for b in past[-WEEKS * 7 :] if b.load_date.weekday() == day]

@@ -32,8 +32,10 @@ _TERM: Final = re.compile(r"(?P<sign>-?)((?P<times>\d+)\*)?(?P<rest>.+)")
 _SIX_PLACES: Final = Decimal("0.000001")
 NUMERATOR: Final = "numerator"
 DENOMINATOR: Final = "denominator"
-_OF_FIGURES: Final = frozenset({"capacity_coverage", "pipeline_coverage"})
-"""Compared with targets and stated capacity: no side of theirs is a sum of records."""
+_OF_FIGURES: Final = frozenset(
+    {"capacity_coverage", "forecast_accuracy", "pipeline_coverage"}
+)
+"""Compared with targets, stated capacity, what was forecast: no side is a sum of records."""
 
 _OF_REVENUE: Final = frozenset({
     "sales_growth_mom", "sales_growth_qoq", "sales_growth_yoy", "sales_revenue_mtd",

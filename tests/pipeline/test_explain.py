@@ -49,7 +49,7 @@ def figures(first_night: Warehouse) -> list[dict[str, Any]]:
             " v.additivity from rpt_kpi_values as v left join dim_periods as p"
             " using (grain, period_start_date)"
             " where v.value is not null and v.basis = 'current' and v.kpi_key not in"
-            " ('sales_target', 'pipeline_coverage', 'capacity_coverage')"
+            " ('sales_target', 'pipeline_coverage', 'capacity_coverage', 'forecast_accuracy')"
             " order by all"
         )
         names = [column[0] for column in cursor.description]

@@ -132,4 +132,7 @@ def test_a_usual_window_of_ads_is_not_measured_against_years_or_sundays() -> Non
         reading(sunday, 90, 269),
     ]
     monday = reading(date(2026, 11, 2), 30, 91)
-    assert usual_row_counts(monday, contract, past) == ((93,), 0.5)
+    assert usual_row_counts(monday, contract, past) == ((2100, 93, 269), 0.0)
+    usual = [*past, monday, reading(date(2026, 11, 3), 30, 90)]
+    tuesday = reading(date(2026, 11, 4), 30, 40)
+    assert usual_row_counts(tuesday, contract, usual) == ((93, 91, 90), 0.5)
