@@ -6,6 +6,8 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ingest.sandbox.company import build_company
 from ingest.sandbox.truth import kpi_truth
 from tests.pipeline.conftest import FIRST_NIGHT, WAREHOUSE, Warehouse
@@ -26,6 +28,7 @@ def requests_sent(output: str) -> bool:
     return "extracting" in output
 
 
+@pytest.mark.long
 def test_two_nights_one_by_one_equal_both_at_once_and_a_replay_changes_nothing(
     warehouse: Warehouse, first_night: Warehouse, tmp_path: Path
 ) -> None:

@@ -17,6 +17,8 @@ from tests.pipeline import random_companies
 from tests.pipeline.raw_fixture import RawBatch, write_raw
 from tests.pipeline.warehouse_build import build_warehouse
 
+pytestmark = pytest.mark.long
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -138,7 +140,6 @@ def test_companies_add_up_to_the_whole(companies: duckdb.DuckDBPyConnection) -> 
     assert [row for row in rows if row[4] != row[5]][:5] == []
 
 
-@pytest.mark.long
 def test_order_and_deliveries_do_not_matter(
     companies: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:

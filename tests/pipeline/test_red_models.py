@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.pipeline.conftest import FIRST_NIGHT, Warehouse
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ RATE = (
 )
 
 
+@pytest.mark.long
 def test_a_red_model_test_publishes_nothing_and_a_corrected_file_heals(
     tmp_path: Path,
 ) -> None:
