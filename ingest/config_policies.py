@@ -56,6 +56,8 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
         "nrr_reactivation": Policy("exclude", ("exclude", "include")),
         "ltv_margin": Policy("with_margin", ("with_margin", "without_margin")),
         "ltv_churn_months": Policy(6, minimum=1),
+        # Billing that contradicts itself holds finance back; fragments of exports always do.
+        "recon_controls": Policy("hold", ("hold", "report")),
         "recon_tolerance_minor_units": Policy(0, minimum=0),
         "fx_flow_rate_type": Policy("average_transfer", _RATE_TYPES),
         "fx_stock_rate_type": Policy("closing", _RATE_TYPES),

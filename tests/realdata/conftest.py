@@ -73,6 +73,8 @@ class RealNight:
     def built(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query on the build file, where the steps before the marts are too."""
         with duckdb.connect(str(self.root / "warehouse.duckdb"), read_only=True) as con:
+            # Staging's views name raw as it lies in the root.
+            con.execute(f"set file_search_path = '{self.root}'")
             return con.execute(sql).fetchall()
 
     def monthly(self, key: str, breakdown: str = "total") -> dict[Any, Any]:

@@ -52,6 +52,8 @@ def truth(as_of: date = AS_OF, grain: str = "month") -> dict[Any, Figure]:
 
 def test_every_kpi_has_a_figure_in_every_month() -> None:
     keys = {key for key, _, _ in truth()}
+    # Growth by other bases of revenue comes with the key it is a reading of.
+    keys -= {key for key in keys if key.startswith("sales_growth") and "/" in key}
     assert keys == set(KPI_KEYS) - {"sales_growth_qoq"}
     assert len(KPI_KEYS) == len(set(KPI_KEYS))
     for kpi in keys:
@@ -190,6 +192,7 @@ def test_a_breakdown_adds_up_to_its_total(breakdown: str, kpis: list[str]) -> No
 
 
 STOCKS = {
+    "deferred_revenue_closing",
     "active_deals",
     "paying_customers",
     "open_pipeline_value",
