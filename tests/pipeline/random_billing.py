@@ -230,7 +230,9 @@ def _recount_company(
     standing = {
         row["invoice_id"]: row
         for row in rows["invoices"]
-        if row["status"] not in {"draft", "void"} and _day(row["finalized_at"]) <= AS_OF
+        if row["status"] != "draft"
+        and not _is_void(row)
+        and _day(row["finalized_at"]) <= AS_OF
     }
 
     def month(currency: str, day: date) -> Month:
@@ -380,6 +382,11 @@ def _refunds(
             net = (2 * beyond * untaxed + total) // (2 * total)
             key = f"refund:{row['refund_id']}"
             yield _Credit(_day(row["refunded_at"]), key, invoice_id, net, beyond, {})
+
+
+def _is_void(row: Mapping[str, Any]) -> bool:
+    """Voided by the as-of day; what is voided after it stands that day."""
+    return row["status"] == "void" and _day(row["voided_at"]) <= AS_OF
 
 
 def _day(instant: datetime) -> date:
