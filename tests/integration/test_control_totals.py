@@ -569,6 +569,7 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_mrr_to_billings": "held by assert_mrr_leads_to_billings_without_residue",
         "fct_tie_out_ledger_records": "lines of fct_gl_balances and fct_gl_entries",
         "fct_tie_out_records": "the four above in one",
+        "fct_tie_out_voided_days": "void documents, each on two days",
         "fct_tie_out_differences": "held by assert_what_agrees_in_the_tie_out_does_not_differ",
         "fct_tie_out_judged": "every row of fct_tie_out_differences",
         "fct_cash_transactions": "held against the provider's ledger by the tie-out's lines",

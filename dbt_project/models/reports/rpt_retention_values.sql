@@ -601,8 +601,7 @@ all_summed as (
 
 ),
 
--- Explaining (D-480) shows the customers instead.
-members_judged as ( -- noqa: ST03
+members_judged as (
 
     select
         all_summed.*,

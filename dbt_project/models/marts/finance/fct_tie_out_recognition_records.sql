@@ -12,15 +12,9 @@ credits as (
 
 ),
 
-revenue_events as (
+voided_days as (
 
-    select * from {{ ref('int_revenue_events_classified') }}
-
-),
-
-invoices as (
-
-    select * from {{ ref('int_invoices_unioned') }}
+    select * from {{ ref('fct_tie_out_voided_days') }}
 
 ),
 
@@ -117,55 +111,6 @@ credited as (
     inner join event_places
         on credits.revenue_event_id = event_places.revenue_event_id
     where credits.credited_date <= {{ as_of_date() }}
-
-),
-
--- A void document is no revenue of any month; the ledger books it, recognises it and takes all
--- of it back, so until then it is a matter of time.
-voided as (
-
-    select
-        events.legal_entity,
-        events.currency,
-        events.revenue_event_id,
-        events.net_amount,
-        events.report_date as issued_date,
-        {{ report_date('coalesce(events.event_voided_at, invoices.voided_at)') }}
-            as voided_date,
-        case events.event_type
-            when 'credit_note' then events.source_name || ':' || events.source_key
-            else events.invoice_id
-        end as reference,
-        events._source_ref as source_ref,
-        events._batch_id as batch_id
-
-    from revenue_events as events
-    left join invoices
-        on events.invoice_id = invoices.invoice_id
-    where
-        events.exclusion_reason in ('void', 'void_credit_note')
-        and events.report_date is not null
-
-),
-
-voided_days as (
-
-    select
-        *,
-        issued_date as occurred_date,
-        1 as direction
-
-    from voided
-
-    union all
-
-    select
-        *,
-        voided_date as occurred_date,
-        -1 as direction
-
-    from voided
-    where voided_date is not null
 
 ),
 

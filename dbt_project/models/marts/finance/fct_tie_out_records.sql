@@ -26,79 +26,25 @@ ledger_records as (
 
 records_dated as (
 
-    select
-        line,
-        side,
-        legal_entity,
-        currency,
-        period_start_date,
-        occurred_date,
-        reference,
-        record_type,
-        record_id,
-        amount,
-        expected_amount,
-        source_ref,
-        batch_id
+    {%- for records in ['billing', 'cash', 'recognition', 'ledger'] %}
+        {{ 'union all' if not loop.first }}
+        select
+            line,
+            side,
+            legal_entity,
+            currency,
+            period_start_date,
+            occurred_date,
+            reference,
+            record_type,
+            record_id,
+            amount,
+            expected_amount,
+            source_ref,
+            batch_id
 
-    from billing_records
-
-    union all
-
-    select
-        line,
-        side,
-        legal_entity,
-        currency,
-        period_start_date,
-        occurred_date,
-        reference,
-        record_type,
-        record_id,
-        amount,
-        expected_amount,
-        source_ref,
-        batch_id
-
-    from cash_records
-
-    union all
-
-    select
-        line,
-        side,
-        legal_entity,
-        currency,
-        period_start_date,
-        occurred_date,
-        reference,
-        record_type,
-        record_id,
-        amount,
-        expected_amount,
-        source_ref,
-        batch_id
-
-    from recognition_records
-
-    union all
-
-    select
-        line,
-        side,
-        legal_entity,
-        currency,
-        period_start_date,
-        occurred_date,
-        reference,
-        record_type,
-        record_id,
-        amount,
-        expected_amount,
-        source_ref,
-        batch_id
-
-    from ledger_records
+        from {{ records }}_records
+    {%- endfor %}
 
 ),
 
