@@ -103,7 +103,8 @@ def _split(record_id: str) -> tuple[str, list[str]]:
         values = [source, *parts, *(part.partition(":")[2] for part in parts), ""]
         return ("" if len(parts) == 1 else source), values
     source, _, key = record_id.partition(":")
-    return (source, [key]) if key else ("", [record_id])
+    # A visit of a stage is told by its opportunity's id, then the stage.
+    return (source, [key, key.partition(":")[0]]) if key else ("", [record_id])
 
 
 def _contracts_of(

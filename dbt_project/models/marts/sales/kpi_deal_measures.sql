@@ -60,7 +60,7 @@
     'creations_converted': ["'opportunities'", 'opportunity_id'],
     'opportunities': ["'opportunities'", 'opportunity_id'],
     'reengagements': ["'opportunities'", 'opportunity_id'],
-    'stage_visits': ["'opportunities'", 'opportunity_id'],
+    'stage_visits': ["'opportunities'", 'stage_visit_id'],
     'wins_converted': ["'opportunities'", 'opportunity_id'],
     'trials': ["'subscriptions'", 'trier_id'],
 } -%}
