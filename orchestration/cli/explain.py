@@ -6,7 +6,6 @@ figure (`orchestration.explain`).
 
 from __future__ import annotations
 
-import csv
 import sys
 from dataclasses import asdict
 from decimal import Decimal
@@ -29,6 +28,7 @@ from orchestration.explain import (
     find_landed,
 )
 from orchestration.explain.records import open_explainer
+from orchestration.inert import write_csv
 from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
@@ -227,11 +227,8 @@ def _show_record(explainer: Explainer, record: str, *, as_json: bool) -> None:
 def _write_rows(explainer: Explainer, explanation: Explanation, path: Path) -> None:
     """Write one line per row and side; text that looks like a formula stays text."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        for number, row in enumerate(_flat(explainer, explanation)):
-            if number == 0:
-                writer.writerow(row)
-            writer.writerow(_safe(value) for value in row.values())
+        rows = list(_flat(explainer, explanation))
+        write_csv(file, [*map(list, rows[:1]), *(row.values() for row in rows)])
 
 
 def _flat(explainer: Explainer, explanation: Explanation) -> Iterator[dict[str, Any]]:
@@ -243,18 +240,6 @@ def _flat(explainer: Explainer, explanation: Explanation) -> Iterator[dict[str, 
                 **asdict(part),
                 "landed": "; ".join(landed) or None,
             }
-
-
-def _safe(value: object) -> object:
-    is_formula = isinstance(value, str) and value[:1] in {
-        "=",
-        "+",
-        "-",
-        "@",
-        "\t",
-        "\r",
-    }
-    return f"'{value}" if is_formula else value
 
 
 def _as_json(explanation: Explanation) -> dict[str, Any]:

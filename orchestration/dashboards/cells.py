@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 
+from orchestration.inert import printable_text, runs_as_formula
+
 if TYPE_CHECKING:
     from openpyxl.cell import Cell
     from openpyxl.worksheet._write_only import WriteOnlyWorksheet
@@ -38,9 +40,9 @@ def plain_value(value: Any) -> Any:  # noqa: ANN401 - whatever a table holds
 
 def text_cell(page: WriteOnlyWorksheet, text: str, font: Font | None = None) -> Cell:
     """Return a cell of text, also where the text looks like a formula."""
-    cell = WriteOnlyCell(page, value=text)
+    cell = WriteOnlyCell(page, value=printable_text(text))
     cell.data_type = "s"
-    if text[:1] in {"=", "+", "-", "@"}:
+    if runs_as_formula(text):
         cell.style = "Normal"
         cell.quotePrefix = True
     if font is not None:
