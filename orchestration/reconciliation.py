@@ -95,6 +95,7 @@ class Line:
     currency: str
     state: str
     is_control: bool
+    blocks_close: bool
     warehouse: Decimal
     other: Decimal | None
     difference: Decimal | None
@@ -118,8 +119,12 @@ class TieOut:
 
     @property
     def unexplained(self) -> tuple[Mapping[str, Any], ...]:
-        """Differences nobody and nothing explains."""
-        return tuple(row for row in self.differences if not row["is_explained"])
+        """Differences nobody and nothing explains, of lines that keep a month open."""
+        return tuple(
+            row
+            for row in self.differences
+            if row["blocks_close"] and not row["is_explained"]
+        )
 
     @property
     def held_as_of(self) -> str | None:
@@ -236,6 +241,7 @@ def _line(rows: list[Mapping[str, Any]]) -> Line:
         currency=first["currency"],
         state=first["state"],
         is_control=first["is_control"],
+        blocks_close=first["blocks_close"],
         warehouse=_sum(rows, "warehouse_amount"),
         other=None if first["other_amount"] is None else _sum(rows, "other_amount"),
         difference=difference,

@@ -176,7 +176,8 @@ def _verdict(found: TieOut, line: Line, language: str) -> str:
     if line.state != COMPARED:
         return word(found.words, line.state, language)
     if line.unexplained_count:
-        return f"✗ {line.unexplained_count}"
+        # What keeps no month open is told, and no cross.
+        return f"{'✗' if line.blocks_close else '·'} {line.unexplained_count}"
     return "✓" if line.difference == 0 else f"✓ {word(found.words, 'proven', language)}"
 
 

@@ -58,7 +58,8 @@ def blocking_differences(
                 coalesce(c.exponent, 2) as exponent
             from rpt_reconciliation r
             left join dim_currencies c on r.currency = c.currency_id
-            where r.period_start_date = ? and not coalesce(r.is_explained, false)
+            where r.period_start_date = ? and r.blocks_close
+                and not coalesce(r.is_explained, false)
             order by abs(r.difference_amount) desc nulls first, 1, 2, 3, 4
             """,
             [period.first],

@@ -59,8 +59,10 @@ class Books:
     parents: dict[str, int] = field(default_factory=dict)
     explanations: tuple[Row, ...] = ()
     cash: dict[str, tuple[Row, ...]] = field(default_factory=dict)
-    """Payments, provider ledger, payouts, bank lines: entity -> rows."""
+    """Payments, provider ledger, payouts, bank lines, deals, contracts: entity -> rows."""
     opening: int = 0
+    currency: str = "VND"
+    """Of the invoices; the books are kept in dong."""
     service: tuple[str, str] | None = None
     """First day of the line's service and the day after its last."""
 
@@ -76,7 +78,7 @@ def batches_of(books: Books) -> list[RawBatch]:
 
     invoice = {
         "invoice_id": "A", "invoice_number": "HD-001", "customer_id": "K",
-        "status": "open", "currency": "VND", "finalized_at": vn("2026-04-10 09:00"),
+        "status": "open", "currency": books.currency, "finalized_at": vn("2026-04-10 09:00"),
         "subtotal": Decimal(books.header_net), "discount_amount": Decimal(0),
         "tax_amount": Decimal(100), "total": Decimal(books.header_net + 100),
     }  # fmt: skip
@@ -84,7 +86,7 @@ def batches_of(books: Books) -> list[RawBatch]:
     lines = [
         {
             "line_id": f"L-{row['invoice_id']}", "invoice_id": row["invoice_id"],
-            "amount": Decimal(1000), "tax_amount": Decimal(100), "currency": "VND",
+            "amount": Decimal(1000), "tax_amount": Decimal(100), "currency": books.currency,
         }
         for row in invoices
     ]  # fmt: skip
@@ -241,6 +243,68 @@ def _deferred(april: int, may: int) -> tuple[Booked, ...]:
     )
 
 
+FX_RATES = RawBatch(
+    "files", "drop_rates", "fx_rates", LOADED,
+    [
+        {"rate_date": date(2026, 4, day), "base_currency": "USD", "quote_currency": "VND",
+         "rate": Decimal(rate), "rate_type": "average_transfer", "rate_source": "bank",
+         "published_at": vn(f"2026-04-{day:02d} 08:00")}
+        for day, rate in ((6, 25_100), (9, 25_200), (10, 25_000))
+    ],
+    mode="upsert",
+)  # fmt: skip
+"""Dong for a dollar: 25,000 on the day of invoice `A`."""
+
+
+def _deal(deal_id: str, day: str, amount: int, months: int = 12) -> Row:
+    return {
+        "opportunity_id": deal_id, "created_at": vn("2026-04-01 09:00"), "stage": "won",
+        "status": "won", "amount": Decimal(amount), "currency": "VND",
+        "closed_at": vn(f"{day} 09:00"), "term_months": months,
+    }  # fmt: skip
+
+
+def _contract(
+    deal_id: str | None, day: str, price: int, **item: object
+) -> tuple[Row, Row]:
+    """A subscription from `day` on, `price` a month, and its one item."""
+    key = f"S-{deal_id or 'self'}"
+    starts = {"started_at": vn(f"{day} 10:00")}
+    vnd = {"subscription_id": key, "currency": "VND", "customer_id": "K"}
+    trial = {k: v for k, v in item.items() if k == "trial_ends_at"}
+    return (
+        {**vnd, **starts, **trial, "status": "active", "opportunity_id": deal_id},
+        {**vnd, "item_id": f"I-{key}", "valid_from": starts["started_at"],
+         "status": "trialing" if trial else "active", "unit_price": Decimal(price),
+         "quantity": Decimal(1), "interval": "month", "interval_count": 1, **item},
+    )  # fmt: skip
+
+
+CONTRACTS = (
+    # 12 months at 1,000 are the 12,000 signed.
+    _contract("D1", "2026-04-10", 1000),
+    # Signed for half a year on 28 April, begun on 2 May.
+    _contract("D2", "2026-05-02", 1000),
+    # A dong a month too little: 12 x 999 = 11,988.
+    _contract("D4", "2026-04-11", 999),
+    # A tenth off for three months: 12 x 1,000 - 3 x 100 = 11,700.
+    _contract("D5", "2026-04-12", 1000, discount_percent=Decimal(10),
+              discount_ends_at=vn("2026-07-12 10:00")),
+    # Tried from 9 April, paid from 2 May: 3 x 100.
+    _contract("D6", "2026-04-09", 100, trial_ends_at=vn("2026-05-02 10:00")),
+    # Nobody sold it: its first month.
+    _contract(None, "2026-04-13", 700),
+)  # fmt: skip
+DEALS: dict[str, tuple[Row, ...]] = {
+    "opportunities": (
+        _deal("D1", "2026-04-05", 12000), _deal("D2", "2026-04-28", 6000, 6),
+        _deal("D3", "2026-04-06", 5000), _deal("D4", "2026-04-07", 12000),
+        _deal("D5", "2026-04-08", 11700), _deal("D6", "2026-04-09", 300, 3),
+    ),
+    "subscriptions": tuple(subscription for subscription, _ in CONTRACTS),
+    "subscription_items": tuple(item for _, item in CONTRACTS),
+}  # fmt: skip
+
 PAID = ({"status": "paid", "paid_at": vn("2026-04-12 10:00")},)
 
 ONE_SHORT = (Booked("J1", APRIL, "A", (("131", 1099), ("511", -999), ("3331", -100))),)
@@ -317,6 +381,13 @@ CASES = (
     # A dong too early is back a month later.
     Books("early", service=("2026-04-10", "2026-06-10"), journal=_deferred(345, 507)),
     Books("much", service=("2026-04-10", "2026-06-10"), journal=_deferred(345, 508)),
+    # 1,000 and 100 dollars at 25,000, booked in dong by a ledger that knows nothing else.
+    Books("dollar", currency="USD", journal=(sale("J1", "A", 25_000_000, 2_500_000),)),
+    # Booked at the rate of the day before.
+    Books("rated", currency="USD", journal=(sale("J1", "A", 25_200_000, 2_520_000),)),
+    # A dong more than any rate gives.
+    Books("offrate", currency="USD", journal=(sale("J1", "A", 25_000_001, 2_500_000),)),
+    Books("deals", cash=DEALS),
     # The invoice says 1,001 before tax, its one line 1,000: billing contradicts itself.
     Books("header", header_net=1001,
           journal=(Booked("J1", APRIL, "A",
@@ -326,9 +397,9 @@ CASES = (
 Difference = tuple[str, str, str, str, str, int, int, str]
 """(entity, month, line, document, reason, ours, theirs, explanation)."""
 
-BILLED, RECOGNISED, DEFERRED, OWED, TAX = (
+BILLED, RECOGNISED, DEFERRED, OWED, TAX, BOOKED = (
     "billings_vs_ledger", "recognised_vs_ledger", "deferred_vs_ledger",
-    "receivables_vs_ledger", "output_tax_vs_ledger",
+    "receivables_vs_ledger", "output_tax_vs_ledger", "bookings_vs_contracts",
 )  # fmt: skip
 
 
@@ -430,6 +501,21 @@ DIFFERENCES: set[Difference] = {
     ("pay", "04", OWED, "P", "unexplained", -1101, -1100, "none"),
     ("pay", "05", OWED, "P", "unexplained", -1101, -1100, "none"),
     *_under_way("pay", 1070),
+    # 1,000 dollars are 25.0 million that day and 25.2 million at the rate of the day before.
+    ("rated", "04", BILLED, "A", "fx", 25_000_000, 25_200_000, "proven"),
+    ("rated", "04", TAX, "A", "fx", 2_500_000, 2_520_000, "proven"),
+    ("rated", "04", OWED, "A", "fx", 27_500_000, 27_720_000, "proven"),
+    ("rated", "05", OWED, "A", "fx", 27_500_000, 27_720_000, "proven"),
+    ("offrate", "04", BILLED, "A", "unexplained", 25_000_000, 25_000_001, "none"),
+    ("offrate", "04", OWED, "A", "unexplained", 27_500_000, 27_500_001, "none"),
+    ("offrate", "05", OWED, "A", "unexplained", 27_500_000, 27_500_001, "none"),
+    ("deals", "04", BOOKED, "D2", "timing", 6000, 0, "proven"),
+    ("deals", "05", BOOKED, "D2", "timing", 0, 6000, "proven"),
+    ("deals", "04", BOOKED, "D3", "missing_in_ledger", 5000, 0, "none"),
+    ("deals", "04", BOOKED, "D4", "unexplained", 12000, 11988, "none"),
+    ("deals", "04", BOOKED, "D6", "timing", 300, 0, "proven"),
+    ("deals", "05", BOOKED, "D6", "timing", 0, 300, "proven"),
+    ("deals", "04", BOOKED, "S-self", "missing_in_warehouse", 0, 700, "none"),
     # The lines say 1,000, the invoice 1,001.
     ("header", "04", "invoices_vs_lines", "A", "unexplained", 1000, 1001, "none"),
 }  # fmt: skip

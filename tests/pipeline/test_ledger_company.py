@@ -24,7 +24,14 @@ def warehouse(
     root = tmp_path_factory.mktemp("ledger")
     write_raw(
         root / "raw",
-        [b for case in ledger_company.CASES for b in ledger_company.batches_of(case)],
+        [
+            ledger_company.FX_RATES,
+            *(
+                b
+                for case in ledger_company.CASES
+                for b in ledger_company.batches_of(case)
+            ),
+        ],
     )
     built = build_warehouse(
         root,
@@ -150,7 +157,9 @@ def test_the_kpi_adds_up_what_is_left_without_signs(
         " from kpi_reconciliation_measures where currency = 'VND' group by all"
     ).fetchall()
     left: dict[tuple[str, str], Decimal] = {}
-    for entity, month, _, _, _, ours, theirs, state in ledger_company.DIFFERENCES:
+    for entity, month, line, _, _, ours, theirs, state in ledger_company.DIFFERENCES:
+        if line == ledger_company.BOOKED:
+            continue  # told, and nothing finance signs
         if state not in {"proven", "approved"}:
             key = (entity, month)
             left[key] = left.get(key, Decimal(0)) + abs(ours - theirs)

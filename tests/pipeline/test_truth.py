@@ -17,6 +17,7 @@ from ingest.sandbox.finance import targets_until
 from ingest.sandbox.truth import KPI_KEYS, kpi_medians, kpi_truth, kpi_truth_by
 from ingest.sandbox.truth_money import round_ratio
 from ingest.sandbox.truth_receivables import roll_deferred, roll_receivables
+from ingest.sandbox.truth_recon import hold_bookings
 from ingest.sandbox.truth_rows import open_night
 from tests.pipeline.conftest import FIRST_NIGHT
 
@@ -209,6 +210,40 @@ def test_receivables_are_the_truth(first_night: Warehouse, company: Company) -> 
     assert {tuple(row[:2]): row[2:] for row in rows} == {
         key: tuple(figures) for key, figures in truth.items()
     }
+
+
+def test_deals_are_held_against_the_contracts_billing_has_of_them(
+    first_night: Warehouse, company: Company
+) -> None:
+    """Every deal without a contract, contract without a deal and other value is a row."""
+    rows = first_night.query(
+        "select legal_entity, currency, period_start_date, split_part(reference, ':', 2),"
+        " warehouse_amount, other_amount from rpt_reconciliation"
+        " where line = 'bookings_vs_contracts' and state = 'compared'"
+        " and reason_code <> 'agreed'",
+        audience="finance",
+    )
+    truth = {
+        (*held, booked, billed)
+        for held, (booked, billed) in hold_bookings(
+            open_night(company, FIRST_NIGHT)
+        ).items()
+        if booked != billed and held.month < FIRST_NIGHT.replace(day=1)
+    }
+    assert set(rows) == truth
+    reasons = first_night.query(
+        "select distinct reason_code, blocks_close, is_control from rpt_reconciliation"
+        " where line = 'bookings_vs_contracts' and state = 'compared'",
+        audience="finance",
+    )
+    told = (
+        "agreed",
+        "timing",
+        "missing_in_ledger",
+        "missing_in_warehouse",
+        "unexplained",
+    )
+    assert set(reasons) == {(reason, False, False) for reason in told}
 
 
 def test_the_bridge_of_mrr_is_the_truth(

@@ -71,6 +71,7 @@ select
     tie_out_lines.other_side,
     tie_out_lines.measure,
     tie_out_lines.is_control,
+    tie_out_lines.blocks_close,
     line_accounts.account_codes,
     judged.currency,
     judged.reference,

@@ -30,6 +30,8 @@ records_involved as (
         records.occurred_date,
         records.amount,
         records.expected_amount,
+        records.document_currency,
+        records.document_amount,
         records.source_ref,
         records.batch_id,
         row_number() over (

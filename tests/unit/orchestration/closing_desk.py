@@ -208,11 +208,12 @@ class Desk:
                 "create table rpt_reconciliation (period_start_date date,"
                 " legal_entity varchar, line varchar, reference varchar, currency varchar,"
                 " difference_amount decimal(38, 6), reason_code varchar,"
-                " is_explained boolean)"
+                " is_explained boolean, blocks_close boolean)"
             )
             for row in differences:
                 con.execute(
-                    "insert into rpt_reconciliation values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "insert into rpt_reconciliation"
+                    " values (?, ?, ?, ?, ?, ?, ?, ?, true)",
                     row,
                 )
 

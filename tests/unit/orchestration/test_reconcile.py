@@ -29,7 +29,8 @@ COLUMNS = (
     "reconciliation_id varchar, period_start_date date, period_end_date date,"
     " legal_entity varchar, line varchar, line_name_vi varchar, line_name_en varchar,"
     " display_order integer, other_side varchar, measure varchar, is_control boolean,"
-    " account_codes varchar, currency varchar, reference varchar, state varchar,"
+    " blocks_close boolean, account_codes varchar, currency varchar, reference varchar,"
+    " state varchar,"
     " reason_code varchar, warehouse_amount decimal(38,4), other_amount decimal(38,4),"
     " difference_amount decimal(38,4), is_explained boolean, explanation_state varchar,"
     " explanation_reason_code varchar, warehouse_record_count bigint,"
@@ -56,7 +57,7 @@ def row(
     state, reason, is_explained, explanation = verdict
     return [
         key, month, month, "acme_vn", "billings_vs_ledger", "Hóa đơn với sổ cái",
-        "Billed against the ledger", 10, "ledger", "movement", False, "511", "VND",
+        "Billed against the ledger", 10, "ledger", "movement", False, True, "511", "VND",
         reference, state, reason, ours, theirs, difference, is_explained, explanation,
         None, 1, 1, "b",
     ]  # fmt: skip
@@ -73,6 +74,12 @@ MISSING = row("4", "2026-10-01", "(not compared)", ("930503185", None, None),
 RECORD = ["r", "3", "2026-09-01", "acme_vn", "billings_vs_ledger", "VND", "=in_2",
           "other", "journal", "J7/2", "2026-09-01", "2026-09-05", "11", "11",
           "so_cai.csv:8", "batch", 1, "b"]  # fmt: skip
+
+
+TOLD = ["5", "2026-09-01", "2026-09-01", "acme_vn", "bookings_vs_contracts", "Hợp đồng",
+        "Bookings against contracts", 160, "contracts", "movement", False, False, None,
+        "VND", "hubspot:7", "compared", "missing_in_ledger", "5000", "0", "5000", False,
+        "none", None, 1, 0, "b"]  # fmt: skip
 
 
 def publish(root: Path, *rows: list[object]) -> None:
@@ -124,6 +131,18 @@ def test_a_period_that_ties_out_leaves_with_0(tmp_path: Path) -> None:
     assert done.exit_code == EXIT_OK
     assert "1.365.645.185 ₫" in done.stdout
     assert "6.920.000 ₫" in done.stdout
+
+
+def test_a_deal_without_a_contract_is_told_and_keeps_no_month_open(
+    tmp_path: Path,
+) -> None:
+    publish(tmp_path, AGREED, TOLD)
+    done = reconcile(tmp_path, "--period", "2026-09")
+    assert done.exit_code == EXIT_OK
+    assert "· 1" in done.stdout
+    found = json.loads(reconcile(tmp_path, "--period", "2026-09", "--json").stdout)
+    assert found["is_tied_out"] is True
+    assert [row["reference"] for row in found["differences"]] == ["hubspot:7"]
 
 
 def test_one_dong_unexplained_leaves_with_65_and_names_its_records(

@@ -39,6 +39,7 @@ subscriptions_stacked as (
         source_name,
         source_account,
         legal_entity,
+        _source_ref,
         _batch_id,
         1 as precedence
 
@@ -59,6 +60,7 @@ subscriptions_stacked as (
         source_name,
         source_account,
         legal_entity,
+        _source_ref,
         _batch_id,
         2 as precedence
 
@@ -81,6 +83,7 @@ subscriptions_keyed as (
         source_name,
         source_account,
         legal_entity,
+        _source_ref,
         _batch_id
 
     from subscriptions_stacked

@@ -91,7 +91,9 @@ hubspot_rows as (
         deals.is_deleted,
         deals.deleted_at,
         -- Not needed: HubSpot dates every deal and logs every change.
-        deals._load_date as first_load_date
+        deals._load_date as first_load_date,
+        deals._source_ref,
+        deals._batch_id
 
     from deals
     left join stages
@@ -138,7 +140,9 @@ file_rows as (
         file_opportunities.created_at,
         coalesce(file_opportunities.is_deleted, false) as is_deleted,
         file_opportunities.deleted_at,
-        file_opportunities.first_load_date
+        file_opportunities.first_load_date,
+        file_opportunities._source_ref,
+        file_opportunities._batch_id
 
     from file_opportunities
     left join pipeline_map
@@ -203,7 +207,9 @@ select
     ) as observed_from,
     opportunities.is_deleted
     and coalesce(opportunities.deleted_at < {{ as_of_end() }}, true) as is_deleted,
-    opportunities.deleted_at
+    opportunities.deleted_at,
+    opportunities._source_ref,
+    opportunities._batch_id
 
 from opportunities
 {{ anti_join_test_records('opportunities', 'opportunities', 'opportunity_id') }}

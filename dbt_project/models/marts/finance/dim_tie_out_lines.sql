@@ -13,6 +13,7 @@ select
     measure,
     ledger_lines,
     is_control,
+    blocks_close,
     name_vi,
     name_en,
     '{{ var("build_id") }}' as build_id

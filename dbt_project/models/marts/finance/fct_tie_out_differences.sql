@@ -38,6 +38,12 @@ currencies as (
 
 ),
 
+rates as (
+
+    select * from {{ ref('fct_fx_rates_daily') }}
+
+),
+
 -- What the ledger delivered, month by month.
 ledger_rows as (
 
@@ -80,6 +86,73 @@ bank_months as (
 
     from records
     where record_type = 'bank_transaction'
+
+),
+
+first_booking as (
+
+    select min(period_start_date) as first_period_start_date
+    from records
+    where record_type = 'opportunity'
+
+),
+
+first_contracts as (
+
+    select
+        legal_entity,
+        min(period_start_date) as first_period_start_date
+
+    from records
+    where record_type = 'subscription'
+    group by 1
+
+),
+
+-- Deals can be held against contracts since both are known: the company has a CRM, and the
+-- legal entity a contract.
+contract_months as (
+
+    select
+        first_contracts.legal_entity,
+        months.period_start_date
+
+    from first_contracts
+    cross join first_booking
+    inner join months
+        on
+            first_contracts.first_period_start_date <= months.period_start_date
+            and first_booking.first_period_start_date <= months.period_start_date
+
+),
+
+-- What comes when its month is over, by whose side it is.
+delivered_months as (
+
+    select
+        'ledger' as other_side,
+        legal_entity,
+        period_start_date
+
+    from ledger_months
+
+    union all
+
+    select
+        'bank' as other_side,
+        legal_entity,
+        period_start_date
+
+    from bank_months
+
+    union all
+
+    select
+        'contracts' as other_side,
+        legal_entity,
+        period_start_date
+
+    from contract_months
 
 ),
 
@@ -156,6 +229,9 @@ documents as (
         count(*) filter (where side = 'warehouse') as warehouse_count,
         count(*) filter (where side = 'other') as other_count,
         bool_and(record_type = 'manual_journal') as is_manual,
+        min(occurred_date) as first_date,
+        min(document_currency) filter (where document_currency <> currency)
+            as document_currency,
         max(document_period) filter (where record_type = 'voided')
             as voided_period_start_date
 
@@ -179,6 +255,8 @@ movements as (
         coalesce(sum(case when side = 'warehouse' then expected_amount end), 0)
             as expected_amount,
         coalesce(sum(case when side = 'other' then amount end), 0) as other_amount,
+        sum(document_amount) filter (where document_currency <> currency)
+            as document_amount,
         count(distinct record_id) filter (where side = 'warehouse') as warehouse_count,
         count(distinct record_id) filter (where side = 'other') as other_count
 
@@ -210,10 +288,8 @@ line_months as (
         line_keys.*,
         months.period_start_date,
         case
-            when line_keys.other_side not in ('ledger', 'bank') then 'compared'
-            when
-                coalesce(ledger_months.legal_entity, bank_months.legal_entity) is null
-                then 'not_delivered'
+            when line_keys.other_side not in ('ledger', 'bank', 'contracts') then 'compared'
+            when delivered_months.legal_entity is null then 'not_delivered'
             when last_day(months.period_start_date) > {{ as_of_date() }} then 'open_month'
             else 'compared'
         end as state
@@ -221,16 +297,11 @@ line_months as (
     from line_keys
     inner join months
         on line_keys.first_period_start_date <= months.period_start_date
-    left join ledger_months
+    left join delivered_months
         on
-            line_keys.other_side = 'ledger'
-            and line_keys.legal_entity = ledger_months.legal_entity
-            and months.period_start_date = ledger_months.period_start_date
-    left join bank_months
-        on
-            line_keys.other_side = 'bank'
-            and line_keys.legal_entity = bank_months.legal_entity
-            and months.period_start_date = bank_months.period_start_date
+            line_keys.other_side = delivered_months.other_side
+            and line_keys.legal_entity = delivered_months.legal_entity
+            and months.period_start_date = delivered_months.period_start_date
 
 ),
 
@@ -259,6 +330,7 @@ positions as (
         sum(movements.warehouse_amount) as warehouse_amount,
         sum(movements.expected_amount) as expected_amount,
         sum(movements.other_amount) as other_amount,
+        sum(movements.document_amount) as document_amount,
         sum(movements.warehouse_count) as warehouse_count,
         sum(movements.other_count) as other_count
 
@@ -293,6 +365,8 @@ differences as (
         positions.warehouse_amount - positions.other_amount as difference_amount,
         documents.warehouse_amount as document_warehouse_amount,
         documents.other_amount as document_other_amount,
+        documents.document_currency,
+        documents.first_date,
         documents.is_manual,
         documents.voided_period_start_date,
         abs(positions.warehouse_amount - positions.other_amount)
@@ -312,6 +386,51 @@ differences as (
 
 ),
 
+-- The other side has what the document is worth at a rate known of its quarter, to the unit:
+-- the ledger took another day's, or another kind of rate.
+rates_taken as (
+
+    select distinct
+        differences.line,
+        differences.legal_entity,
+        differences.currency,
+        differences.period_start_date,
+        differences.reference
+
+    from differences
+    inner join currencies
+        on differences.currency = currencies.currency_id
+    inner join rates
+        on
+            differences.document_currency = rates.from_currency
+            and differences.currency = rates.to_currency
+            and rates.rate_date between differences.first_date - 92
+            and last_day(differences.period_start_date)
+    where
+        differences.document_amount <> 0
+        and differences.other_amount = {{ convert_money(
+            'differences.document_amount', 'rates.rate', 'currencies.exponent'
+        ) }}
+
+),
+
+differences_rated as (
+
+    select
+        differences.*,
+        rates_taken.line is not null as is_known_rate
+
+    from differences
+    left join rates_taken
+        on
+            differences.line = rates_taken.line
+            and differences.legal_entity = rates_taken.legal_entity
+            and differences.currency = rates_taken.currency
+            and differences.period_start_date = rates_taken.period_start_date
+            and differences.reference = rates_taken.reference
+
+),
+
 differences_reasoned as (
 
     select
@@ -327,6 +446,7 @@ differences_reasoned as (
             when
                 warehouse_amount = 0 and period_start_date < voided_period_start_date
                 then 'timing'
+            when is_known_rate then 'fx'
             when is_manual then 'manual_entry'
             when document_other_amount is null then 'missing_in_ledger'
             when document_warehouse_amount is null then 'missing_in_warehouse'
@@ -345,7 +465,7 @@ differences_reasoned as (
             else 'unexplained'
         end as reason_code
 
-    from differences
+    from differences_rated
 
 ),
 
@@ -420,7 +540,7 @@ rows_stacked as (
         warehouse_amount,
         other_amount,
         difference_amount,
-        reason_code in ('timing', 'rounding') as is_proven
+        reason_code in ('timing', 'rounding', 'fx') as is_proven
 
     from differences_reasoned
 

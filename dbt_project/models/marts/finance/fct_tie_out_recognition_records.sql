@@ -18,6 +18,12 @@ voided_days as (
 
 ),
 
+currencies as (
+
+    select * from {{ ref('dim_currencies') }}
+
+),
+
 -- A line is told of under its invoice; a credit note no line bears under its own name.
 months_referred as (
 
@@ -56,6 +62,19 @@ recognised as (
                     )
             else 0
         end as expected_amount,
+        recognised_functional_amount as functional_amount,
+        case
+            when period_start_date > billed_period_start_date
+                then recognised_functional_amount
+            when period_start_date = billed_period_start_date
+                then
+                    sum(recognised_functional_amount) over (
+                        partition by revenue_event_id
+                        order by period_start_date
+                        rows between unbounded preceding and current row
+                    )
+            else 0
+        end as expected_functional_amount,
         source_ref,
         batch_id
 
@@ -72,6 +91,7 @@ billed as (
         reference,
         revenue_event_id as record_id,
         billed_original_amount as amount,
+        billed_functional_amount as functional_amount,
         source_ref,
         batch_id
 
@@ -86,6 +106,8 @@ event_places as (
         revenue_event_id,
         any_value(legal_entity) as legal_entity,
         any_value(original_currency) as currency,
+        any_value(functional_rate) as functional_rate,
+        any_value(functional_currency) as functional_currency,
         min(source_ref) as source_ref,
         min(batch_id) as batch_id
 
@@ -104,12 +126,17 @@ credited as (
         credits.credit_type as record_type,
         credits.credit_id || ' ' || credits.revenue_event_id as record_id,
         credits.credit_amount as amount,
+        {{ convert_money(
+            'credits.credit_amount', 'event_places.functional_rate', 'currencies.exponent'
+        ) }} as functional_amount,
         event_places.source_ref,
         event_places.batch_id
 
     from credits
     inner join event_places
         on credits.revenue_event_id = event_places.revenue_event_id
+    left join currencies
+        on event_places.functional_currency = currencies.currency_id
     where credits.credited_date <= {{ as_of_date() }}
 
 ),
@@ -126,6 +153,8 @@ records_stacked as (
         record_id,
         amount,
         expected_amount,
+        functional_amount,
+        expected_functional_amount,
         source_ref,
         batch_id
 
@@ -144,6 +173,8 @@ records_stacked as (
         revenue_event_id as record_id,
         0 as amount,
         0 as expected_amount,
+        0 as functional_amount,
+        0 as expected_functional_amount,
         source_ref,
         batch_id
 
@@ -161,6 +192,8 @@ records_stacked as (
         record_id,
         amount,
         amount as expected_amount,
+        functional_amount,
+        functional_amount as expected_functional_amount,
         source_ref,
         batch_id
 
@@ -178,6 +211,8 @@ records_stacked as (
         record_id,
         -amount as amount,
         -expected_amount as expected_amount,
+        -functional_amount as functional_amount,
+        -expected_functional_amount as expected_functional_amount,
         source_ref,
         batch_id
 
@@ -196,6 +231,8 @@ records_stacked as (
         record_id,
         -amount as amount,
         -amount as expected_amount,
+        -functional_amount as functional_amount,
+        -functional_amount as expected_functional_amount,
         source_ref,
         batch_id
 
@@ -213,6 +250,8 @@ records_stacked as (
         revenue_event_id as record_id,
         0 as amount,
         direction * net_amount as expected_amount,
+        cast(0 as decimal(38, 4)) as functional_amount,
+        cast(null as decimal(38, 4)) as expected_functional_amount,
         source_ref,
         batch_id
 
@@ -231,6 +270,8 @@ records_stacked as (
         record_id,
         -amount as amount,
         -amount as expected_amount,
+        -functional_amount as functional_amount,
+        -functional_amount as expected_functional_amount,
         source_ref,
         batch_id
 

@@ -12,6 +12,12 @@ cash_records as (
 
 ),
 
+contract_records as (
+
+    select * from {{ ref('fct_tie_out_contract_records') }}
+
+),
+
 recognition_records as (
 
     select * from {{ ref('fct_tie_out_recognition_records') }}
@@ -24,9 +30,46 @@ ledger_records as (
 
 ),
 
+tie_out_lines as (
+
+    select * from {{ ref('dim_tie_out_lines') }}
+
+),
+
+legal_entities as (
+
+    select * from {{ ref('dim_legal_entities') }}
+
+),
+
+entries as (
+
+    select * from {{ ref('fct_gl_entries') }}
+
+),
+
+balances as (
+
+    select * from {{ ref('fct_gl_balances') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('fct_fx_rates_daily') }}
+    where rate_purpose = 'flow'
+
+),
+
+currencies as (
+
+    select * from {{ ref('dim_currencies') }}
+
+),
+
 records_dated as (
 
-    {%- for records in ['billing', 'cash', 'recognition', 'ledger'] %}
+    {%- for records in ['billing', 'cash', 'contract', 'recognition', 'ledger'] %}
         {{ 'union all' if not loop.first }}
         select
             line,
@@ -40,11 +83,125 @@ records_dated as (
             record_id,
             amount,
             expected_amount,
+            {%- if records == 'recognition' %}
+                functional_amount,
+                expected_functional_amount,
+            {%- else %}
+                cast(null as decimal(38, 4)) as functional_amount,
+                cast(null as decimal(38, 4)) as expected_functional_amount,
+            {%- endif %}
             source_ref,
             batch_id
 
         from {{ records }}_records
     {%- endfor %}
+
+),
+
+ledger_currencies as (
+
+    select
+        legal_entity,
+        currency
+
+    from entries
+
+    union
+
+    select
+        legal_entity,
+        currency
+
+    from balances
+
+),
+
+-- Ledgers that keep their books in functional currency alone, whatever a document says.
+single_currency_ledgers as (
+
+    select
+        legal_entities.legal_entity,
+        legal_entities.functional_currency,
+        currencies.exponent
+
+    from legal_entities
+    inner join ledger_currencies
+        on legal_entities.legal_entity = ledger_currencies.legal_entity
+    inner join currencies
+        on legal_entities.functional_currency = currencies.currency_id
+    group by 1, 2, 3
+    having bool_and(ledger_currencies.currency = legal_entities.functional_currency)
+
+),
+
+-- Such a ledger is met in its own currency: a document at the rate of its day, what is served
+-- of it at that of its invoice (D-403). A day without a rate leaves the document as it is.
+records_in_books as (
+
+    select
+        records_dated.*,
+        ledgers.functional_currency,
+        coalesce(
+            records_dated.functional_amount,
+            {{ convert_money('records_dated.amount', 'rates.rate', 'ledgers.exponent') }}
+        ) as booked_amount,
+        coalesce(
+            records_dated.expected_functional_amount,
+            {{ convert_money('records_dated.expected_amount', 'rates.rate', 'ledgers.exponent') }}
+        ) as booked_expected_amount
+
+    from records_dated
+    inner join tie_out_lines
+        on records_dated.line = tie_out_lines.line
+    left join single_currency_ledgers as ledgers
+        on
+            tie_out_lines.other_side = 'ledger'
+            and records_dated.side = 'warehouse'
+            and records_dated.legal_entity = ledgers.legal_entity
+            and records_dated.currency <> ledgers.functional_currency
+    left join rates
+        on
+            records_dated.currency = rates.from_currency
+            and ledgers.functional_currency = rates.to_currency
+            and records_dated.occurred_date = rates.rate_date
+
+),
+
+records_booked as (
+
+    select
+        line,
+        side,
+        legal_entity,
+        period_start_date,
+        occurred_date,
+        reference,
+        record_type,
+        record_id,
+        source_ref,
+        batch_id,
+        currency as document_currency,
+        amount as document_amount,
+        case
+            when booked_amount is null or booked_expected_amount is null then currency
+            else coalesce(functional_currency, currency)
+        end as currency,
+        case
+            when
+                functional_currency is null
+                or booked_amount is null or booked_expected_amount is null
+                then amount
+            else booked_amount
+        end as amount,
+        case
+            when
+                functional_currency is null
+                or booked_amount is null or booked_expected_amount is null
+                then expected_amount
+            else booked_expected_amount
+        end as expected_amount
+
+    from records_in_books
 
 ),
 
@@ -63,6 +220,8 @@ records_numbered as (
         coalesce(record_id, '(unknown)') as record_id,
         cast(amount as decimal(38, 4)) as amount,
         cast(expected_amount as decimal(38, 4)) as expected_amount,
+        document_currency,
+        cast(document_amount as decimal(38, 4)) as document_amount,
         source_ref,
         batch_id,
         row_number() over (
@@ -79,7 +238,7 @@ records_numbered as (
             order by amount, expected_amount, source_ref
         ) as record_number
 
-    from records_dated
+    from records_booked
 
 )
 

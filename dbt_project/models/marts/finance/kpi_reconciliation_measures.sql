@@ -11,6 +11,13 @@ judged as (
 
 ),
 
+tie_out_lines as (
+
+    select * from {{ ref('dim_tie_out_lines') }}
+    where blocks_close
+
+),
+
 rates as (
 
     select * from {{ ref('fct_fx_rates_daily') }}
@@ -40,6 +47,8 @@ gaps_converted as (
         ) }} as converted_amount
 
     from judged
+    inner join tie_out_lines
+        on judged.line = tie_out_lines.line
     cross join currencies
     left join rates
         on
