@@ -9,20 +9,36 @@
 
     batches as ({{ file_batches(entity) }}),
 
-    superseded_periods as (
+    -- The newest replacement of each day; without a day: of the stream. Day by day and not
+    -- window by window, so that a row is looked up and not compared with every window.
+    replaced_days as (
 
         select
-            older.batch_id,
-            newer.window_start_date,
-            newer.window_end_date
+            source_name,
+            stream,
+            replaced_day,
+            min(newness) as newness
 
-        from batches as older
-        inner join batches as newer
-            on
-                older.source_name = newer.source_name
-                and older.stream = newer.stream
-                and older.newness > newer.newness
-        where newer.mode = 'replace_period'
+        from (
+            select
+                source_name,
+                stream,
+                newness,
+                cast(
+                    unnest(
+                        list_append(
+                            generate_series(
+                                window_start_date, window_end_date, interval 1 day
+                            ),
+                            null
+                        )
+                    ) as date
+                ) as replaced_day
+
+            from batches
+            where mode = 'replace_period' and window_start_date is not null
+        ) as covered
+        group by 1, 2, 3
 
     ),
 
@@ -35,12 +51,12 @@
         from {{ source('files', entity) }} as landed
         inner join batches
             on landed._batch_id = batches.batch_id
-        anti join superseded_periods
+        left join replaced_days
             on
-                landed._batch_id = superseded_periods.batch_id
-                and coalesce({{ day }}, superseded_periods.window_start_date)
-                between superseded_periods.window_start_date
-                and superseded_periods.window_end_date
+                batches.source_name = replaced_days.source_name
+                and batches.stream = replaced_days.stream
+                and {{ day }} is not distinct from replaced_days.replaced_day
+        where coalesce(replaced_days.newness >= batches.newness, true)
 
     )
 
@@ -86,8 +102,7 @@
 
 
 {#- Batches of a dropped entity that are not older than the newest full replacement of their
-    stream, numbered from the newest (1). Cutting here keeps the pairing of overlapping
-    periods small however long the history is. -#}
+    stream, numbered from the newest (1): nothing of an older one stands. -#}
 {% macro file_batches(entity) %}
     select
         batch_id,

@@ -1,6 +1,6 @@
 {#- Figures put together from other figures: sums over sums, told by numerator_kpis and
     denominator_kpis of the registry. Terms are separated by `|`; a term reads
-    `[-][n*]factor[*factor]` (two at most), a factor `kpi_key[/variant][@opening][@total][@days]`: the figure of the
+    `[-][n*]factor[*factor]` (three at most), a factor `kpi_key[/variant][@opening][@total][@days]`: the figure of the
     period before (stocks: the opening), of the company instead of the member, times the days of
     the period that are over. Products are
     rounded to six places, so that a reader can do them from the table.
@@ -71,6 +71,10 @@ parts_named as (
 
     select
         factors.*,
+        row_number() over (
+            partition by factors.kpi_key, factors.side, factors.term
+            order by factors.part
+        ) as part_number,
         part_registry.kpi_key as part_key,
         part_registry.unit = 'money' as is_money,
         part_registry.aggregation = 'derived' as is_derived,
@@ -146,10 +150,11 @@ part_values as (
     from parts
     inner join {{ values }} as figures
         on parts.part_key = figures.kpi_key
+    -- Whether a part is an opening is asked within the key: beside it, DuckDB compares every
+    -- figure with every period.
     left join openings
         on
-            parts.is_opening
-            and figures.grain = openings.grain
+            case when parts.is_opening then figures.grain end = openings.grain
             and figures.period_start_date = openings.part_start_date
     where not parts.is_opening or openings.period_start_date is not null
 
@@ -277,6 +282,7 @@ asked_parts as (
         parts.side,
         parts.term,
         parts.part,
+        parts.part_number,
         parts.factor,
         parts.is_times_days,
         coalesce(parts_of_currency.has_currency, parts.is_money) as is_money,
@@ -383,13 +389,14 @@ terms_found as (
             when count(part_value) = count(*)
                 then
                     cast(
-                        list(cast(part_value as decimal(38, 6)) order by part)[1]
-                        * coalesce(
-                            list(cast(part_value as decimal(38, 6)) order by part)[2], 1
-                        )
-                        * coalesce(
-                            list(cast(part_value as decimal(38, 6)) order by part)[3], 1
-                        )
+                        {%- for number in [1, 2, 3] %}
+                            {{ "* " if not loop.first -}}
+                            coalesce(
+                                max(cast(part_value as decimal(38, 6)))
+                                filter (where part_number = {{ number }}),
+                                1
+                            )
+                        {%- endfor %}
                         as decimal(38, 6)
                     )
         end as term_value,

@@ -59,16 +59,83 @@ comments as (
 
 ),
 
+-- Since when a KPI has figures at all.
+first_periods as (
+
+    select
+        kpi_values.kpi_key,
+        kpi_values.grain,
+        min(periods.period_number) as first_period_number
+
+    from kpi_values
+    inner join periods
+        on
+            kpi_values.grain = periods.grain
+            and kpi_values.period_start_date = periods.period_start_date
+    group by 1, 2
+
+),
+
+-- Joined before anything else, while DuckDB knows which side is the small one: later it
+-- hashes every figure with all its columns.
+values_with_targets as (
+
+    select
+        kpi_values.*,
+        case
+            when kpi_values.kpi_key not in ('sales_target', 'target_attainment')
+                then targets.prorated_current_value
+        end as target_value,
+        case
+            when kpi_values.kpi_key not in ('sales_target', 'target_attainment')
+                then targets.first_approved_value
+        end as target_first_approved_value,
+        case
+            when kpi_values.kpi_key not in ('sales_target', 'target_attainment')
+                then targets.day_weighted_value
+        end as target_day_weighted_value,
+        same_elapsed.same_elapsed_value,
+        comments.comment
+
+    from kpi_values
+    left join targets
+        on
+            kpi_values.kpi_key = targets.kpi_key
+            and kpi_values.variant = targets.variant
+            and kpi_values.breakdown = targets.breakdown
+            and kpi_values.member_id = targets.member_id
+            and kpi_values.grain = targets.grain
+            and kpi_values.period_start_date = targets.period_start_date
+            and kpi_values.currency is not distinct from targets.currency
+    left join same_elapsed
+        on
+            kpi_values.kpi_key = same_elapsed.kpi_key
+            and kpi_values.variant = same_elapsed.variant
+            and kpi_values.breakdown = same_elapsed.breakdown
+            and kpi_values.member_id = same_elapsed.member_id
+            and kpi_values.grain = same_elapsed.grain
+            and kpi_values.period_start_date = same_elapsed.period_start_date
+            and kpi_values.currency is not distinct from same_elapsed.currency
+    left join comments
+        on
+            kpi_values.kpi_key = comments.kpi_key
+            and kpi_values.grain = comments.grain
+            and kpi_values.breakdown = comments.breakdown
+            and kpi_values.member_id = comments.member_id
+            and kpi_values.period_start_date = comments.period_start_date
+
+),
+
 -- How periods of a KPI are put together over a rolling window.
 series as (
 
     select
-        kpi_values.*,
+        values_with_targets.*,
         registry.direction,
         case
-            when kpi_values.kpi_key like 'sales_growth%' then 'none'
+            when values_with_targets.kpi_key like 'sales_growth%' then 'none'
             -- The median of a quarter does not follow from those of its months.
-            when kpi_values.variant = 'median' then 'none'
+            when values_with_targets.variant = 'median' then 'none'
             -- People reached in three months are not those of each added up.
             when registry.aggregation = 'single' then 'none'
             when registry.additivity = 'ratio' then 'ratio'
@@ -79,58 +146,37 @@ series as (
         registry.aggregation = 'sum' and registry.additivity <> 'ratio' as is_sum,
         periods.period_number,
         periods.has_tet,
+        first_periods.first_period_number,
         kpi_periods.data_through_date,
         {{ surrogate_key([
-            'kpi_values.kpi_key',
-            'kpi_values.variant',
-            'kpi_values.basis',
-            'kpi_values.grain',
-            'kpi_values.breakdown',
-            'kpi_values.member_id',
-            'kpi_values.currency',
+            'values_with_targets.kpi_key',
+            'values_with_targets.variant',
+            'values_with_targets.basis',
+            'values_with_targets.grain',
+            'values_with_targets.breakdown',
+            'values_with_targets.member_id',
+            'values_with_targets.currency',
         ]) }} as series_id,
-        coalesce({{ periods_per('quarter', 'kpi_values.grain') }}, 1000000)
+        coalesce({{ periods_per('quarter', 'values_with_targets.grain') }}, 1000000)
             as periods_per_quarter,
-        {{ periods_per('year', 'kpi_values.grain') }} as periods_per_year
+        {{ periods_per('year', 'values_with_targets.grain') }} as periods_per_year
 
-    from kpi_values
+    from values_with_targets
     inner join registry
-        on kpi_values.kpi_key = registry.kpi_key
+        on values_with_targets.kpi_key = registry.kpi_key
     inner join kpi_periods
         on
-            kpi_values.kpi_key = kpi_periods.kpi_key
-            and kpi_values.grain = kpi_periods.grain
-            and kpi_values.period_start_date = kpi_periods.period_start_date
+            values_with_targets.kpi_key = kpi_periods.kpi_key
+            and values_with_targets.grain = kpi_periods.grain
+            and values_with_targets.period_start_date = kpi_periods.period_start_date
     inner join periods
         on
-            kpi_values.grain = periods.grain
-            and kpi_values.period_start_date = periods.period_start_date
-
-),
-
-first_periods as (
-
-    select
-        kpi_key,
-        grain,
-        min(period_number) as first_period_number
-
-    from series
-    group by 1, 2
-
-),
-
-series_numbered as (
-
-    select
-        series.*,
-        first_periods.first_period_number
-
-    from series
+            values_with_targets.grain = periods.grain
+            and values_with_targets.period_start_date = periods.period_start_date
     inner join first_periods
         on
-            series.kpi_key = first_periods.kpi_key
-            and series.grain = first_periods.grain
+            values_with_targets.kpi_key = first_periods.kpi_key
+            and values_with_targets.grain = first_periods.grain
 
 ),
 
@@ -166,7 +212,7 @@ series_rolled as (
                 range between 12 preceding and 1 preceding
             ) as earlier_values
 
-    from series_numbered
+    from series
     window
         {%- for name, length in earlier_periods.items() %}
             {{ name }} as (
@@ -264,50 +310,10 @@ series_judged as (
 scored as (
 
     select
-        series_judged.*,
-        case
-            when series_judged.kpi_key not in ('sales_target', 'target_attainment')
-                then targets.prorated_current_value
-        end as target_value,
-        case
-            when series_judged.kpi_key not in ('sales_target', 'target_attainment')
-                then targets.first_approved_value
-        end as target_first_approved_value,
-        case
-            when series_judged.kpi_key not in ('sales_target', 'target_attainment')
-                then targets.day_weighted_value
-        end as target_day_weighted_value,
-        same_elapsed.same_elapsed_value,
-        comments.comment,
-        abs(cast(series_judged.value as double) - series_judged.earlier_median)
-        > series_judged.usual_distance as is_anomaly
+        *,
+        abs(cast(value as double) - earlier_median) > usual_distance as is_anomaly
 
     from series_judged
-    left join targets
-        on
-            series_judged.kpi_key = targets.kpi_key
-            and series_judged.variant = targets.variant
-            and series_judged.breakdown = targets.breakdown
-            and series_judged.member_id = targets.member_id
-            and series_judged.grain = targets.grain
-            and series_judged.period_start_date = targets.period_start_date
-            and series_judged.currency is not distinct from targets.currency
-    left join same_elapsed
-        on
-            series_judged.kpi_key = same_elapsed.kpi_key
-            and series_judged.variant = same_elapsed.variant
-            and series_judged.breakdown = same_elapsed.breakdown
-            and series_judged.member_id = same_elapsed.member_id
-            and series_judged.grain = same_elapsed.grain
-            and series_judged.period_start_date = same_elapsed.period_start_date
-            and series_judged.currency is not distinct from same_elapsed.currency
-    left join comments
-        on
-            series_judged.kpi_key = comments.kpi_key
-            and series_judged.grain = comments.grain
-            and series_judged.breakdown = comments.breakdown
-            and series_judged.member_id = comments.member_id
-            and series_judged.period_start_date = comments.period_start_date
 
 )
 

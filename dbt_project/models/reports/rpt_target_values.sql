@@ -255,10 +255,12 @@ growth_baselines as (
         on
             targets_chosen.grain = previous_periods.grain
             and targets_chosen.period_start_date = previous_periods.period_start_date
+    -- The type of target is asked within the key: beside it, DuckDB compares every target
+    -- with every figure.
     left join base_values
         on
-            targets_chosen.target_type = 'growth_pct'
-            and targets_chosen.kpi_key = base_values.kpi_key
+            case when targets_chosen.target_type = 'growth_pct' then targets_chosen.kpi_key end
+            = base_values.kpi_key
             and base_values.variant = 'standard'
             and targets_chosen.grain = base_values.grain
             and previous_periods.previous_start_date = base_values.period_start_date

@@ -33,4 +33,4 @@ anti join priced
     on
         versions.item_id = priced.item_id
         and versions.valid_from <= priced.paid_from
-        and coalesce(versions.valid_to > priced.paid_from, true)
+        and coalesce(versions.valid_to, timestamptz 'infinity') > priced.paid_from

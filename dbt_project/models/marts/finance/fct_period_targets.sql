@@ -107,8 +107,8 @@ days_in_role as (
     from targets_with_grain
     left join employment
         on
-            targets_with_grain.scope_type = 'rep'
-            and targets_with_grain.scope_id = employment.user_id
+            case when targets_with_grain.scope_type = 'rep' then targets_with_grain.scope_id end
+            = employment.user_id
 
 )
 
