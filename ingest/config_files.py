@@ -32,6 +32,8 @@ NumberFormat = Literal[
 
 ISO: Final = "iso"
 EVERY_COLUMN: Final = "*"
+UNSETTLED: Final = "?"
+"""Where a proposal leaves a decision to a person; no night runs on it."""
 _DATE_DIRECTIVES: Final = frozenset("YymdHIMSfpzbBjaAT%")
 _NUMERIC: Final = frozenset({Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE})
 _DEFAULT_MODE: Final[dict[Truth, Mode]] = {
@@ -203,6 +205,7 @@ def check_dataset(dataset: Dataset, location: Location) -> Iterator[Problem]:
     yield from _check_types(dataset, location)
     yield from _check_words(dataset, location)
     yield from _check_given_once(dataset, location)
+    yield from _check_settled(dataset, location)
     if dataset.mode == "replace" and (len(dataset.files) > 1):
         text = "replace takes the last file of one pattern; use one dataset per file"
         yield Problem((*location, "files"), text)
@@ -212,6 +215,24 @@ def check_dataset(dataset: Dataset, location: Location) -> Iterator[Problem]:
     if dataset.mode == "replace_period" and period_column(dataset.contract) is None:
         text = f"{dataset.entity} has no date, so a period of it cannot be replaced"
         yield Problem((*location, "mode"), text)
+
+
+def _check_settled(dataset: Dataset, location: Location) -> Iterator[Problem]:
+    """Yield every mapping a proposal left open."""
+    text = (
+        f"is still {UNSETTLED!r}: write what it is, then run `warehouse doctor` again"
+    )
+    for name, headers in dataset.columns.items():
+        if UNSETTLED in headers:
+            yield Problem((*location, "columns", name), f"{name} {text}")
+    for name, value in dataset.constants.items():
+        if value == UNSETTLED:
+            yield Problem((*location, "constants", name), f"{name} {text}")
+    for name, words in dataset.values.items():
+        for word, value in words.items():
+            if value == UNSETTLED:
+                where = (*location, "values", name, word)
+                yield Problem(where, f"{name} {word!r} {text}")
 
 
 def _check_column_names(dataset: Dataset, location: Location) -> Iterator[Problem]:
@@ -264,7 +285,7 @@ def _check_words(dataset: Dataset, location: Location) -> Iterator[Problem]:
     ]
     for where, name, value in given:
         words = allowed.get(name, ())
-        if words and value not in words:
+        if words and value not in words and value != UNSETTLED:
             yield Problem(where, f"{name} cannot be {value!r}{nearest(value, words)}")
 
 

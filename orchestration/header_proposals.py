@@ -1,26 +1,39 @@
 """Looking at dropped files and proposing what they feed: entity, columns, formats.
 
-Belongs here: similarity of headers to the canonical columns, and which declared formats read
-every sample the same way. Stays out: writing the configuration (`initial_config`), reading
-files for a night (`ingest.sources.files`). A proposal is written down for a person to see;
-a night never guesses.
+Belongs here: likeness of headers to the canonical columns, in English and Vietnamese, and
+which declared formats read every sample the same way. Stays out: what a file is
+(`file_looks`), the words people use (`header_words`), the text of the configuration
+(`dataset_blocks`, `initial_config`), reading files for a night (`ingest.sources.files`). A
+proposal is written down for a person to see, what is guessed in it marked; a night never
+guesses.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ingest.config_files import ISO, Dataset, required_columns
+from ingest.config_files import ISO, UNSETTLED, required_columns
 from ingest.contracts import CONTRACTS
+from ingest.contracts.headers import TITLES
+from ingest.currencies import EXPONENTS
 from ingest.entities import EntityContract, Truth, Type
-from ingest.errors import IngestError
-from ingest.sources.files.decode import decode_file
+from ingest.sources.files.discover import is_litter
 from ingest.sources.files.scalars import Misread, read_date, read_number
+from orchestration.file_looks import Look, look_at
+from orchestration.header_words import (
+    ALIASES,
+    FILE_NAMES,
+    NOISE,
+    PLATFORMS,
+    likeness,
+    normal,
+    plain,
+    platform_of,
+    vietnamese,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,10 +43,6 @@ if TYPE_CHECKING:
     from ingest.sources.files.table import RawTable
 
 _ENDINGS: Final = (".csv", ".tsv", ".txt", ".jsonl", ".xlsx", ".parquet")
-_DELIMITERS: Final = (",", ";", "\t", "|")
-_TEXT_BYTES: Final = 1 << 20
-_WHOLE_BYTES: Final = 50 << 20
-"""Text is looked at in its first megabyte; other formats only make sense whole."""
 _SAMPLES: Final = 1000
 _SIMILAR: Final = 0.84
 """Least likeness of a header to a column: `engage_date` is not `changed_at`, `close_date` is
@@ -42,9 +51,6 @@ _WORDS_LISTED: Final = 20
 _MANY: Final = 40
 """More columns than any entity has, so that their number only decides between equals."""
 _HALF: Final = 0.5
-_NOISE: Final = frozenset(
-    {"data", "export", "list", "report", "all", "history", "table"}
-)
 
 _DATE_FORMATS: Final = (
     ISO,
@@ -60,42 +66,6 @@ _NUMBER_FORMATS: Final = ("1234.56", "1,234.56", "1.234,56", "1234,56", "1 234,5
 _NUMBERS: Final = frozenset({Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE})
 _TIMES: Final = frozenset({Type.DATE, Type.INSTANT})
 
-_SAME: Final[Mapping[str, str]] = {
-    "deal": "opportunity",
-    "deals": "opportunities",
-    "pipeline": "opportunities",
-    "client": "customer",
-    "clients": "customers",
-    "company": "account",
-    "companies": "accounts",
-    "sales_rep": "owner_id",
-    "sales_agent": "owner_id",
-    "rep": "owner_id",
-    "close_value": "amount",
-    "deal_value": "amount",
-    "opportunity_value": "amount",
-    "value": "amount",
-    "total": "amount",
-    "stage_name": "stage",
-    "opportunity_stage": "stage",
-    "opportunity_status": "status",
-    "engage_date": "created_at",
-    "create_date": "created_at",
-    "created": "created_at",
-    "created_date": "created_at",
-    "close_date": "closed_at",
-    "closed": "closed_at",
-    "won_date": "closed_at",
-    "product": "product_id",
-    "account": "account_id",
-    "customer": "customer_id",
-    "currency_code": "currency",
-    "sector": "industry",
-    "cost": "spend",
-    "day": "date",
-}
-"""Words of everyday exports -> ours, after `_normal`."""
-
 
 @dataclass(frozen=True)
 class Question:
@@ -107,7 +77,13 @@ class Question:
 
 @dataclass
 class Proposal:
-    """One file and what it seems to feed. `missing`: required columns nothing gives yet."""
+    """One file and what it seems to feed.
+
+    `missing`: required columns nothing gives yet. `guessed`: columns whose header is only
+    like theirs. `unsettled`: formats that read the values in several ways, each with its
+    candidates. `unplaced`: words of closed lists, by column, that mean nobody knows what.
+    `units`: units of amounts, `?` where whole numbers may be full or smallest units.
+    """
 
     file: str
     entity: str
@@ -118,8 +94,15 @@ class Proposal:
     missing: tuple[str, ...] = ()
     mode: str = ""
     delimiter: str = ","
+    encoding: str = "utf-8-sig"
+    sheet: str | None = None
+    skip_rows: int = 0
     date_format: str = ISO
     number_format: str = _NUMBER_FORMATS[0]
+    guessed: frozenset[str] = frozenset()
+    unsettled: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unplaced: dict[str, list[str]] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
 
 
@@ -128,21 +111,61 @@ def propose_datasets(folder: Path, *, zone: str, currency: str) -> list[Proposal
 
     Files of one shape whose names differ by a number become one proposal with a pattern.
     """
-    found: list[Proposal] = []
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.name.startswith((".", "~$")):
-            continue
-        if not path.name.lower().endswith(_ENDINGS):
-            continue
-        table, delimiter = _open(path, zone)
-        if table is None:
-            continue
-        proposal = _propose(path.name, table, zone=zone, currency=currency)
-        if proposal is not None:
-            proposal.delimiter = delimiter
-            found.append(proposal)
+    looks = [
+        look_at(path, zone=zone)
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+        and not is_litter(path.name)
+        and path.name.lower().endswith(_ENDINGS)
+    ]
+    return rank(
+        found
+        for look in looks
+        if (found := propose(look, zone=zone, currency=currency)) is not None
+    )
+
+
+def rank(found: Iterable[Proposal]) -> list[Proposal]:
+    """Return proposals best first, files of one shape joined under a pattern."""
     joined = _join_numbered(found)
     return sorted(joined, key=lambda p: (len(p.missing), -len(p.columns)))
+
+
+def propose(
+    look: Look, *, zone: str, currency: str, entity: str = "", is_asked: bool = False
+) -> Proposal | None:
+    """Return the likeliest reading of one file, or None when nothing resembles it.
+
+    `entity` names what it feeds; `is_asked`: somebody asks about just this file, so the
+    nearest entity is named however far it is.
+    """
+    if look.table is None:
+        return None
+    contracts = CONTRACTS["files"]
+    wanted = [contracts[entity]] if entity else list(contracts.values())
+    candidates = [_match(look.name, look.table, one, currency) for one in wanted]
+    best, score = max(candidates, key=lambda pair: pair[1])
+    if score <= 0 and (entity or is_asked):
+        best = max((pair[0] for pair in candidates), key=_share_told)
+        score = _share_told(best)
+    if score <= 0 and not entity:
+        return None
+    _propose_values(best, look.table, contracts[best.entity])
+    _propose_formats(best, look.table, contracts[best.entity], ZoneInfo(zone))
+    _propose_units(best, look.table, contracts[best.entity])
+    best.delimiter, best.sheet = look.delimiter, look.sheet
+    best.skip_rows = look.skip_rows
+    if look.encodings:
+        best.encoding = look.encodings[0]
+    if len(look.encodings) > 1:
+        best.unsettled["encoding"] = look.encodings
+    return best
+
+
+def _share_told(proposal: Proposal) -> float:
+    """Return how much of a file its columns explain, between 0 and 1."""
+    known = len(set(proposal.columns.values()))
+    return 2 * known / (len(proposal.headers) + known + len(proposal.missing) or 1)
 
 
 def _join_numbered(found: Iterable[Proposal]) -> list[Proposal]:
@@ -161,48 +184,6 @@ def _join_numbered(found: Iterable[Proposal]) -> list[Proposal]:
     return joined
 
 
-def _open(path: Path, zone: str) -> tuple[RawTable | None, str]:
-    """Return the first rows of a file as text and its delimiter; None = not readable."""
-    is_text = path.name.lower().endswith((".csv", ".tsv", ".txt", ".jsonl"))
-    if not is_text and path.stat().st_size > _WHOLE_BYTES:
-        return None, ","
-    with path.open("rb") as handle:
-        content = handle.read(_TEXT_BYTES) if is_text else handle.read()
-    if is_text and len(content) == _TEXT_BYTES:
-        content = content[: content.rfind(b"\n") + 1]
-    first_line = content.split(b"\n", 1)[0].decode("utf-8", "replace")
-    delimiter = max(_DELIMITERS, key=first_line.count)
-    dataset = Dataset(
-        entity="targets",
-        name="look",
-        files=(path.name,),
-        mode="replace",
-        delimiter=delimiter,
-        timezone=zone,
-    )
-    try:
-        return decode_file(content, dataset, name=path.name), delimiter
-    except IngestError:
-        return None, delimiter
-
-
-def _propose(
-    name: str, table: RawTable, *, zone: str, currency: str
-) -> Proposal | None:
-    """Return the likeliest reading of one file, or None when nothing resembles it."""
-    candidates = [
-        _match(name, table, contract, currency)
-        for contract in CONTRACTS["files"].values()
-    ]
-    best, score = max(candidates, key=lambda pair: pair[1])
-    if score <= 0:
-        return None
-    contract = CONTRACTS["files"][best.entity]
-    _propose_values(best, table, contract)
-    _propose_formats(best, table, contract, ZoneInfo(zone))
-    return best
-
-
 def _match(
     name: str, table: RawTable, contract: EntityContract, currency: str
 ) -> tuple[Proposal, float]:
@@ -218,10 +199,14 @@ def _match(
     }
     for column in sorted(currencies - set(columns)):
         constants[column] = currency
+    platform = platform_of(name)
+    if "platform" in contract.key and "platform" not in columns and platform:
+        constants["platform"] = platform
     required = required_columns(contract)
     told = [column for column in required if column in columns]
     is_named = _names_entity(name, contract)
-    by_key = contract.key[0] in columns and _plain(columns[contract.key[0]]) != "id"
+    first = contract.key[0]
+    by_key = first in columns and plain(columns[first]) != "id"
     used = len(set(columns.values())) / len(table.headers)
     # Every export has an `id` and an amount, and any may name a campaign: what is neither
     # called like the entity nor half made of its columns is something else.
@@ -238,6 +223,9 @@ def _match(
         columns=columns,
         constants=constants,
         missing=tuple(c for c in required if c not in columns and c not in constants),
+        guessed=frozenset(
+            c for c, h in columns.items() if plain(h) not in {c, vietnamese(c)}
+        ),
         mode="replace" if is_list else "",
     )
     return proposal, score
@@ -247,13 +235,21 @@ def _names_entity(name: str, contract: EntityContract) -> bool:
     """Tell whether a file is called like the entity: `deals_2026.csv`, `invoice_data.csv`."""
     words = [
         word
-        for word in _plain(name.rpartition(".")[0]).split("_")
-        if word not in _NOISE and not word.isdigit()
+        for word in plain(name.rpartition(".")[0]).split("_")
+        if word not in NOISE and not word.isdigit()
     ]
-    called = _normal("_".join(words))
+    flat = "_".join(words)
+    if platform_of(name):
+        words = [w for w in words if w not in PLATFORMS]
+        flat = "_".join(words).removeprefix("ads_") or flat
+    called = normal(flat)
+    if contract.name == FILE_NAMES.get(flat) or flat in {
+        plain(title) for title in TITLES[contract.name]
+    }:
+        return True
     singular = contract.name.removesuffix("s")
     names = (contract.name, singular, f"{singular}ies".replace("yies", "ies"))
-    return any(_likeness(called, one) >= _SIMILAR for one in names)
+    return any(likeness(called, one) >= _SIMILAR for one in names)
 
 
 def _nearest_header(
@@ -262,7 +258,9 @@ def _nearest_header(
     """Return the header most like a column, if it is like enough."""
     key = contract.key[0]
     thing = key.removesuffix("_id")
-    exact = {f"{thing}_{column.name}"}  # `deal_stage` of a deal is its stage
+    # `deal_stage` of a deal is its stage.
+    exact = {f"{thing}_{column.name}", vietnamese(column.name)}
+    exact |= ALIASES.get(column.name, frozenset())
     if column.name == key and key.endswith("_id"):
         exact |= {"id", thing}
     if column.name == f"{thing}_name":
@@ -270,8 +268,8 @@ def _nearest_header(
     scored = [
         (
             1.0
-            if {_normal(header), _plain(header)} & exact
-            else _likeness(_normal(header), column.name),
+            if {normal(header), plain(header)} & exact
+            else likeness(normal(header), column.name),
             header,
         )
         for header in headers
@@ -286,31 +284,6 @@ def _nearest_header(
     return None
 
 
-def _plain(text: str) -> str:
-    """Return a header as small letters without marks, underscores between words."""
-    flat = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("Đ", "D"))
-    kept = "".join(c for c in flat if not unicodedata.combining(c)).lower()
-    return re.sub(r"[^a-z0-9]+", "_", kept).strip("_")
-
-
-def _normal(text: str) -> str:
-    """Return a header with everyday words replaced by ours."""
-    plain = _plain(text)
-    if plain in _SAME:
-        return _SAME[plain]
-    # Inside a longer header only words that stand for a thing are replaced.
-    words = [
-        same if (same := _SAME.get(word, word)).isalpha() else word
-        for word in plain.split("_")
-    ]
-    joined = "_".join(words)
-    return _SAME.get(joined, joined)
-
-
-def _likeness(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one, other).ratio()
-
-
 def _samples(table: RawTable, header: str) -> list[str]:
     texts = table.column(header).unique().slice(0, _SAMPLES).to_pylist()
     return list(dict.fromkeys(text.strip() for text in texts if text and text.strip()))
@@ -321,16 +294,17 @@ def _propose_values(
 ) -> None:
     """Map words of closed lists that differ only in spelling; ask about the others."""
     for name, header in proposal.columns.items():
-        allowed = {_normal(word): word for word in contract.column(name).values}
+        allowed = {normal(word): word for word in contract.column(name).values}
         if not allowed:
             continue
         words = _samples(table, header)[:_WORDS_LISTED]
         known = {
-            word: allowed[_normal(word)] for word in words if _normal(word) in allowed
+            word: allowed[normal(word)] for word in words if normal(word) in allowed
         }
         proposal.values[name] = {w: c for w, c in known.items() if w != c}
         open_words = [word for word in words if word not in known]
         if open_words:
+            proposal.unplaced[name] = open_words
             proposal.questions.append(
                 Question(
                     f"{proposal.entity}.values.{name}",
@@ -345,16 +319,15 @@ def _propose_formats(
     proposal: Proposal, table: RawTable, contract: EntityContract, zone: ZoneInfo
 ) -> None:
     """Choose the format that reads every sample; ask where two read them differently."""
-    if table.is_native:
-        return
-    for types, formats, read, attribute in (
+    for types, formats, read, attribute, key in (
         (
             _TIMES,
             _DATE_FORMATS,
             lambda text, written: read_date(text, (written,), zone),
             "date_format",
+            "date_formats",
         ),
-        (_NUMBERS, _NUMBER_FORMATS, _read_number, "number_format"),
+        (_NUMBERS, _NUMBER_FORMATS, _read_number, "number_format", "number_format"),
     ):
         samples = [
             text
@@ -362,21 +335,72 @@ def _propose_formats(
             if contract.column(name).type in types
             for text in _samples(table, header)
         ]
-        readings = _readings(samples, formats, read)
+        # Cells of a workbook come as ISO days and plain numbers.
+        tried = formats[:1] if table.is_native else formats
+        readings = _readings(samples, tried, read)
         if not samples:
             continue
         fitting = list(readings)
-        if fitting:
-            setattr(proposal, attribute, fitting[0])
         if not fitting:
-            text = f"no usual format reads every value; declare {attribute}s"
+            proposal.unsettled[key] = ()
+            text = f"no usual format reads every value; declare {key}"
             proposal.questions.append(Question(proposal.entity, text))
-        elif len({tuple(map(str, values)) for values in readings.values()}) > 1:
+            continue
+        setattr(proposal, attribute, fitting[0])
+        told = {
+            tuple(map(str, values)): written
+            for written, values in reversed(readings.items())
+        }
+        if len(told) > 1:
+            proposal.unsettled[key] = tuple(
+                written for written in fitting if written in told.values()
+            )
             text = (
-                f"{' and '.join(fitting)} read the values differently; {fitting[0]} is "
-                f"written down, correct {attribute}s if it is the other"
+                f"{' and '.join(fitting)} read the values differently "
+                f"({_example(samples, readings)}); {fitting[0]} is "
+                f"written down, correct {key} if it is the other"
             )
             proposal.questions.append(Question(proposal.entity, text))
+
+
+def _example(samples: Sequence[str], readings: Mapping[str, list[object]]) -> str:
+    """Return the first value that two formats read differently, and as what."""
+    columns = list(zip(*readings.values(), strict=True))
+    place = next(n for n, read in enumerate(columns) if len(set(map(str, read))) > 1)
+    meant = dict.fromkeys(map(str, columns[place]))
+    return f"{samples[place]} is {' or '.join(meant)}"
+
+
+def _propose_units(
+    proposal: Proposal, table: RawTable, contract: EntityContract
+) -> None:
+    """Note amounts in millionths, and ask where whole numbers may be cents."""
+    whole: dict[str, str] = {}
+    for column in contract.money_columns:
+        header = proposal.columns.get(column.name)
+        if header is None:
+            continue
+        if plain(header).endswith("micros"):
+            proposal.units[column.name] = "micros"
+            continue
+        known = proposal.columns.get(column.currency_column)
+        currencies = (
+            {word.upper() for word in _samples(table, known)}
+            if known
+            else {proposal.constants.get(column.currency_column, "")}
+        )
+        amounts = _samples(table, header)
+        has_cents = any(EXPONENTS.get(currency, 0) for currency in currencies)
+        if has_cents and amounts and all(re.fullmatch(r"-?\d+", a) for a in amounts):
+            proposal.units[column.name] = UNSETTLED
+            whole[header] = max(amounts, key=len)
+    if whole:
+        listed = ", ".join(f"{header} ({amount})" for header, amount in whole.items())
+        text = (
+            f"only whole numbers stand in {listed}: full units (major), or the smallest "
+            "ones, such as cents (minor)?"
+        )
+        proposal.questions.append(Question(f"{proposal.entity}.units", text))
 
 
 def _read_number(text: str, written: str) -> object:

@@ -1,13 +1,13 @@
 """The first `warehouse.yml`: a few answers, written down with comments.
 
 Belongs here: what each kind needs, defaults, the text of the file, writing it once. Stays
-out: asking (`cli.setup`), resemblance of files (`header_proposals`). What is written has been
+out: asking (`cli.setup`), resemblance of files (`header_proposals`), a dataset's lines
+(`dataset_blocks`). What is written has been
 read back by the same reader a night uses, so it is valid before anybody sees it.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from ingest.config import load_config
 from ingest.config_sources import VENDORS
 from ingest.config_yaml import nearest
 from ingest.errors import ConfigError
+from orchestration.dataset_blocks import dataset_lines, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -164,7 +165,7 @@ def _company_lines(answers: Answers) -> Iterator[str]:
     shown = answers.presentation_currencies or (answers.reporting_currency,)
     yield "# Written by `warehouse init`. What more can be said here: README.md."
     yield "company:"
-    yield f"  name: {_quote(answers.company)}"
+    yield f"  name: {quote(answers.company)}"
     yield f"  reporting_currency: {answers.reporting_currency}"
     yield "  # Every money KPI is published in each of these, beside its original currency."
     yield f"  presentation_currencies: [{', '.join(shown)}]"
@@ -177,7 +178,7 @@ def _source_lines(answers: Answers) -> Iterator[str]:
     yield "sources:"
     yield f"  - name: {answers.name}"
     yield f"    kind: {answers.kind}"
-    yield f"    legal_entity: {_quote(answers.legal_entity or slug(answers.company))}"
+    yield f"    legal_entity: {quote(answers.legal_entity or slug(answers.company))}"
     yield f"    functional_currency: {answers.reporting_currency}"
     if answers.kind == FILES:
         yield from _files_lines(answers)
@@ -187,7 +188,7 @@ def _source_lines(answers: Answers) -> Iterator[str]:
     for key, variable in needs.secrets.items():
         yield f"    {key}: {answers.secrets.get(key, variable)}"
     if answers.accounts and needs.accounts:
-        listed = [_quote(account) for account in answers.accounts]
+        listed = [quote(account) for account in answers.accounts]
         value = f"[{', '.join(listed)}]" if needs.is_list else listed[0]
         yield f"    {needs.accounts}: {value}"
     yield "    # With `optional: true` a night goes on when this source does not answer."
@@ -198,17 +199,17 @@ def _files_lines(answers: Answers) -> Iterator[str]:
     active = active_proposals(answers)
     first = active[0] if active else None
     yield "    # Relative to this file. Drop new files here; each is loaded once."
-    yield f"    path: {_quote(answers.path)}"
+    yield f"    path: {quote(answers.path)}"
     yield f"    timezone: {answers.timezone}"
     if first is not None:
         yield "    # Formats are declared, never guessed at night; check them against the files."
-        yield f"    number_format: {_quote(first.number_format)}"
-        yield f"    date_formats: [{_quote(first.date_format)}]"
-        yield f"    delimiter: {_quote(first.delimiter)}"
+        yield f"    number_format: {quote(first.number_format)}"
+        yield f"    date_formats: [{quote(first.date_format)}]"
+        yield f"    delimiter: {quote(first.delimiter)}"
     yield "    encoding: utf-8-sig"
     yield "    datasets:"
     for proposal in active:
-        yield from _dataset_lines(proposal, first, indent="      ")
+        yield from dataset_lines(proposal, first, indent="      ")
     for proposal in answers.proposals:
         if proposal in active:
             continue
@@ -217,60 +218,4 @@ def _files_lines(answers: Answers) -> Iterator[str]:
             yield f"      # {proposal.file} resembles {proposal.entity}, but {why}:"
         else:
             yield f"      # {proposal.file} resembles {proposal.entity} as well:"
-        yield from _dataset_lines(proposal, first, indent="      # ")
-
-
-def _dataset_lines(
-    proposal: Proposal, first: Proposal | None, *, indent: str
-) -> Iterator[str]:
-    """Yield one dataset: the mapping, what is unmapped, and what is left to answer."""
-    margin = indent.split("#", maxsplit=1)[0]
-    for question in proposal.questions:
-        yield f"{margin}# {question.where}: {_one_line(question.text)}"
-    yield f"{indent}{proposal.entity}:"
-    yield f"{indent}  files: {_quote(proposal.file)}"
-    for line in (*_format_lines(proposal, first), *_column_lines(proposal)):
-        yield f"{indent}  {line}"
-
-
-def _format_lines(proposal: Proposal, first: Proposal | None) -> Iterator[str]:
-    """Yield what this dataset declares otherwise than its source."""
-    if proposal.mode:
-        yield f"mode: {proposal.mode}"
-    if first is None:
-        return
-    for key in ("number_format", "delimiter"):
-        if getattr(proposal, key) != getattr(first, key):
-            yield f"{key}: {_quote(getattr(proposal, key))}"
-    if proposal.date_format != first.date_format:
-        yield f"date_formats: [{_quote(proposal.date_format)}]"
-
-
-def _column_lines(proposal: Proposal) -> Iterator[str]:
-    yield "columns:"
-    for column, header in proposal.columns.items():
-        yield f"  {column}: {_quote(header)}"
-    unused = [h for h in proposal.headers if h not in proposal.columns.values()]
-    if unused:
-        yield f"# not mapped: {', '.join(map(_one_line, unused))}"
-    if proposal.constants:
-        yield "# No column says it, so it holds for every row:"
-        yield f"constants: {_mapping(proposal.constants)}"
-    if proposal.values:
-        yield "values:"
-        for column, words in proposal.values.items():
-            yield f"  {column}: {_mapping(words)}"
-
-
-def _mapping(pairs: Mapping[str, str]) -> str:
-    inner = ", ".join(f"{_quote(key)}: {_quote(value)}" for key, value in pairs.items())
-    return f"{{{inner}}}"
-
-
-def _quote(text: str) -> str:
-    """Return text as a YAML scalar; JSON's quoting is YAML's."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+        yield from dataset_lines(proposal, first, indent="      # ")

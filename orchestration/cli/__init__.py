@@ -19,6 +19,7 @@ from orchestration.cli import (
     connect,
     decisions,
     explain,
+    files,
     init,
     look,
     nights,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 for module in (
     init,
+    files,
     nights,
     state,
     look,

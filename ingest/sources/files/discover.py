@@ -10,6 +10,7 @@ import fnmatch
 import os
 import stat
 import unicodedata
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -19,9 +20,13 @@ from ingest.errors import ContractViolation, FatalSourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_UNFINISHED: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", ".swp")
+_UNFINISHED: Final = (
+    ".part", ".partial", ".tmp", ".crdownload", ".download", ".filepart", ".swp",
+)  # fmt: skip
 _LOCK_MARKS: Final = (".", "~$", "~lock")
-"""Files still being copied, editors' locks, hidden files: not dropped yet, or never."""
+_SYSTEM: Final = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+"""Files still being copied, editors' locks, hidden files, what Windows and macOS leave: not
+dropped yet, or never."""
 
 
 def find_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
@@ -50,10 +55,51 @@ def find_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
+@dataclass(frozen=True)
+class Leftovers:
+    """What lies in a drop and feeds nothing, as names below the folder.
+
+    `litter`: locks, hidden and unfinished files, what systems leave. `unmatched`: files no
+    pattern matches. `empty`: folders without a file.
+    """
+
+    litter: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+
+
+def find_leftovers(folder: Path, patterns: Sequence[str]) -> Leftovers:
+    """Return what no pattern of a drop takes; a folder that is not there has none."""
+    if not folder.is_dir():
+        return Leftovers()
+    wanted = {
+        path
+        for pattern in patterns
+        for path in _matches(folder, PurePosixPath(pattern).parts)
+    }
+    litter: list[str] = []
+    unmatched: list[str] = []
+    empty: list[str] = []
+    for where, folders, files in os.walk(folder):
+        place = Path(where)
+        if place != folder and not folders and not files:
+            empty.append(place.relative_to(folder).as_posix())
+        for name in files:
+            path = place / name
+            shown = path.relative_to(folder).as_posix()
+            if path in wanted:
+                continue
+            within = path.relative_to(folder).parts
+            (litter if any(map(is_litter, within)) else unmatched).append(shown)
+    return Leftovers(
+        tuple(sorted(litter)), tuple(sorted(unmatched)), tuple(sorted(empty))
+    )
+
+
 def nearest_name(folder: Path, pattern: str) -> str:
     """Return a hint naming the file of the folder whose name is closest to a pattern."""
     names = sorted(
-        entry.name for entry in os.scandir(folder) if not _is_ignored(entry.name)
+        entry.name for entry in os.scandir(folder) if not is_litter(entry.name)
     )
     return nearest(pattern, names) if names else "; the folder is empty"
 
@@ -67,7 +113,7 @@ def _matches(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         plain = unicodedata.normalize("NFC", name)
         if not fnmatch.fnmatchcase(plain, wanted):
             continue
-        if _is_ignored(name) and wanted != plain:
+        if is_litter(name) and wanted != plain:
             continue
         path = folder / name
         if len(parts) == 1:
@@ -77,5 +123,11 @@ def _matches(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
             yield from _matches(path, parts[1:])
 
 
-def _is_ignored(name: str) -> bool:
-    return name.startswith(_LOCK_MARKS) or name.lower().endswith(_UNFINISHED)
+def is_litter(name: str) -> bool:
+    """Tell whether a name is that of a lock, a hidden, system or unfinished file."""
+    lowered = name.lower()
+    return (
+        name.startswith(_LOCK_MARKS)
+        or lowered.endswith(_UNFINISHED)
+        or lowered in _SYSTEM
+    )
