@@ -28,6 +28,7 @@ from ingest.config_sources import (
     VendorSource,
     check_base_url,
 )
+from ingest.config_templates import template_datasets
 from ingest.config_yaml import (
     LocatedYaml,
     Location,
@@ -140,6 +141,7 @@ def load_config(
     sandbox_url: str | None = None,
     sandbox_root: Path | None = None,
     require_secrets: bool = True,
+    root: Path | None = None,
 ) -> WarehouseConfig:
     """Read, check and resolve `warehouse.yml`.
 
@@ -151,6 +153,8 @@ def load_config(
             a caller can see `uses_sandbox` and start one.
         sandbox_root: what `path: sandbox:…` becomes; None leaves it as written.
         require_secrets: False for callers that only read what is published.
+        root: the warehouse's folder, where a drop of templates looks for what it loaded
+            before; None = only what lies in the drop counts.
 
     Raises:
         ConfigError: every problem found, one line each: file, line, text, nearest word.
@@ -166,6 +170,7 @@ def load_config(
         sandbox_url=sandbox_url,
         sandbox_root=sandbox_root,
         require_secrets=require_secrets,
+        root=root,
     )
     return reader.read(located.data)
 
@@ -181,12 +186,14 @@ class _Reader:
         sandbox_url: str | None,
         sandbox_root: Path | None,
         require_secrets: bool,
+        root: Path | None,
     ) -> None:
         self.located = located
         self.environ = environ
         self.sandbox_url = sandbox_url
         self.sandbox_root = sandbox_root
         self.require_secrets = require_secrets
+        self.root = root
         self.problems: list[Problem] = []
         self.uses_sandbox = False
 
@@ -319,21 +326,43 @@ class _Reader:
     def _read_files(
         self, filled: dict[str, Any], location: Location
     ) -> FilesSource | None:
-        datasets = self._read_datasets(filled, location)
         where = filled.get("path")
         if not isinstance(where, str) or not where:
             self._note(
                 location, "a files source needs path: the folder files are dropped in"
             )
             return None
+        folder = self._resolve_folder(where, location)
+        datasets = []
+        if "datasets" in filled or "templates" not in filled:
+            datasets = self._read_datasets(filled, location)
         body = {key: value for key, value in filled.items() if key not in _INHERITED}
         body |= {
             "timezone": filled["timezone"],
             "history_of": filled.get("history_of"),
-            "path": self._resolve_folder(where, location),
+            "path": folder,
             "datasets": tuple(datasets),
         }
-        return self._validate(FilesSource, body, location)
+        source = self._validate(FilesSource, body, location)
+        if source is None or not source.templates:
+            return source
+        found = template_datasets(
+            source.name,
+            folder,
+            root=self.root,
+            but={dataset.entity for dataset in datasets},
+        )
+        inherited = {"timezone": source.timezone}
+        datasets += [
+            dataset
+            for entity, given in found
+            if (
+                dataset := self._read_dataset(
+                    given, location, entity, entity, inherited
+                )
+            )
+        ]
+        return source.model_copy(update={"datasets": tuple(datasets)})
 
     def _resolve_folder(self, where: str, location: Location) -> Path:
         """Return the drop folder: below the sandbox, absolute, or beside the file."""
@@ -351,7 +380,9 @@ class _Reader:
         given = filled.get("datasets")
         if not isinstance(given, dict) or not given:
             self._note(
-                location, "a files source needs datasets: entity -> files and columns"
+                location,
+                "a files source needs datasets (entity -> files and columns), or "
+                "templates: true",
             )
             return []
         inherited = {

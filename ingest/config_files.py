@@ -183,6 +183,8 @@ class FilesSource(SourceConfig):
 
     path: Path
     datasets: tuple[Dataset, ...]
+    templates: bool = False
+    """Workbooks named after an entity feed it, too (`ingest.config_templates`)."""
     history_of: str | None = None
 
     def canonical_entities(self) -> frozenset[str]:

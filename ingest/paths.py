@@ -46,9 +46,14 @@ def pages_dir(root: Path, stream: StreamPath) -> Path:
     return root / "pages" / stream.relative
 
 
+def raw_dir_of(root: Path, stream: StreamPath) -> Path:
+    """Return the folder of all promoted batches of a stream."""
+    return root / "raw" / stream.relative
+
+
 def raw_dir(root: Path, stream: StreamPath, load_date: date) -> Path:
     """Return the folder of a promoted batch."""
-    return root / "raw" / stream.relative / _dated(load_date)
+    return raw_dir_of(root, stream) / _dated(load_date)
 
 
 def quarantine_dir(root: Path, stream: StreamPath, load_date: date) -> Path:

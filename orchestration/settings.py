@@ -184,6 +184,7 @@ def load_settings(
         sandbox_url=served_at or None,
         sandbox_root=home.sandbox,
         require_secrets=require_secrets,
+        root=home.root,
     )
     return Settings(
         home=home,

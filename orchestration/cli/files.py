@@ -297,3 +297,51 @@ def _as_json(
         ],
         "ignored": list(litter),
     }
+
+
+@files_app.command(
+    epilog="Examples: warehouse files template · warehouse files template targets · "
+    "warehouse files template costs --to ./forms/costs.xlsx"
+)
+def template(
+    entity: Annotated[
+        str, typer.Argument(help="What to fill in; none = list all.")
+    ] = "",
+    to: Annotated[
+        Path | None, typer.Option("--to", help="File to write; default ENTITY.xlsx.")
+    ] = None,
+) -> None:
+    """Write a workbook to fill in: targets, costs, people, rates, ledger and 38 others.
+
+    Headers in Vietnamese and English, a note per column, one example that is never loaded.
+    Filled in and dropped into a files source with `templates: true`, it loads as it is.
+    """
+    from ingest.contracts.headers import TITLES  # noqa: PLC0415 - only this verb pays
+    from orchestration.templates import (  # noqa: PLC0415 - openpyxl, which only this verb needs
+        find_entity,
+        render_template,
+    )
+
+    if not entity:
+        lines = [f"  {name:<22} {vi} · {en}" for name, (vi, en) in TITLES.items()]
+        sys.stdout.write(
+            "\n".join([*lines, "Next: warehouse files template targets"]) + "\n"
+        )
+        return
+    contract = find_entity(entity)
+    path = to or Path(f"{entity}.xlsx")
+    if path.exists():
+        message = (
+            f"{path} is there already and stays as it is; choose another with --to"
+        )
+        raise ConfigError(message)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(render_template(contract))
+    vi, en = TITLES[entity]
+    sys.stdout.write(
+        f"{path} is written: {vi} · {en}.\n"
+        f"Next: fill it in from line 6 and drop it into the folder of a files source with "
+        f"`templates: true`; keep the name {entity}, more after it is fine "
+        f"({entity} 2026.xlsx). No such source yet? Add to warehouse.yml under sources:\n"
+        f"  - {{name: forms, kind: files, path: ./forms, templates: true}}\n"
+    )

@@ -55,6 +55,14 @@ def find_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
+def find_matches(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    """Return what any pattern matches, unchecked; nothing where there is no folder."""
+    if not folder.is_dir():
+        return []
+    found = {p for one in patterns for p in _matches(folder, PurePosixPath(one).parts)}
+    return sorted(found)
+
+
 @dataclass(frozen=True)
 class Leftovers:
     """What lies in a drop and feeds nothing, as names below the folder.
@@ -72,11 +80,7 @@ def find_leftovers(folder: Path, patterns: Sequence[str]) -> Leftovers:
     """Return what no pattern of a drop takes; a folder that is not there has none."""
     if not folder.is_dir():
         return Leftovers()
-    wanted = {
-        path
-        for pattern in patterns
-        for path in _matches(folder, PurePosixPath(pattern).parts)
-    }
+    wanted = set(find_matches(folder, patterns))
     litter: list[str] = []
     unmatched: list[str] = []
     empty: list[str] = []

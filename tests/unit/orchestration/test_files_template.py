@@ -1,0 +1,209 @@
+"""`warehouse files template`: filled in and dropped, it lands as it was typed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import random
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import openpyxl
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from ingest.config import FilesSource, load_config
+from ingest.config_files import required_columns
+from ingest.config_templates import HEADER_LINE, template_patterns
+from ingest.contracts import CONTRACTS
+from ingest.entities import Type
+from ingest.errors import ConfigError
+from ingest.job import extract_entity
+from ingest.sources import streams_of
+from orchestration.cli import app
+from orchestration.templates import render_template
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ingest.config import WarehouseConfig
+    from ingest.entities import Column, EntityContract
+    from ingest.landing import LandedBatch
+
+FILES = CONTRACTS["files"]
+ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
+CONFIG = """\
+company: {name: Ánh Dương, reporting_currency: VND, timezone: Asia/Ho_Chi_Minh}
+sources:
+  - {name: forms, kind: files, path: ./forms, templates: true}
+"""
+ROWS = 12
+
+
+def configured(here: Path, root: Path | None = None) -> WarehouseConfig:
+    (here / "warehouse.yml").write_text(CONFIG, encoding="utf-8")
+    return load_config(here / "warehouse.yml", environ={}, root=root)
+
+
+def typed_cell(column: Column, number: int, draw: random.Random) -> object:
+    """Return what somebody types into a cell; days differ by row."""
+    day = dt.datetime(2026, 1, 1) + dt.timedelta(days=number)  # noqa: DTZ001 - a wall clock
+    words = (f"0{number:04}", f"Mã số {number}", f"=x{number}", f"- {number}")
+    if column.name.endswith("currency"):
+        words = ("VND", "USD", "EUR")
+    made: dict[Type, object] = {
+        Type.TEXT: draw.choice(column.values or words),
+        Type.BOOLEAN: draw.choice(("có", "không")),
+        Type.INTEGER: draw.randrange(-(10**9), 10**9),
+        Type.MONEY: draw.randrange(-(10**12), 10**12) / 100,
+        Type.NUMBER: draw.randrange(1, 10**9) / 10**4,
+        Type.RATE: draw.randrange(1, 10**9) / 10**4,
+        Type.DATE: day.date(),
+        Type.INSTANT: day + dt.timedelta(seconds=draw.randrange(86400)),
+    }
+    return made[column.type]
+
+
+def landed(column: Column, cell: object) -> object:
+    """Return what a typed cell has to be in the warehouse."""
+    if cell is None:
+        return None
+    match column.type:
+        case Type.BOOLEAN:
+            return cell == "có"
+        case Type.MONEY | Type.NUMBER | Type.RATE:
+            return (
+                Decimal(repr(cell)) if isinstance(cell, float) else Decimal(str(cell))
+            )
+        case Type.INSTANT:
+            assert isinstance(cell, dt.datetime)
+            return cell.replace(tzinfo=ZONE).astimezone(dt.UTC)
+        case _:
+            return cell
+
+
+def fill(contract: EntityContract, rows: list[dict[str, object]]) -> bytes:
+    book = openpyxl.load_workbook(io.BytesIO(render_template(contract)))
+    page = book[contract.name]
+    for line, row in enumerate(rows, HEADER_LINE + 1):
+        for number, column in enumerate(contract.columns, 1):
+            cell = page.cell(line, number)
+            cell.value = row[column.name]  # type: ignore[assignment]
+            if isinstance(row[column.name], str):
+                cell.data_type = "s"
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def land(here: Path) -> LandedBatch:
+    """Land the one template in the drop, as a night would."""
+    [source] = configured(here).sources
+    [stream] = streams_of(source)
+    return extract_entity(
+        source, stream, root=here / "root", as_of=dt.date(2026, 10, 30),
+        now=dt.datetime(2026, 10, 31, tzinfo=dt.UTC),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("entity", sorted(FILES))
+def test_random_rows_come_back_through_the_template(
+    tmp_path: Path, entity: str
+) -> None:
+    contract, draw = FILES[entity], random.Random(entity)  # noqa: S311 - test data
+    required = required_columns(contract)
+    rows: list[dict[str, object]] = []
+    for number in range(ROWS):
+        row = {c.name: typed_cell(c, number, draw) for c in contract.columns}
+        for column in contract.columns:
+            if column.name not in {*required, *contract.key} and draw.random() < 0.3:
+                row[column.name] = None
+        for column in contract.money_columns:
+            row[column.currency_column] = row[column.currency_column] or "VND"
+        rows.append(row)
+    (tmp_path / "forms").mkdir()
+    (tmp_path / "forms" / f"{entity} 2026.xlsx").write_bytes(fill(contract, rows))
+    batch = land(tmp_path)
+    assert batch.manifest.entity == entity
+    assert batch.manifest.quarantined_count == 0
+    found = pq.read_table(batch.parquet).to_pylist()
+    names = [column.name for column in contract.columns]
+    expected = [
+        {c.name: landed(c, row[c.name]) for c in contract.columns} for row in rows
+    ]
+    order = {tuple(e[k] for k in contract.key if k in e): e for e in expected}
+    assert len(order) == ROWS
+    got = {
+        tuple(f[k] for k in contract.key if k in names): {n: f[n] for n in names}
+        for f in found
+    }
+    assert got == order
+
+
+@pytest.mark.parametrize("entity", sorted(FILES))
+def test_an_untouched_template_holds_no_row_of_data(entity: str) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(render_template(FILES[entity])))
+    page = book[entity]
+    names = [c.name for c in FILES[entity].columns]
+    assert [page.cell(HEADER_LINE, n).value for n in range(1, len(names) + 1)] == names
+    assert all(page.cell(3, n).value is not None for n in range(1, len(names) + 1))
+    assert all(page.cell(HEADER_LINE, n).comment for n in range(1, len(names) + 1))
+    below = page.iter_rows(min_row=HEADER_LINE + 1, values_only=True)
+    assert not [row for row in below if any(cell is not None for cell in row)]
+
+
+@pytest.mark.parametrize("entity", sorted(FILES))
+def test_the_example_would_land_if_it_were_data(tmp_path: Path, entity: str) -> None:
+    """An example that would be refused teaches the wrong thing."""
+    book = openpyxl.load_workbook(io.BytesIO(render_template(FILES[entity])))
+    page = book[entity]
+    for number in range(1, len(FILES[entity].columns) + 1):
+        page.cell(HEADER_LINE + 1, number, page.cell(3, number).value)
+    (tmp_path / "forms").mkdir()
+    book.save(tmp_path / "forms" / f"{entity}.xlsx")
+    batch = land(tmp_path)
+    assert (batch.manifest.row_count, batch.manifest.quarantined_count) == (1, 0)
+
+
+def test_no_name_of_a_template_feeds_two_entities(tmp_path: Path) -> None:
+    (tmp_path / "forms").mkdir()
+    for entity in FILES:
+        for name in (
+            f"{entity}.xlsx",
+            f"{entity} 2026.xlsx",
+            f"{entity}-v2.xlsx",
+            f"{entity}_2026.xlsx",
+        ):
+            (tmp_path / "forms" / name).write_bytes(b"")
+            [source] = configured(tmp_path).sources
+            assert source.canonical_entities() == {entity}
+            (tmp_path / "forms" / name).unlink()
+    assert template_patterns("targets")[0] == "targets.xlsx"
+
+
+def test_what_was_loaded_stays_declared_when_its_file_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "root" / "raw" / "files" / "targets" / "forms.targets").mkdir(
+        parents=True
+    )
+    [source] = configured(tmp_path, tmp_path / "root").sources
+    assert isinstance(source, FilesSource)
+    assert source.canonical_entities() == {"targets"}
+    [other] = configured(tmp_path).sources
+    assert not other.canonical_entities()
+
+
+def test_the_verb_writes_once_and_lists_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    listed = CliRunner().invoke(app, ["files", "template"]).output
+    assert "targets" in listed
+    assert "Chỉ tiêu" in listed
+    done = CliRunner().invoke(app, ["files", "template", "targets"])
+    assert "templates: true" in done.output
+    again = CliRunner().invoke(app, ["files", "template", "targets"])
+    assert isinstance(again.exception, ConfigError)
+    wrong = CliRunner().invoke(app, ["files", "template", "target"])
+    assert "did you mean 'targets'" in str(wrong.exception)
