@@ -63,6 +63,8 @@ def write_rows(
     with pq.ParquetWriter(path, schema, **_writing_options(contract)) as writer:
         pending: list[pa.RecordBatch] = []
         for batch in conform_rows(extract.rows, contract, tally=tally):
+            if not batch.num_rows:
+                continue  # a row group without rows has no place for the batch id
             _digest_rows(digest, batch)
             pending.append(_complete(batch, schema, shared))
             rows = sum(part.num_rows for part in pending)
@@ -126,8 +128,6 @@ def _writing_options(contract: EntityContract) -> dict[str, Any]:
 
 def _digest_rows(digest: _Hash, batch: pa.RecordBatch) -> None:
     """Add `account|hash` of every row, a line each."""
-    if not batch.num_rows:
-        return
     lines = call_function(
         "binary_join_element_wise",
         [

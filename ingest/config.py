@@ -14,7 +14,8 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from ingest.config_files import Dataset, FilesSource, check_dataset, default_mode
+from ingest.config_datasets import check_dataset
+from ingest.config_files import Dataset, FilesSource, default_mode
 from ingest.config_model import ConfigModel, Currency, Name, Text, Timezone
 from ingest.config_policies import PolicyValue, resolve_policies
 from ingest.config_sources import (
@@ -60,6 +61,7 @@ _KINDS: Final[dict[str, type[SourceConfig]]] = {**VENDORS, "files": FilesSource}
 _SECTIONS: Final = ("company", "policies", "sources", "publish")
 _INHERITED: Final = (
     "number_format",
+    "number_words",
     "date_formats",
     "encoding",
     "delimiter",

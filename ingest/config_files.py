@@ -1,46 +1,58 @@
 """Files sources of `warehouse.yml`: a folder, how its text is written, what each file feeds.
 
-Belongs here: the models of a files source and of its datasets, and the checks of a dataset
-against its entity contract. Stays out: opening or reading a file (`ingest.sources.files`).
+Belongs here: the models of a files source and of its datasets. Stays out: the checks of a
+dataset against its entity contract (`ingest.config_datasets`), opening or reading a file
+(`ingest.sources.files`).
 """
 
 from __future__ import annotations
 
 import codecs
-import datetime as dt
 import re
+import unicodedata
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads these at run time
+from decimal import Decimal
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ingest.config_model import ConfigModel, Name, Text, Timezone
 from ingest.config_sources import SourceConfig
-from ingest.config_yaml import Location, Problem, nearest
+from ingest.config_yaml import nearest
 from ingest.contracts import CONTRACTS
+from ingest.date_formats import ISO, check_date_format, find_confusion
 from ingest.entities import EntityContract, Truth, Type
-from ingest.periods import period_column
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Mode = Literal["replace", "replace_period", "upsert", "append"]
 Unit = Literal["major", "minor", "micros", "thousand", "million"]
 NumberFormat = Literal[
-    "1234.56", "1234,56", "1,234.56", "1.234,56", "1 234,56", "1 234.56", "1'234.56"
+    "undeclared",
+    "1234.56",
+    "1234,56",
+    "1,234.56",
+    "1.234,56",
+    "1 234,56",
+    "1 234.56",
+    "1'234.56",
 ]
 
-ISO: Final = "iso"
 EVERY_COLUMN: Final = "*"
 UNSETTLED: Final = "?"
 """Where a proposal leaves a decision to a person; no night runs on it."""
-_DATE_DIRECTIVES: Final = frozenset("YymdHIMSfpzbBjaAT%")
-_NUMERIC: Final = frozenset({Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE})
+UNDECLARED: Final = "undeclared"
+"""Number format of a source that declares none."""
+_NUMBER_SIGNS: Final = re.compile(r"[0-9.,'()+\-\u2212]")
 _DEFAULT_MODE: Final[dict[Truth, Mode]] = {
     Truth.LEDGER: "append",
     Truth.RESTATED_DAILY: "replace_period",
     Truth.MUTABLE: "upsert",
 }
+
+
+def number_word(text: str) -> str:
+    """Return a word of size (tỷ, k …) as it is compared: composed, without case."""
+    return unicodedata.normalize("NFC", text).strip().casefold()
 
 
 def _as_tuple(value: object) -> object:
@@ -80,24 +92,39 @@ def _check_delimiter(value: str) -> str:
     return plain
 
 
-def _check_date_format(value: str) -> str:
-    if value == ISO:
-        return value
-    directives = re.findall(r"%(.)", value)
-    unknown = [d for d in directives if d not in _DATE_DIRECTIVES]
-    try:
-        dt.datetime.strptime(  # noqa: DTZ007 - only the format is on trial
-            dt.datetime(2026, 1, 31, 13, 5, tzinfo=dt.UTC).strftime(value), value
+def _check_number_words(value: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+    """Return the words as numbers are compared with them."""
+    for word, factor in value.items():
+        if not word.strip() or _NUMBER_SIGNS.search(word):
+            message = f"{word!r} cannot stand behind a number as a word"
+            raise ValueError(message)
+        if not (factor.is_finite() and factor > 0):
+            message = f"{word!r} must mean a number above 0, such as 1000000000"
+            raise ValueError(message)
+    return {number_word(word): factor for word, factor in value.items()}
+
+
+def _check_formats(value: tuple[str, ...]) -> tuple[str, ...]:
+    confusion = find_confusion(value)
+    if confusion is not None:
+        first, second, text = confusion
+        message = (
+            f"{first} and {second} read {text!r} as two different days; declare the one the "
+            "column is written in, or load the two kinds of files as two datasets"
         )
-    except ValueError:
-        unknown = unknown or ["?"]
-    has_day = {"d", "m"} <= set(directives) or {"d", "b"} <= set(directives)
-    has_day = has_day or {"d", "B"} <= set(directives) or "j" in directives
-    has_year = {"Y", "y"} & set(directives)
-    months_only = {"Y", "m"} <= set(directives) and "d" not in directives
-    if unknown or not has_year or not (has_day or months_only):
-        message = f"date format {value!r} must be 'iso' or name year, month and day (%d/%m/%Y)"
         raise ValueError(message)
+    return value
+
+
+def _check_fields(
+    value: Mapping[str, tuple[int, int]],
+) -> Mapping[str, tuple[int, int]]:
+    end = 0
+    for name, (first, last) in value.items():
+        if first <= end or last < first:
+            message = f"{name!r} must be [first, last] character from 1, behind the column before"
+            raise ValueError(message)
+        end = last
     return value
 
 
@@ -107,8 +134,12 @@ Headers = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 Encoding = Annotated[str, AfterValidator(_check_encoding)]
 Delimiter = Annotated[str, AfterValidator(_check_delimiter)]
-DateFormat = Annotated[str, AfterValidator(_check_date_format)]
-DateFormats = Annotated[tuple[DateFormat, ...], BeforeValidator(_as_tuple)]
+DateFormat = Annotated[str, AfterValidator(check_date_format)]
+DateFormats = Annotated[
+    tuple[DateFormat, ...], BeforeValidator(_as_tuple), AfterValidator(_check_formats)
+]
+NumberWords = Annotated[dict[str, Decimal], AfterValidator(_check_number_words)]
+Fields = Annotated[dict[Text, tuple[int, int]], AfterValidator(_check_fields)]
 
 
 class Lookup(ConfigModel):
@@ -131,11 +162,27 @@ class Aggregate(ConfigModel):
     sum: Words
 
 
+class TotalRows(ConfigModel):
+    """Rows that add up others: those with one of `words` in `column`, a header of the file.
+
+    They are no records. What they say is held against the sum of the rows above them: of the
+    columns in `sums`, without it of every column of money. A blank says nothing.
+    """
+
+    column: Text
+    words: Words
+    sums: Words = ()
+
+
 class TextFormat(ConfigModel):
     """How the text of a file is to be read; declared, never guessed."""
 
-    number_format: NumberFormat = "1234.56"
+    number_format: NumberFormat = UNDECLARED
+    """Undeclared = 1234.56, and what other countries read as thousands (250.000) is refused."""
+    number_words: NumberWords = Field(default_factory=dict)
+    """Words of size behind a number, and what they multiply by: {tỷ: 1000000000, "%": 0.01}."""
     date_formats: DateFormats = (ISO,)
+    """`iso`, strptime patterns, `excel` or `excel-1904` (a spreadsheet's day numbers)."""
     encoding: Encoding = "utf-8-sig"
     delimiter: Delimiter = ","
     timezone: Timezone
@@ -160,6 +207,16 @@ class Dataset(TextFormat):
     sheet: str | None = None
     skip_rows: int = Field(default=0, ge=0)
     """Physical lines above the header (a title, an export date)."""
+    header_rows: int = Field(default=1, ge=1, le=5)
+    """Rows the header is spread over; a column's name is their texts joined by ' / ', where a
+    merged cell counts for every column it spans."""
+    fixed_width: Fields = Field(default_factory=dict)
+    """Text in columns of fixed width: header -> [first, last] character, counted from 1. Such
+    a file has no header row."""
+    rows_quoted: bool = False
+    """Whole rows stand in quotes (a spreadsheet's doing): '"a,""b"",c"' is three cells."""
+    total_rows: TotalRows | None = None
+    """Rows that are sums of others."""
     version_column: str | None = None
     """Header or column that orders rows of one key; the newest wins."""
     keep_duplicates: bool = False
@@ -199,125 +256,6 @@ class FilesSource(SourceConfig):
 def default_mode(contract: EntityContract) -> Mode:
     """Return the mode that loses nothing for an entity: by how its truth behaves."""
     return _DEFAULT_MODE[contract.truth]
-
-
-def check_dataset(dataset: Dataset, location: Location) -> Iterator[Problem]:
-    """Yield what contradicts the entity contract in one dataset."""
-    yield from _check_column_names(dataset, location)
-    yield from _check_types(dataset, location)
-    yield from _check_words(dataset, location)
-    yield from _check_given_once(dataset, location)
-    yield from _check_settled(dataset, location)
-    if dataset.mode == "replace" and (len(dataset.files) > 1):
-        text = "replace takes the last file of one pattern; use one dataset per file"
-        yield Problem((*location, "files"), text)
-    if dataset.mode == "upsert" and dataset.keep_duplicates:
-        text = "keep_duplicates has no key to upsert by; choose another mode"
-        yield Problem((*location, "keep_duplicates"), text)
-    if dataset.mode == "replace_period" and period_column(dataset.contract) is None:
-        text = f"{dataset.entity} has no date, so a period of it cannot be replaced"
-        yield Problem((*location, "mode"), text)
-
-
-def _check_settled(dataset: Dataset, location: Location) -> Iterator[Problem]:
-    """Yield every mapping a proposal left open."""
-    text = (
-        f"is still {UNSETTLED!r}: write what it is, then run `warehouse doctor` again"
-    )
-    for name, headers in dataset.columns.items():
-        if UNSETTLED in headers:
-            yield Problem((*location, "columns", name), f"{name} {text}")
-    for name, value in dataset.constants.items():
-        if value == UNSETTLED:
-            yield Problem((*location, "constants", name), f"{name} {text}")
-    for name, words in dataset.values.items():
-        for word, value in words.items():
-            if value == UNSETTLED:
-                where = (*location, "values", name, word)
-                yield Problem(where, f"{name} {word!r} {text}")
-
-
-def _check_column_names(dataset: Dataset, location: Location) -> Iterator[Problem]:
-    """Yield every column the entity does not have."""
-    known = {column.name for column in dataset.contract.columns}
-    for part in ("columns", "units", "nulls", "constants", "values", "lookup"):
-        for name in getattr(dataset, part):
-            if name in known or (part == "nulls" and name == EVERY_COLUMN):
-                continue
-            text = f"{dataset.entity} has no column {name!r}{nearest(name, known)}"
-            yield Problem((*location, part, name), text)
-    if dataset.aggregate is not None:
-        for part in ("by", "sum"):
-            for index, name in enumerate(getattr(dataset.aggregate, part)):
-                if name not in known:
-                    text = (
-                        f"{dataset.entity} has no column {name!r}{nearest(name, known)}"
-                    )
-                    yield Problem((*location, "aggregate", part, index), text)
-
-
-def _check_types(dataset: Dataset, location: Location) -> Iterator[Problem]:
-    """Yield units and sums of columns that are not numbers."""
-    columns = {column.name: column for column in dataset.contract.columns}
-    numeric = {name for name, column in columns.items() if column.type in _NUMERIC}
-    for name, unit in dataset.units.items():
-        if name in columns and name not in numeric:
-            text = f"{name} is not a number, so it has no unit"
-            yield Problem((*location, "units", name), text)
-        elif unit == "minor" and name in numeric and not columns[name].currency_column:
-            text = f"{name} has no currency, so it has no minor unit"
-            yield Problem((*location, "units", name), text)
-    for name in dataset.aggregate.sum if dataset.aggregate else ():
-        if name in columns and name not in numeric:
-            yield Problem((*location, "aggregate", "sum"), f"{name} cannot be added up")
-
-
-def _check_words(dataset: Dataset, location: Location) -> Iterator[Problem]:
-    """Yield constants and value maps that lead outside a column's closed list."""
-    allowed = {column.name: column.values for column in dataset.contract.columns}
-    given = [
-        ((*location, "values", name, word), name, canonical)
-        for name, mapping in dataset.values.items()
-        for word, canonical in mapping.items()
-    ]
-    given += [
-        ((*location, "constants", name), name, value)
-        for name, value in dataset.constants.items()
-        if name not in dataset.values
-    ]
-    for where, name, value in given:
-        words = allowed.get(name, ())
-        if words and value not in words and value != UNSETTLED:
-            yield Problem(where, f"{name} cannot be {value!r}{nearest(value, words)}")
-
-
-def _check_given_once(dataset: Dataset, location: Location) -> Iterator[Problem]:
-    """Yield required columns nobody gives and columns given in two ways.
-
-    Without `columns` the headers of the file are the canonical names, so what is missing is
-    known only when a file is read.
-    """
-    given = {
-        part: set(getattr(dataset, part)) for part in ("columns", "constants", "lookup")
-    }
-    for first, second in (
-        ("columns", "constants"),
-        ("columns", "lookup"),
-        ("constants", "lookup"),
-    ):
-        for name in sorted(given[first] & given[second]):
-            text = f"{name} is given twice, by {first} and by {second}"
-            yield Problem((*location, second, name), text)
-    if not dataset.columns:
-        return
-    provided = set().union(*given.values())
-    for name in required_columns(dataset.contract):
-        if name not in provided:
-            text = (
-                f"{dataset.entity}.{name} is required: map it in columns, or give it in "
-                "constants or lookup"
-            )
-            yield Problem((*location, "columns"), text)
 
 
 def required_columns(contract: EntityContract) -> tuple[str, ...]:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ingest.config_files import ISO, UNSETTLED, required_columns
+from ingest.config_files import UNSETTLED, required_columns
 from ingest.contracts import CONTRACTS
 from ingest.contracts.headers import TITLES
 from ingest.currencies import EXPONENTS
+from ingest.date_formats import ISO
 from ingest.entities import EntityContract, Truth, Type
 from ingest.sources.files.discover import is_litter
 from ingest.sources.files.scalars import Misread, read_date, read_number

@@ -29,9 +29,17 @@ from pyarrow.compute import (
 
 from ingest.conform import received_amount
 from ingest.currencies import EXPONENTS
+from ingest.date_formats import ISO
 from ingest.entities import ARROW, MONEY_SCALE, Column, Type
-from ingest.sources.files.mapping import LOST_DIGITS, NUMERIC, POWERS, shift, tidy_cell
-from ingest.sources.files.scalars import ISO, Misread
+from ingest.sources.files.mapping import (
+    FORMULA_ERRORS,
+    LOST_DIGITS,
+    NUMERIC,
+    POWERS,
+    shift,
+    tidy_cell,
+)
+from ingest.sources.files.scalars import UNDECLARED, Misread
 from ingest.sources.files.table import Letters
 from ingest.sources.protocol import Unreadable
 from ingest.typing_rules import TYPERS, Untypable
@@ -196,10 +204,13 @@ def _plain_texts(column: Column, texts: pa.Array, mapping: FileMapping) -> _Type
     if column.values:
         known = _in_set(texts, set(column.values))
         unclear |= ~_flags(known) & _flags(call_function("is_valid", [texts]))
+    letters = Letters.of(texts).data
+    if (letters == ord("#")).any():
+        unclear |= _flags(_in_set(texts, set(FORMULA_ERRORS)))
     is_identifier = column.name in mapping.dataset.contract.key or column.name.endswith(
         "_id"
     )
-    if is_identifier and (Letters.of(texts).data == ord("+")).any():
+    if is_identifier and (letters == ord("+")).any():
         unclear |= _matches(texts, f"^(?:{LOST_DIGITS.pattern})$")
     return _Typed(texts, unclear)
 
@@ -228,8 +239,9 @@ def _plain_numbers(
     done: Mapping[str, pa.Array],
 ) -> _Typed:
     """Return numbers of the plainest form; any other text asks the rules."""
-    group, point = _signs(mapping.dataset.number_format)
-    fits = _matches(texts, _plain_number(group, point, column.type))
+    number_format = mapping.dataset.number_format
+    group, point = _signs(number_format)
+    fits = _matches(texts, _plain_number(number_format, column.type))
     plain = _where(fits, texts)
     bare = _replace(plain, group, "") if group else plain
     exact = _replace(bare, point, ".") if point != "." else bare
@@ -356,7 +368,7 @@ def _read_word(word: str | None, column: Column, mapping: FileMapping) -> object
         return Unreadable(word, str(finding))
     if isinstance(value, tuple):
         number, marks = value
-        if marks and column.currency_column:
+        if marks:
             return Unreadable(word, "its mark must agree with the currency of its row")
         return number
     return value
@@ -394,17 +406,24 @@ def _take_words(
 
 def _signs(number_format: str) -> tuple[str, str]:
     """Return the grouping sign ('' = none) and the decimal sign of a declared format."""
+    if number_format == UNDECLARED:
+        return "", "."
     group = "" if number_format[1].isdigit() else number_format[1]
     return group, number_format[-3]
 
 
-def _plain_number(group: str, point: str, kind: Type) -> str:
+def _plain_number(number_format: str, kind: Type) -> str:
     """Return the pattern of numbers that are exact as they stand: no sign but a minus."""
+    group, point = _signs(number_format)
     whole = rf"[0-9]{{1,{_WHOLE_DIGITS}}}"
     if group:
         whole = rf"(?:[0-9]{{1,3}}(?:{re.escape(group)}[0-9]{{3}}){{1,3}}|{whole})"
     scale = 0 if kind is Type.INTEGER else ARROW[kind].scale
-    part = rf"(?:{re.escape(point)}[0-9]{{1,{scale}}})?" if scale else ""
+    digits = rf"[0-9]{{1,{scale}}}"
+    if number_format == UNDECLARED:
+        # Three places may be thousands: the rules say which.
+        digits = rf"(?:[0-9]{{1,2}}|[0-9]{{4,{max(scale, 4)}}})"
+    part = rf"(?:{re.escape(point)}{digits})?" if scale else ""
     return f"^-?{whole}{part}$"
 
 

@@ -6,14 +6,18 @@ Belongs here: choosing the reader. Stays out: the readers (`delimited`, `tabular
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ingest.errors import ContractViolation
-from ingest.sources.files.delimited import PART_BYTES, read_delimited
+from ingest.sources.files.apart import set_apart
+from ingest.sources.files.delimited import Layout, read_delimited
+from ingest.sources.files.fixed import read_fixed
 from ingest.sources.files.scalars import decimal_sign
 from ingest.sources.files.table import Part, RawTable, join_tables, without_blank_rows
 from ingest.sources.files.tabular import read_jsonl, read_parquet, read_xlsx
+from ingest.sources.files.text import PART_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,19 +69,40 @@ def decode_parts(
     Raises:
         ContractViolation: the bytes are not what the name and the configuration say.
     """
+    for part in _read_parts(stream, dataset, name=name, part_bytes=part_bytes):
+        yield replace(part, read=partial(_tidy, part, dataset))
+
+
+def _read_parts(
+    stream: BinaryIO, dataset: Dataset, *, name: str, part_bytes: int
+) -> Iterator[Part]:
     kind = format_of(name)
     sign = decimal_sign(dataset.number_format)
-    if kind == "text":
-        tab = name.lower().endswith(".tsv")
-        for part in read_delimited(
+    if kind == "text" and dataset.fixed_width:
+        yield from read_fixed(
             stream,
             what=name,
             encoding=dataset.encoding,
-            delimiter="\t" if tab else dataset.delimiter,
+            fields=dataset.fixed_width,
             skip_rows=dataset.skip_rows,
             part_bytes=part_bytes,
-        ):
-            yield Part(part.headers, partial(_read_filled, part))
+        )
+        return
+    if kind == "text":
+        tab = name.lower().endswith(".tsv")
+        layout = Layout(
+            delimiter="\t" if tab else dataset.delimiter,
+            skip_rows=dataset.skip_rows,
+            header_rows=dataset.header_rows,
+            rows_quoted=dataset.rows_quoted,
+        )
+        yield from read_delimited(
+            stream,
+            what=name,
+            encoding=dataset.encoding,
+            layout=layout,
+            part_bytes=part_bytes,
+        )
         return
     content = stream.read()
     if kind == "jsonl":
@@ -94,8 +119,7 @@ def decode_parts(
             skip_rows=dataset.skip_rows,
             decimal_sign=sign,
         )
-    whole = without_blank_rows(table)
-    yield Part(whole.headers, lambda: whole, is_native=whole.is_native)
+    yield Part(table.headers, lambda: table, is_native=table.is_native)
 
 
 def decode_file(content: bytes, dataset: Dataset, *, name: str) -> RawTable:
@@ -108,5 +132,5 @@ def decode_file(content: bytes, dataset: Dataset, *, name: str) -> RawTable:
     return join_tables([part.read() for part in parts])
 
 
-def _read_filled(part: Part) -> RawTable:
-    return without_blank_rows(part.read())
+def _tidy(part: Part, dataset: Dataset) -> RawTable:
+    return set_apart(without_blank_rows(part.read()), dataset.total_rows)

@@ -1,7 +1,7 @@
 """Delimited text (csv, tsv …) to tables of text: strict, with physical line numbers.
 
-Belongs here: decoding bytes in the declared encoding, quoting, ragged rows, line numbers.
-Stays out: other formats (`tabular`), meaning of columns (`mapping`).
+Belongs here: quoting, ragged rows, line numbers. Stays out: decoding (`text`), other formats
+(`fixed`, `tabular`), meaning of columns (`mapping`).
 
 A file is read in parts of some megabytes, so its size does not matter. Two readers give the
 same answer: Arrow's, several times faster, when one line is one record for certain, and
@@ -11,37 +11,52 @@ ends; a record cut by the end of a part is carried into the next one.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import functools
 import io
-from typing import TYPE_CHECKING, BinaryIO, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from ingest.errors import ContractViolation
-from ingest.sources.files.table import BrokenRow, Part, RawTable, check_headers
+from ingest.sources.files.table import (
+    BrokenRow,
+    Letters,
+    Part,
+    RawTable,
+    check_headers,
+    join_header,
+)
+from ingest.sources.files.text import PART_BYTES, decode_text, whole_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_SIGNATURES: Final = (
-    (b"PK\x03\x04", "a zip archive or Excel workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
-    (b"\x1f\x8b", "gzip-compressed"),
-    (b"%PDF", "a PDF"),
-    (b"PAR1", "a Parquet file"),
-    (b"SQLite format 3", "a SQLite database"),
-)
-_LONGEST_SIGNATURE: Final = 16
-_UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
-PART_BYTES: Final = 4 << 20
-"""Bytes of one part, some ten thousand rows. Measured on 1 million ad rows: parts of 12 MiB
-take 8 % more CPU (the memory is new each time) and half as much memory again."""
-
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a delimited file is laid out, as declared.
+
+    `rows_quoted`: rows stand in quotes as a whole, and what they hold is read once more.
+    """
+
+    delimiter: str = ","
+    skip_rows: int = 0
+    header_rows: int = 1
+    rows_quoted: bool = False
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Names of the columns, and how many columns the header row has, named or not."""
+
+    names: tuple[str, ...]
+    width: int
 
 
 def read_delimited(
@@ -49,107 +64,63 @@ def read_delimited(
     *,
     what: str,
     encoding: str,
-    delimiter: str,
-    skip_rows: int,
+    layout: Layout,
     part_bytes: int = PART_BYTES,
 ) -> Iterator[Part]:
     """Yield the records of a delimited file in parts, at least one.
 
     Raises:
-        ContractViolation: the bytes are not text of that encoding, there is no header, or a
-            quote is opened and never closed.
+        ContractViolation: the bytes are not text of that encoding, there is no header, a
+            quote is opened and never closed, or the last line is cut.
     """
     texts = decode_text(stream, what=what, encoding=encoding, part_bytes=part_bytes)
-    headers: tuple[str, ...] | None = None
+    header: _Header | None = None
     rest, line, is_blank = "", 1, True
     for text, is_end in texts:
         is_blank = is_blank and not text.strip()
         rest = f"{rest}{text}" if rest else text
-        if headers is None:
+        if header is None:
             if is_end and is_blank:
                 message = f"{what}: is empty, not even a header"
                 raise ContractViolation(message)
-            found = _take_header(
-                rest, is_end=is_end, what=what, delimiter=delimiter, skip_rows=skip_rows
-            )
+            found = _take_header(rest, is_end=is_end, what=what, layout=layout)
             if found is None:
                 continue
-            headers, line, rest = found
+            header, line, rest = found
         part, used, lines = _take_part(
-            rest,
-            headers,
-            first=line,
-            is_end=is_end,
-            what=what,
-            delimiter=delimiter,
+            rest, header, first=line, is_end=is_end, what=what, layout=layout
         )
         rest, line = rest[used:], line + lines
         yield part
 
 
-def decode_text(
-    stream: BinaryIO, *, what: str, encoding: str, part_bytes: int = PART_BYTES
-) -> Iterator[tuple[str, bool]]:
-    """Yield (text, is the end) in parts, or say what the bytes are instead.
-
-    Raises:
-        ContractViolation: not text, or not in the declared encoding.
-    """
-    decoder = codecs.getincrementaldecoder(encoding)()
-    block = stream.read(max(part_bytes, _LONGEST_SIGNATURE))
-    _check_signature(block, what=what, encoding=encoding)
-    line, is_first = 1, True
-    while True:
-        following = stream.read(part_bytes)
-        try:
-            text = decoder.decode(block, final=not following)
-        except UnicodeDecodeError as error:
-            line += error.object.count(b"\n", 0, error.start)
-            message = (
-                f"{what}:{line}: byte 0x{error.object[error.start]:02x} is not {encoding}; "
-                "declare the encoding the file was written in"
-            )
-            raise ContractViolation(message) from None
-        if "\ufffd" in text:
-            line += text.count("\n", 0, text.index("\ufffd"))
-            message = f"{what}:{line}: holds U+FFFD, so letters were lost before it was dropped"
-            raise ContractViolation(message)
-        if is_first and text:
-            text, is_first = text.removeprefix("\ufeff"), False
-        line += text.count("\n")
-        yield text, not following
-        if not following:
-            return
-        block = following
-
-
-def _check_signature(start: bytes, *, what: str, encoding: str) -> None:
-    for signature, name in _SIGNATURES:
-        if start.startswith(signature):
-            message = f"{what}: is {name}, not text; drop it under its own ending"
-            raise ContractViolation(message)
-    is_utf16 = encoding.lower().replace("_", "-").startswith("utf-16")
-    if start.startswith(_UTF16_MARKS) and not is_utf16:
-        message = f"{what}: is UTF-16; declare encoding: utf-16"
-        raise ContractViolation(message)
-
-
 def _take_header(
-    text: str, *, is_end: bool, what: str, delimiter: str, skip_rows: int
-) -> tuple[tuple[str, ...], int, str] | None:
-    """Return (headers, line after them, text after them); None = the text ends before."""
-    lines = _whole_lines(text, is_end=is_end)
+    text: str, *, is_end: bool, what: str, layout: Layout
+) -> tuple[_Header, int, str] | None:
+    """Return (header, line after it, text after it); None = the text ends before."""
+    lines = whole_lines(text, is_end=is_end)
     skipped, line = 0, 1
+    rows: list[list[str]] = []
     for line, cells, used in _records(
-        lines, first=1, is_end=is_end, what=what, delimiter=delimiter
+        lines, first=1, is_end=is_end, what=what, layout=layout
     ):
-        if skipped < skip_rows:
+        if skipped < layout.skip_rows:
             skipped += 1
         elif isinstance(cells, BrokenRow):
             break
         elif cells:
-            headers = check_headers(cells, what=what, line=line)
-            return headers, used + 1, text[sum(map(len, lines[:used])) :]
+            if len(cells) == 1 and layout.delimiter in cells[0]:
+                message = (
+                    f"{what}:{line}: the header is one cell that holds {layout.delimiter!r}: "
+                    "rows are wrapped whole in quotes; declare rows_quoted: true"
+                )
+                raise ContractViolation(message)
+            rows.append(cells)
+            if len(rows) == layout.header_rows:
+                names = check_headers(join_header(rows), what=what, line=line)
+                width = max(map(len, rows))
+                rest = text[sum(map(len, lines[:used])) :]
+                return _Header(names, width), used + 1, rest
     else:
         if not is_end:
             return None
@@ -158,60 +129,46 @@ def _take_header(
 
 
 def _take_part(
-    text: str,
-    headers: tuple[str, ...],
-    *,
-    first: int,
-    is_end: bool,
-    what: str,
-    delimiter: str,
+    text: str, header: _Header, *, first: int, is_end: bool, what: str, layout: Layout
 ) -> tuple[Part, int, int]:
     """Return the whole records of a text, how many characters and lines they are."""
     end = len(text) if is_end else text.rfind("\n") + 1
     data = text[:end].encode()
-    if _is_line_per_record(data, delimiter):
+    if not layout.rows_quoted and _is_line_per_record(data, layout.delimiter):
         count = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
         read = functools.partial(
-            _read_lines, data, headers, first=first, what=what, delimiter=delimiter
+            _read_lines, data, header, first=first, what=what, layout=layout
         )
-        return Part(headers, read), end, count
-    lines = _whole_lines(text, is_end=is_end)
+        return Part(header.names, read), end, count
+    lines = whole_lines(text, is_end=is_end)
     table, used = _read_strict(
-        lines, headers, first=first, is_end=is_end, what=what, delimiter=delimiter
+        lines, header, first=first, is_end=is_end, what=what, layout=layout
     )
-    return Part(headers, lambda: table), sum(map(len, lines[:used])), used
-
-
-def _whole_lines(text: str, *, is_end: bool) -> list[str]:
-    """Return the lines that are complete, their ends kept (any of CR, LF, CR LF)."""
-    lines = list(io.StringIO(text, newline=""))
-    if lines and not is_end and not lines[-1].endswith("\n"):
-        lines.pop()  # even after a CR: the next part may begin with its LF
-    return lines
+    return Part(header.names, lambda: table), sum(map(len, lines[:used])), used
 
 
 def _read_lines(
-    data: bytes, headers: tuple[str, ...], *, first: int, what: str, delimiter: str
+    data: bytes, header: _Header, *, first: int, what: str, layout: Layout
 ) -> RawTable:
     """Return the table of a part whose lines are records."""
-    fast = _read_fast(data, headers, first=first, delimiter=delimiter)
+    fast = _read_fast(data, header, first=first, delimiter=layout.delimiter)
     if fast is not None:
         return fast
-    lines = _whole_lines(data.decode(), is_end=True)
+    lines = whole_lines(data.decode(), is_end=True)
     table, _ = _read_strict(
-        lines, headers, first=first, is_end=True, what=what, delimiter=delimiter
+        lines, header, first=first, is_end=True, what=what, layout=layout
     )
     return table
 
 
 def _read_fast(
-    data: bytes, headers: tuple[str, ...], *, first: int, delimiter: str
+    data: bytes, header: _Header, *, first: int, delimiter: str
 ) -> RawTable | None:
     """Return the table of lines that are records, None if Arrow reads other rows."""
     count = data.count(b"\n") + (not data.endswith(b"\n"))
     if not data:
         return None
-    names = [str(position) for position in range(len(headers))]
+    names = [str(position) for position in range(header.width)]
     try:
         table = pacsv.read_csv(
             pa.BufferReader(pa.py_buffer(data)),
@@ -230,9 +187,13 @@ def _read_fast(
         return None  # ragged rows: the strict reader says which
     if table.num_rows != count:
         return None
+    columns = [column.combine_chunks() for column in table.columns]
+    named = len(header.names)
+    if any(Letters.of(column).data.size for column in columns[named:]):
+        return None  # text in a column without a name: the strict reader says where
     return RawTable(
-        headers=headers,
-        columns=tuple(column.combine_chunks() for column in table.columns),
+        headers=header.names,
+        columns=tuple(columns[:named]),
         lines=range(first, first + count),
     )
 
@@ -263,12 +224,12 @@ def _is_line_per_record(data: bytes, delimiter: str) -> bool:
 
 def _read_strict(
     lines: Sequence[str],
-    headers: tuple[str, ...],
+    header: _Header,
     *,
     first: int,
     is_end: bool,
     what: str,
-    delimiter: str,
+    layout: Layout,
 ) -> tuple[RawTable, int]:
     """Return the table record by record, broken rows apart, and how many lines it took."""
     rows: list[list[str]] = []
@@ -276,21 +237,22 @@ def _read_strict(
     broken: list[BrokenRow] = []
     used = 0
     for line, cells, used in _records(  # noqa: B007 - what was used is the answer
-        lines, first=first, is_end=is_end, what=what, delimiter=delimiter
+        lines, first=first, is_end=is_end, what=what, layout=layout
     ):
         if isinstance(cells, BrokenRow):
             broken.append(cells)
-        elif cells and len(cells) != len(headers):
-            reason = f"has {len(cells)} cells where the header has {len(headers)}"
+            continue
+        reason = _refuse_cells(cells, header, layout) if cells else ""
+        if reason:
             broken.append(BrokenRow(line, reason))
-        elif cells and any("\0" in cell for cell in cells):
-            broken.append(BrokenRow(line, "holds a NUL character"))
         elif cells:
-            rows.append(cells)
+            rows.append(cells[: len(header.names)])
             numbers.append(line)
-    columns = zip(*rows, strict=True) if rows else ([] for _ in headers)
+    if is_end and broken and lines and not lines[-1].endswith(("\n", "\r")):
+        check_whole(broken[-1], last=first + len(lines) - 1, what=what)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in header.names)
     table = RawTable(
-        headers=headers,
+        headers=header.names,
         columns=tuple(pa.array(list(column), pa.string()) for column in columns),
         lines=numbers,
         broken=tuple(broken),
@@ -298,15 +260,43 @@ def _read_strict(
     return table, used
 
 
+def check_whole(broken: BrokenRow, *, last: int, what: str) -> None:
+    """Refuse a file whose last line has no end and is no whole row: it was cut.
+
+    Raises:
+        ContractViolation: the broken row is the last line.
+    """
+    if broken.line == last:
+        message = (
+            f"{what}:{last}: the file ends in the middle of a row (it {broken.reason}); it was "
+            "cut, drop it again"
+        )
+        raise ContractViolation(message)
+
+
+def _refuse_cells(cells: Sequence[str], header: _Header, layout: Layout) -> str:
+    """Return why cells are no row of the header, '' if they are."""
+    named = len(header.names)
+    if not named <= len(cells) <= header.width:
+        if len(cells) == 1 and layout.delimiter in cells[0]:
+            return "is wrapped whole in quotes; declare rows_quoted: true"
+        return f"has {len(cells)} cells where the header has {header.width}"
+    if any(cell.strip() for cell in cells[named:]):
+        return f"has text in column {named + 1}, which the header does not name"
+    if any("\0" in cell for cell in cells):
+        return "holds a NUL character"
+    return ""
+
+
 def _records(
-    lines: Sequence[str], *, first: int, is_end: bool, what: str, delimiter: str
+    lines: Sequence[str], *, first: int, is_end: bool, what: str, layout: Layout
 ) -> Iterator[tuple[int, list[str] | BrokenRow, int]]:
     """Yield (first physical line, cells, lines used so far) of each whole record.
 
     A quoting mistake inside one line breaks that record only. One that spans lines has
     swallowed other records, and where they began is not knowable: the file is refused.
     """
-    reader = csv.reader(iter(lines), delimiter=delimiter, strict=True)
+    reader = csv.reader(iter(lines), delimiter=layout.delimiter, strict=True)
     while True:
         begun = reader.line_num
         line = first + begun
@@ -324,7 +314,24 @@ def _records(
                     "correct the file and drop it again"
                 )
                 raise ContractViolation(message) from None
-            broken = BrokenRow(line, "has text after a closing quote")
-            yield line, broken, reader.line_num
+            reason = "has text after a closing quote"
+            if "limit" in str(error):
+                reason = f"has a cell longer than {csv.field_size_limit():,} letters"
+            yield line, BrokenRow(line, reason), reader.line_num
             continue
+        if layout.rows_quoted and len(cells) == 1:
+            cells = _unwrap(cells[0], layout.delimiter) or BrokenRow(
+                line, "is wrapped in quotes, and what they hold is no row"
+            )
         yield line, cells, reader.line_num
+
+
+def _unwrap(text: str, delimiter: str) -> list[str] | None:
+    """Return the cells of a row that stood in quotes as a whole, None if it is none."""
+    try:
+        rows = list(
+            csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        )
+    except csv.Error:
+        return None
+    return rows[0] if len(rows) == 1 else None

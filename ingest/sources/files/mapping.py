@@ -20,8 +20,10 @@ from zoneinfo import ZoneInfo
 from ingest.config_files import EVERY_COLUMN, Dataset, Lookup, Unit, required_columns
 from ingest.config_yaml import nearest
 from ingest.currencies import EXPONENTS
+from ingest.date_formats import ISO
 from ingest.entities import Column, Type
 from ingest.errors import ContractViolation
+from ingest.sources.files.legacy import find_legacy
 from ingest.sources.files.scalars import (
     Misread,
     read_boolean,
@@ -39,6 +41,22 @@ if TYPE_CHECKING:
 
 _EXACT: Final = Context(prec=100)
 LOST_DIGITS: Final = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}", re.ASCII)
+FORMULA_ERRORS: Final = frozenset(
+    {
+        "#REF!",
+        "#N/A",
+        "#NAME?",
+        "#VALUE!",
+        "#DIV/0!",
+        "#NUM!",
+        "#NULL!",
+        "#SPILL!",
+        "#CALC!",
+        "#GETTING_DATA",
+    }
+)
+"""What a spreadsheet shows instead of a value; NULL only where `nulls` says so."""
+_NO_LETTERS: Final = re.compile("[\u0080-\u009f\ufffd\ufffe\uffff\ud800-\udfff]")
 POWERS: Final[dict[Unit, int]] = {"micros": -6, "thousand": 3, "million": 6}
 NUMERIC: Final = frozenset({Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE})
 INSTANTS, NUMBERS, NO_VERSION = "instants", "numbers", "neither"
@@ -182,7 +200,8 @@ class FileMapping:
             return lambda text: read_date(text, self.formats, self.zone)
         if column.type is Type.INSTANT:
             return lambda text: read_instant(text, self.formats, self.zone)
-        return lambda text: read_number(text, self.dataset.number_format)
+        written, words = self.dataset.number_format, self.dataset.number_words
+        return lambda text: read_number(text, written, words)
 
     def word_rules(self, name: str) -> tuple[frozenset[str], dict[str, str]]:
         """Return the words of a column that mean NULL, and those that mean another word."""
@@ -310,9 +329,8 @@ class _TableMapper:
         if unit in POWERS:
             numbers = [shift(number, POWERS[unit]) for number in numbers]
         amounts = [numbers[code] for code in cells.codes]
-        if not column.currency_column:
-            return amounts
-        currency = done.get(column.currency_column, [None] * self.rows)
+        # A target's value is no money by its type, but says its currency in the same row.
+        currency = done.get(column.currency_column or "currency", [None] * self.rows)
         if any(marks):
             amounts = [
                 _agree(amount, marks[code], code_of_row, cells.words[code])
@@ -401,8 +419,8 @@ def _kinds_of(
 
 def formats_of(dataset: Dataset, *, is_native: bool) -> tuple[str, ...]:
     """Return the date formats of a file; typed formats also write ISO."""
-    if is_native and "iso" not in dataset.date_formats:
-        return (*dataset.date_formats, "iso")
+    if is_native and ISO not in dataset.date_formats:
+        return (*dataset.date_formats, ISO)
     return dataset.date_formats
 
 
@@ -492,9 +510,30 @@ def _text_reader(
         if is_identifier and LOST_DIGITS.fullmatch(word):
             message = "is an identifier a spreadsheet turned into a rounded number"
             raise Misread(message)
+        if word in FORMULA_ERRORS:
+            message = "is the error of a formula"
+            raise Misread(message)
+        if not word.isascii():
+            _refuse_wrong_letters(word)
         return word
 
     return read
+
+
+def _refuse_wrong_letters(word: str) -> None:
+    """Refuse a text whose letters come from a wrong encoding.
+
+    Raises:
+        Misread: it holds letters no text has, or words of another encoding.
+    """
+    legacy = find_legacy(word)
+    if legacy is not None:
+        message = f"is {legacy}"
+        raise Misread(message)
+    found = _NO_LETTERS.search(word)
+    if found is not None:
+        message = f"holds U+{ord(found[0]):04X}, which is no letter"
+        raise Misread(message)
 
 
 def shift(number: object, power: int) -> object:
@@ -517,6 +556,9 @@ def _agree(
     amount: object, marks: frozenset[str] | None, currency: object, text: str | None
 ) -> object:
     """Refuse an amount whose own mark is of another currency than its row."""
-    if marks is None or not isinstance(currency, str) or currency in marks:
+    if marks is None or currency in marks:
         return amount
-    return Unreadable(text or "", "carries the mark of another currency than its row")
+    reason = "carries the mark of another currency than its row"
+    if not isinstance(currency, str):
+        reason = "carries the mark of a currency, and its row has none"
+    return Unreadable(text or "", reason)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -26,9 +26,14 @@ from ingest.archive import archive_file, archived_file
 from ingest.errors import ContractViolation
 from ingest.ordered import map_in_order
 from ingest.periods import period_column
+from ingest.sources.files.apart import (
+    Stretch,
+    check_totals,
+    stretches_of_columns,
+    stretches_of_rows,
+)
 from ingest.sources.files.columns import TypedTable, type_table
 from ingest.sources.files.decode import decode_file, decode_parts
-from ingest.sources.files.delimited import PART_BYTES
 from ingest.sources.files.discover import find_files, nearest_name
 from ingest.sources.files.mapping import (
     INSTANTS,
@@ -60,10 +65,11 @@ from ingest.sources.files.survey import (
     hash_row_keys,
     repeated_keys,
 )
+from ingest.sources.files.text import PART_BYTES
 from ingest.sources.protocol import AccountWindow, Block, Extract, Record, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ingest.config import Dataset, FilesSource
@@ -71,6 +77,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 REF_DIGITS: Final = 16
+OF_ONE_FILE: Final[dict[str, object]] = {
+    "skip_rows": 0,
+    "header_rows": 1,
+    "sheet": None,
+    "fixed_width": {},
+    "rows_quoted": False,
+    "total_rows": None,
+}
+"""What is declared of a dataset's own files and not of the files it looks up."""
 ROWS_PER_PASS: Final = 300_000
 """Rows of repeated keys merged at once; a drop with more of them is read again for each."""
 
@@ -143,6 +158,7 @@ class Reading:
         self.facts: dict[tuple[int, int], PartFacts] = {}
         self.superseded: dict[tuple[int, int], int] = {}
         self.mappings: dict[int, FileMapping] = {}
+        self.proven: set[int] = set()
 
     def begin(self) -> None:
         """Fill the extract with the rows to come."""
@@ -331,9 +347,16 @@ class Reading:
         kinds = None
         if mapping.version_header is not None:
             kinds = version_kinds(mapping.header_words(table), mapping)
+        stretches: tuple[Stretch, ...] = ()
+        if self.dataset.total_rows is not None:
+            stretches = stretches_of_columns(
+                table, typed.columns, unclear, self.dataset
+            )
         facts = PartFacts(
-            received=len(table.lines) + len(table.broken),
+            received=table.received,
             broken=table.broken,
+            apart=_apart(table),
+            stretches=stretches,
             days=Days.join(
                 [
                     days_of(clear_days, self.zone),
@@ -408,24 +431,26 @@ class Reading:
 
     def _file_rows(self, number: int) -> list[Row]:
         """Return all rows of a file, each read by itself."""
-        parts = []
+        parts: dict[tuple[int, int], RawTable] = {}
         for index, part in enumerate(self._parts(number)):
             table = part.read()
-            parts.append(table)
+            parts[number, index] = table
             mapping = self.mappings[number]
             kinds = None
             if mapping.version_header is not None:
                 kinds = version_kinds(mapping.header_words(table), mapping)
-            received = len(table.lines) + len(table.broken)
             self.facts[number, index] = PartFacts(
-                received, table.broken, version_kinds=kinds
+                table.received, table.broken, apart=_apart(table), version_kinds=kinds
             )
         kind = self._version_kind(number)
-        return [
-            row
-            for table in parts
-            for row in self._rows(number, table, list(range(len(table.lines))), kind)
-        ]
+        found: list[Row] = []
+        for place, table in parts.items():
+            rows = self._rows(number, table, list(range(len(table.lines))), kind)
+            if self.dataset.total_rows is not None:
+                stretches = stretches_of_rows(table, rows, self.dataset)
+                self.facts[place] = replace(self.facts[place], stretches=stretches)
+            found += rows
+        return found
 
     def _version_kind(self, number: int) -> str | None:
         """Return what the version header of a file holds, all its parts together."""
@@ -460,7 +485,7 @@ class Reading:
     def _lookups(self) -> LookupTables:
         """Return the tables lookups refer to; of several matches, the last by name."""
         tables: dict[str, RawTable] = {}
-        plain = self.dataset.model_copy(update={"skip_rows": 0, "sheet": None})
+        plain = self.dataset.model_copy(update=OF_ONE_FILE)
         for rule in self.dataset.lookup.values():
             if rule.file in tables:
                 continue
@@ -485,20 +510,24 @@ class Reading:
         return archived_file(self.archive_dir, sha256)
 
     def _check_files(self, numbers: Sequence[int]) -> None:
-        """Refuse a file without rows, or with a version header nobody can order by.
+        """Refuse a file without rows, a wrong total, a version header nobody can order by.
 
         Raises:
-            ContractViolation: one of the two.
+            ContractViolation: one of them.
         """
         for number in numbers:
             name = self.files[number].name
-            counts = [f.received for (n, _), f in self.facts.items() if n == number]
-            if not sum(counts) and not self.dataset.allow_empty:
+            parts = [f for (n, _), f in sorted(self.facts.items()) if n == number]
+            rows = sum(f.received - sum(f.apart.values()) for f in parts)
+            if not rows and not self.dataset.allow_empty:
                 message = (
                     f"{name}: has a header but no rows; if that means 'none', declare "
                     "allow_empty: true"
                 )
                 raise ContractViolation(message)
+            stretches = [stretch for f in parts for stretch in f.stretches]
+            if check_totals(stretches, self.mappings[number], what=name):
+                self.proven.add(number)
             if self._version_kind(number) == NO_VERSION:
                 mapping = self.mappings[number]
                 what = f"{name} {mapping.version_header}"
@@ -531,6 +560,7 @@ class Reading:
         for (number, _), facts in sorted(self.facts.items()):
             if number in taken:
                 received += facts.received
+                _count(absorbed, facts.apart)
                 extract.rejected += [self._rejected(number, b) for b in facts.broken]
         extract.file_sha256s = tuple(self.files[number].sha256 for number in taken)
         for number in taken:
@@ -582,7 +612,15 @@ def _filter(values: pa.Array, mask: pa.Array | None) -> pa.Array:
     return values if mask is None else values.filter(mask)
 
 
-def _count(totals: dict[str, int], more: dict[str, int]) -> None:
+def _apart(table: RawTable) -> dict[str, int]:
+    """Return the rows of a table that are no records, by what they are."""
+    return {
+        "total row": len(table.totals),
+        "repeated header": table.repeated_headers,
+    }
+
+
+def _count(totals: dict[str, int], more: Mapping[str, int]) -> None:
     for cause, count in more.items():
         if count:
             totals[cause] = totals.get(cause, 0) + count

@@ -11,26 +11,27 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from ingest.config_files import UNDECLARED, number_word
 from ingest.currencies import EXPONENTS
+from ingest.date_formats import read_by_format
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
-
-ISO: Final = "iso"
 
 
 class Misread(ValueError):
     """The text is not what the format declares; the message says why, without the text."""
 
 
-_SPACES: Final = " \u00a0\u2007\u202f"
 _SPACE_CLASS: Final = "[ \u00a0\u2007\u202f]"
 _GROUPED: Final = {
+    UNDECLARED: ("", r"\."),
     "1234.56": ("", r"\."),
     "1234,56": ("", ","),
     "1,234.56": (",", r"\."),
@@ -39,30 +40,48 @@ _GROUPED: Final = {
     "1 234.56": (_SPACE_CLASS, r"\."),
     "1'234.56": ("['\u2019]", r"\."),
 }
-_DOLLARS: Final = frozenset({"USD", "SGD", "AUD", "CAD", "HKD", "NZD", "TWD", "MXN"})
+_DOLLARS: Final = frozenset(
+    {"USD", "SGD", "AUD", "CAD", "HKD", "NZD", "TWD", "MXN", "ARS", "CLP", "COP", "UYU"}
+)
 _SYMBOLS: Final[dict[str, frozenset[str]]] = {
     "₫": frozenset({"VND"}),
     "đ": frozenset({"VND"}),
-    "Đ": frozenset({"VND"}),
     "VNĐ": frozenset({"VND"}),
+    "đồng": frozenset({"VND"}),
     "€": frozenset({"EUR"}),
-    "£": frozenset({"GBP"}),
+    "£": frozenset({"GBP", "EGP", "FKP", "GIP", "SHP"}),
     "¥": frozenset({"JPY", "CNY"}),
     "₩": frozenset({"KRW"}),
     "฿": frozenset({"THB"}),
     "₹": frozenset({"INR"}),
+    "₱": frozenset({"PHP"}),
+    "zł": frozenset({"PLN"}),
+    "kr": frozenset({"SEK", "NOK", "DKK", "ISK"}),
+    "Rp": frozenset({"IDR"}),
+    "RM": frozenset({"MYR"}),
     "$": _DOLLARS,
     "US$": frozenset({"USD"}),
     "S$": frozenset({"SGD"}),
+    "A$": frozenset({"AUD"}),
+    "C$": frozenset({"CAD"}),
+    "HK$": frozenset({"HKD"}),
+    "NT$": frozenset({"TWD"}),
+    "NZ$": frozenset({"NZD"}),
+    "R$": frozenset({"BRL"}),
+    "MX$": frozenset({"MXN"}),
     **{code: frozenset({code}) for code in EXPONENTS},
 }
+_CURRENCIES: Final = {mark.casefold(): codes for mark, codes in _SYMBOLS.items()}
 _MARK: Final = "|".join(re.escape(s) for s in sorted(_SYMBOLS, key=len, reverse=True))
 _SIGNS: Final = "[-\u2212]"
+_EXACT: Final = Context(prec=100)
+_GROUP_DIGITS: Final = 3
+NO_WORDS: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 
 @cache
-def _number_pattern(number_format: str) -> re.Pattern[str]:
-    """Return the pattern of one declared format: sign or brackets, mark, digits."""
+def _number_pattern(number_format: str, words: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the pattern of one declared format: sign or brackets, mark, digits, word."""
     group, point = _GROUPED[number_format]
     whole = r"[0-9]+"
     if group:
@@ -72,21 +91,29 @@ def _number_pattern(number_format: str) -> re.Pattern[str]:
     after = rf"(?:{_SPACE_CLASS}?(?P<after>{_MARK}))?"
     minus = rf"(?P<minus>{_SIGNS})?"
     trailing = rf"(?P<trailing>{_SIGNS})?"
-    plain = rf"(?:{minus}|(?P<plus>\+)?){before}(?P<inner>{_SIGNS})?{digits}{trailing}{after}"
-    return re.compile(rf"(?P<open>\()?{plain}(?P<close>\))?", re.ASCII)
+    known = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))
+    word = rf"(?:{_SPACE_CLASS}?(?P<word>{known}))?" if words else "(?P<word>)"
+    plain = rf"(?:{minus}|(?P<plus>\+)?){before}(?P<inner>{_SIGNS})?{digits}{word}{trailing}{after}"
+    return re.compile(rf"(?P<open>\()?{plain}(?P<close>\))?", re.IGNORECASE)
 
 
-def read_number(text: str, number_format: str) -> tuple[Decimal, frozenset[str] | None]:
+def read_number(
+    text: str, number_format: str, words: Mapping[str, Decimal] = NO_WORDS
+) -> tuple[Decimal, frozenset[str] | None]:
     """Return the exact number and the currencies its mark can mean (None = no mark).
 
-    Negative is a leading or trailing minus or brackets, one of them only.
+    Negative is a leading or trailing minus or brackets, one of them only. `words` are the
+    declared words of size as `number_word` gives them, each with what it multiplies by.
 
     Raises:
-        Misread: anything that is not fully a number of that format.
+        Misread: anything that is not fully a number of that format, or, where no format is
+            declared, is another number elsewhere.
     """
-    found = _number_pattern(number_format).fullmatch(text)
+    found = _number_pattern(number_format, tuple(words)).fullmatch(text)
     if found is None:
         message = f"is not a number of the format {number_format}"
+        if number_format == UNDECLARED:
+            message = "is not a number such as 1234.56; declare number_format"
         raise Misread(message)
     signs = [found[name] for name in ("minus", "inner", "trailing", "open")]
     if sum(sign is not None for sign in signs) + (found["plus"] is not None) > 1:
@@ -98,21 +125,31 @@ def read_number(text: str, number_format: str) -> tuple[Decimal, frozenset[str] 
     if found["before"] and found["after"]:
         message = "has two currency marks"
         raise Misread(message)
+    if number_format == UNDECLARED and _may_be_thousands(found["whole"], found["part"]):
+        message = (
+            "is thousands in one country and decimals in another; declare number_format"
+        )
+        raise Misread(message)
     whole = re.sub(r"[^0-9]", "", found["whole"] or "0")
     is_negative = any(sign is not None for sign in signs)
     part = f".{found['part']}" if found["part"] else ""
     number = Decimal(f"{'-' if is_negative else ''}{whole}{part}")
+    if found["word"]:
+        number = _EXACT.multiply(number, words[number_word(found["word"])])
     mark = found["before"] or found["after"]
-    return number, _SYMBOLS[mark] if mark else None
+    return number, _CURRENCIES[mark.casefold()] if mark else None
 
 
-_ISO_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_ISO_INSTANT: Final = re.compile(
-    r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[T ]"
-    r"(?P<time>[0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:[.,](?P<part>[0-9]{1,9}))?"
-    r" ?(?P<zone>Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?",
-    re.ASCII,
-)
+def _may_be_thousands(whole: str | None, part: str | None) -> bool:
+    """Say whether `250.000` could be grouped: up to three digits, then exactly three."""
+    return (
+        len(part or "") == _GROUP_DIGITS
+        and 0 < len(whole or "") <= _GROUP_DIGITS
+        and not (whole or "").startswith("0")
+    )
+
+
+_DAY_NUMBER: Final = re.compile(r"[1-9][0-9]{4}(\.[0-9]+)?", re.ASCII)
 
 
 def read_date(text: str, formats: Sequence[str], zone: ZoneInfo) -> dt.date:
@@ -159,43 +196,18 @@ def _read_moment(text: str, formats: Sequence[str]) -> dt.date | dt.datetime:
     """Return what the declared formats read: a day, or a moment with or without offset."""
     readings: set[dt.date | dt.datetime] = set()
     for written in formats:
-        reading = _read_iso(text) if written == ISO else _read_format(text, written)
+        reading = read_by_format(text, written)
         if reading is not None:
             readings.add(reading)
     if not readings:
         message = f"is not a date of the declared format {' or '.join(formats)}"
+        if _DAY_NUMBER.fullmatch(text):
+            message += "; declare excel if it is a spreadsheet's day number"
         raise Misread(message)
     if len({str(reading) for reading in readings}) > 1:
         message = f"reads as two dates by the declared formats {' and '.join(formats)}"
         raise Misread(message)
     return readings.pop()
-
-
-def _read_iso(text: str) -> dt.date | dt.datetime | None:
-    try:
-        if _ISO_DAY.fullmatch(text):
-            return dt.date.fromisoformat(text)
-        found = _ISO_INSTANT.fullmatch(text)
-        if found is None:
-            return None
-        part = f".{found['part'][:6]:0<6}" if found["part"] else ""
-        if part and found["time"].count(":") == 1:
-            return None
-        zone = {"Z": "+00:00", "UTC": "+00:00", None: ""}.get(
-            found["zone"], found["zone"]
-        )
-        return dt.datetime.fromisoformat(f"{found['day']}T{found['time']}{part}{zone}")
-    except ValueError:
-        return None
-
-
-def _read_format(text: str, written: str) -> dt.date | dt.datetime | None:
-    try:
-        moment = dt.datetime.strptime(text, written)  # noqa: DTZ007 - the caller adds the zone
-    except ValueError:
-        return None
-    has_time = any(directive in written for directive in ("%H", "%I"))
-    return moment if has_time else moment.date()
 
 
 _TRUTHS: Final = {

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from ingest.sources.files.apart import Stretch
     from ingest.sources.files.table import BrokenRow
 
 _NO_KEYS: Final = np.array([], dtype=np.uint64)
@@ -59,10 +60,15 @@ class Days:
 
 @dataclass(frozen=True)
 class PartFacts:
-    """What one part of a file tells: its counts, its days, the keys of its rows."""
+    """What one part of a file tells: its counts, its days, the keys of its rows.
+
+    `received` counts every row, also those that are no records (`apart`, by what they are).
+    """
 
     received: int
     broken: tuple[BrokenRow, ...] = ()
+    apart: Mapping[str, int] = field(default_factory=dict)
+    stretches: tuple[Stretch, ...] = ()
     days: Days | None = None
     rows: np.ndarray = field(default_factory=lambda: _NO_ROWS)
     keys: np.ndarray = field(default_factory=lambda: _NO_KEYS)

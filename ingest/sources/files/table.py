@@ -7,9 +7,10 @@ format is read (`delimited`, `tabular`), what a column means (`mapping`).
 
 from __future__ import annotations
 
+import itertools
 import json
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -24,7 +25,8 @@ from pyarrow.compute import (
 from ingest.errors import ContractViolation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
 
 BLANKS: Final = " \t\r\n\v\f\u00a0\u2007\u202f\u200b\ufeff"
 """What is cut off both ends of a cell: spaces, the no-break ones and invisible marks too."""
@@ -43,12 +45,22 @@ class BrokenRow:
 
 
 @dataclass(frozen=True)
+class TotalRow:
+    """A row that adds up others: its line, its cells, how many records stand above it."""
+
+    line: int
+    cells: Mapping[str, str]
+    above: int
+
+
+@dataclass(frozen=True)
 class RawTable:
     """A file's records as text.
 
     Grain: one element of each column per record. `lines` are physical (the first line of the
     file is 1). `payloads` is given where the format has its own text of a record. `is_native`:
-    the format types its cells, so ISO dates stand beside the declared formats.
+    the format types its cells, so ISO dates stand beside the declared formats. `totals` and
+    `repeated_headers` are rows that are no records (`apart`).
     """
 
     headers: tuple[str, ...]
@@ -57,6 +69,14 @@ class RawTable:
     broken: tuple[BrokenRow, ...] = ()
     payloads: Sequence[str] | None = None
     is_native: bool = False
+    totals: tuple[TotalRow, ...] = ()
+    repeated_headers: int = 0
+
+    @property
+    def received(self) -> int:
+        """Return how many rows the file holds here, whatever becomes of them."""
+        apart = len(self.totals) + self.repeated_headers
+        return len(self.lines) + len(self.broken) + apart
 
     def column(self, header: str) -> pa.Array:
         """Return the column under a header."""
@@ -153,13 +173,24 @@ def tidy_header(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip(BLANKS)
 
 
+def join_header(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return one name per column of a header spread over several rows: its texts in order."""
+    width = max(map(len, rows))
+    filled = [[*row, *[""] * (width - len(row))] for row in rows]
+    return [" / ".join(filter(str.strip, cells)) for cells in zip(*filled, strict=True)]
+
+
 def check_headers(cells: Sequence[str], *, what: str, line: int) -> tuple[str, ...]:
-    """Return the headers of a file.
+    """Return the headers of a file; columns without a name behind the last one are left out.
 
     Raises:
-        ContractViolation: a column has no name, or two have the same one.
+        ContractViolation: a column has no name, two have the same one, or a name is of a
+            wrong encoding.
     """
-    headers = tuple(tidy_header(cell) for cell in cells)
+    names = [tidy_header(cell) for cell in cells]
+    while len(names) > 1 and not names[-1]:
+        names.pop()
+    headers = tuple(names)
     for position, header in enumerate(headers, start=1):
         if not header:
             message = f"{what}:{line}: column {position} has no name; give it one"
@@ -185,17 +216,26 @@ def without_blank_rows(table: RawTable) -> RawTable:
             return table
     if blank is None:
         return table
-    keep = call_function("invert", [blank])
+    return _keep(table, call_function("invert", [blank]))
+
+
+def without_rows(table: RawTable, places: Sequence[int]) -> RawTable:
+    """Return the table without the records at some places."""
+    keep = np.ones(len(table.lines), dtype=bool)
+    keep[places] = False
+    return _keep(table, pa.array(keep))
+
+
+def _keep(table: RawTable, keep: pa.Array) -> RawTable:
     flags = keep.to_pylist()
-    return RawTable(
-        headers=table.headers,
+    payloads = table.payloads
+    if payloads is not None:
+        payloads = [text for text, kept in zip(payloads, flags, strict=True) if kept]
+    return replace(
+        table,
         columns=tuple(column.filter(keep) for column in table.columns),
         lines=[line for line, kept in zip(table.lines, flags, strict=True) if kept],
-        broken=table.broken,
-        payloads=None
-        if table.payloads is None
-        else [text for text, kept in zip(table.payloads, flags, strict=True) if kept],
-        is_native=table.is_native,
+        payloads=payloads,
     )
 
 
@@ -205,6 +245,7 @@ def join_tables(tables: Sequence[RawTable]) -> RawTable:
         return tables[0]
     first = tables[0]
     payloads = [text for table in tables for text in table.payloads or ()]
+    above = itertools.accumulate((len(table.lines) for table in tables), initial=0)
     return RawTable(
         headers=first.headers,
         columns=tuple(
@@ -215,6 +256,12 @@ def join_tables(tables: Sequence[RawTable]) -> RawTable:
         broken=tuple(row for table in tables for row in table.broken),
         payloads=None if first.payloads is None else payloads,
         is_native=first.is_native,
+        totals=tuple(
+            replace(row, above=before + row.above)
+            for before, table in zip(above, tables, strict=False)
+            for row in table.totals
+        ),
+        repeated_headers=sum(table.repeated_headers for table in tables),
     )
 
 

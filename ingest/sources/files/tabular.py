@@ -21,8 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.errors import ContractViolation
-from ingest.sources.files.delimited import decode_text
 from ingest.sources.files.table import BrokenRow, RawTable, check_headers
+from ingest.sources.files.text import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

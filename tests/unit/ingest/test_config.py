@@ -163,7 +163,7 @@ def test_configured_entities_are_those_of_vendors_and_datasets(tmp_path: Path) -
         ),
         (
             drop("      users: {files: org.csv, date_formats: '%d/%m'}\n"),
-            ":10: date_formats.0: date format '%d/%m' must be 'iso' or name year, month",
+            ":10: date_formats.0: date format '%d/%m' must be iso, excel, excel-1904 or name",
         ),
         (
             drop("      users: {files: org.csv, history_of: stripe}\n"),

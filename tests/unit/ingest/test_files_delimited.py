@@ -11,19 +11,28 @@ from hypothesis import strategies as st
 
 from ingest.errors import ContractViolation
 from ingest.sources.files.delimited import (
+    Layout,
+    _Header,
     _is_line_per_record,
     _read_fast,
     _read_strict,
-    _whole_lines,
     read_delimited,
 )
 from ingest.sources.files.table import RawTable, join_tables, without_blank_rows
+from ingest.sources.files.text import PART_BYTES, whole_lines
 
 
 def read(content: bytes | str, **more: object) -> RawTable:
     data = content.encode() if isinstance(content, str) else content
-    options = {"encoding": "utf-8-sig", "delimiter": ",", "skip_rows": 0, **more}
-    parts = read_delimited(io.BytesIO(data), what="f.csv", **options)
+    encoding = more.pop("encoding", "utf-8-sig")
+    part_bytes = more.pop("part_bytes", PART_BYTES)
+    parts = read_delimited(
+        io.BytesIO(data),
+        what="f.csv",
+        encoding=encoding,
+        layout=Layout(**more),
+        part_bytes=part_bytes,
+    )
     return without_blank_rows(join_tables([part.read() for part in parts]))
 
 
@@ -104,7 +113,10 @@ def test_nul_and_text_after_a_quote_break_one_record() -> None:
         (b"PK\x03\x04rest", "f.csv: is a zip archive or Excel workbook, not text"),
         (b"\x1f\x8brest", "f.csv: is gzip-compressed, not text"),
         (b"%PDF-1.7", "f.csv: is a PDF, not text"),
-        ("a,b\n1,2\n".encode("utf-16"), "f.csv: is UTF-16; declare encoding: utf-16"),
+        (
+            "a,b\n1,2\n".encode("utf-16"),
+            "f.csv: is UTF-16, as its first bytes say; declare encoding: utf-16",
+        ),
         (
             "a\nok\nNguy\u1ec5n\n".encode("cp1258", "replace") + b"\xea",
             "f.csv:4: byte 0xea",
@@ -162,8 +174,7 @@ def whole(text: str, part_bytes: int = 1 << 20) -> RawTable:
         io.BytesIO(text.encode()),
         what="f",
         encoding="utf-8",
-        delimiter=",",
-        skip_rows=0,
+        layout=Layout(),
         part_bytes=part_bytes,
     )
     return join_tables([part.read() for part in parts])
@@ -208,16 +219,16 @@ def test_both_readers_agree_however_quotes_stand(lines: list[str], end: str) -> 
     text = end.join(lines)
     if not _is_line_per_record(text.encode(), ","):
         return
-    fast = _read_fast(text.encode(), ("h1", "h2"), first=2, delimiter=",")
+    fast = _read_fast(text.encode(), _Header(("h1", "h2"), 2), first=2, delimiter=",")
     if fast is None:
         return
     strict, used = _read_strict(
-        _whole_lines(text, is_end=True),
-        ("h1", "h2"),
+        whole_lines(text, is_end=True),
+        _Header(("h1", "h2"), 2),
         first=2,
         is_end=True,
         what="f",
-        delimiter=",",
+        layout=Layout(),
     )
 
     assert rows_of(fast) == rows_of(strict)

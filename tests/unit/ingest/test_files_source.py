@@ -93,7 +93,7 @@ def test_what_is_read_is_landed_quarantined_or_absorbed(tmp_path: Path) -> None:
 
     assert amounts(records) == [
         Decimal(1),
-        Unreadable("1.2.3", "is not a number of the format 1234.56"),
+        Unreadable("1.2.3", "is not a number such as 1234.56; declare number_format"),
     ]
     assert [(r.source_ref[-2:], r.reason) for r in extract.rejected] == [
         (":5", "has 2 cells where the header has 4")

@@ -1,0 +1,150 @@
+"""Checks of one dataset of `warehouse.yml` against the contract of its entity.
+
+Belongs here: what contradicts the contract or itself. Stays out: the models
+(`ingest.config_files`), what only a file can tell (`ingest.sources.files`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ingest.config_files import EVERY_COLUMN, UNSETTLED, Dataset, required_columns
+from ingest.config_yaml import Location, Problem, nearest
+from ingest.entities import Type
+from ingest.periods import period_column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NUMERIC: Final = frozenset({Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE})
+
+
+def check_dataset(dataset: Dataset, location: Location) -> Iterator[Problem]:
+    """Yield what contradicts the entity contract in one dataset."""
+    yield from _check_column_names(dataset, location)
+    yield from _check_types(dataset, location)
+    yield from _check_words(dataset, location)
+    yield from _check_given_once(dataset, location)
+    yield from _check_settled(dataset, location)
+    if dataset.mode == "replace" and (len(dataset.files) > 1):
+        text = "replace takes the last file of one pattern; use one dataset per file"
+        yield Problem((*location, "files"), text)
+    if dataset.mode == "upsert" and dataset.keep_duplicates:
+        text = "keep_duplicates has no key to upsert by; choose another mode"
+        yield Problem((*location, "keep_duplicates"), text)
+    if dataset.fixed_width and (dataset.rows_quoted or dataset.header_rows > 1):
+        text = "columns of fixed width have no header and no quotes"
+        yield Problem((*location, "fixed_width"), text)
+    if dataset.mode == "replace_period" and period_column(dataset.contract) is None:
+        text = f"{dataset.entity} has no date, so a period of it cannot be replaced"
+        yield Problem((*location, "mode"), text)
+
+
+def _check_settled(dataset: Dataset, location: Location) -> Iterator[Problem]:
+    """Yield every mapping a proposal left open."""
+    text = (
+        f"is still {UNSETTLED!r}: write what it is, then run `warehouse doctor` again"
+    )
+    for name, headers in dataset.columns.items():
+        if UNSETTLED in headers:
+            yield Problem((*location, "columns", name), f"{name} {text}")
+    for name, value in dataset.constants.items():
+        if value == UNSETTLED:
+            yield Problem((*location, "constants", name), f"{name} {text}")
+    for name, words in dataset.values.items():
+        for word, value in words.items():
+            if value == UNSETTLED:
+                where = (*location, "values", name, word)
+                yield Problem(where, f"{name} {word!r} {text}")
+
+
+def _check_column_names(dataset: Dataset, location: Location) -> Iterator[Problem]:
+    """Yield every column the entity does not have."""
+    known = {column.name for column in dataset.contract.columns}
+    for part in ("columns", "units", "nulls", "constants", "values", "lookup"):
+        for name in getattr(dataset, part):
+            if name in known or (part == "nulls" and name == EVERY_COLUMN):
+                continue
+            text = f"{dataset.entity} has no column {name!r}{nearest(name, known)}"
+            yield Problem((*location, part, name), text)
+    if dataset.aggregate is not None:
+        for part in ("by", "sum"):
+            for index, name in enumerate(getattr(dataset.aggregate, part)):
+                if name not in known:
+                    text = (
+                        f"{dataset.entity} has no column {name!r}{nearest(name, known)}"
+                    )
+                    yield Problem((*location, "aggregate", part, index), text)
+    for index, name in enumerate(dataset.total_rows.sums if dataset.total_rows else ()):
+        if name not in known:
+            text = f"{dataset.entity} has no column {name!r}{nearest(name, known)}"
+            yield Problem((*location, "total_rows", "sums", index), text)
+
+
+def _check_types(dataset: Dataset, location: Location) -> Iterator[Problem]:
+    """Yield units and sums of columns that are not numbers."""
+    columns = {column.name: column for column in dataset.contract.columns}
+    numeric = {name for name, column in columns.items() if column.type in _NUMERIC}
+    for name, unit in dataset.units.items():
+        if name in columns and name not in numeric:
+            text = f"{name} is not a number, so it has no unit"
+            yield Problem((*location, "units", name), text)
+        elif unit == "minor" and name in numeric and not columns[name].currency_column:
+            text = f"{name} has no currency, so it has no minor unit"
+            yield Problem((*location, "units", name), text)
+    for name in dataset.aggregate.sum if dataset.aggregate else ():
+        if name in columns and name not in numeric:
+            yield Problem((*location, "aggregate", "sum"), f"{name} cannot be added up")
+    for name in dataset.total_rows.sums if dataset.total_rows else ():
+        if name in columns and name not in numeric:
+            yield Problem(
+                (*location, "total_rows", "sums"), f"{name} cannot be added up"
+            )
+
+
+def _check_words(dataset: Dataset, location: Location) -> Iterator[Problem]:
+    """Yield constants and value maps that lead outside a column's closed list."""
+    allowed = {column.name: column.values for column in dataset.contract.columns}
+    given = [
+        ((*location, "values", name, word), name, canonical)
+        for name, mapping in dataset.values.items()
+        for word, canonical in mapping.items()
+    ]
+    given += [
+        ((*location, "constants", name), name, value)
+        for name, value in dataset.constants.items()
+        if name not in dataset.values
+    ]
+    for where, name, value in given:
+        words = allowed.get(name, ())
+        if words and value not in words and value != UNSETTLED:
+            yield Problem(where, f"{name} cannot be {value!r}{nearest(value, words)}")
+
+
+def _check_given_once(dataset: Dataset, location: Location) -> Iterator[Problem]:
+    """Yield required columns nobody gives and columns given in two ways.
+
+    Without `columns` the headers of the file are the canonical names, so what is missing is
+    known only when a file is read.
+    """
+    given = {
+        part: set(getattr(dataset, part)) for part in ("columns", "constants", "lookup")
+    }
+    for first, second in (
+        ("columns", "constants"),
+        ("columns", "lookup"),
+        ("constants", "lookup"),
+    ):
+        for name in sorted(given[first] & given[second]):
+            text = f"{name} is given twice, by {first} and by {second}"
+            yield Problem((*location, second, name), text)
+    if not dataset.columns:
+        return
+    provided = set().union(*given.values())
+    for name in required_columns(dataset.contract):
+        if name not in provided:
+            text = (
+                f"{dataset.entity}.{name} is required: map it in columns, or give it in "
+                "constants or lookup"
+            )
+            yield Problem((*location, "columns"), text)
