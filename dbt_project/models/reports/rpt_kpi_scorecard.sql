@@ -126,65 +126,47 @@ values_with_targets as (
 
 ),
 
--- How periods of a KPI are put together over a rolling window.
-series as (
+-- What the windows look at, and no more: they sort whole rows.
+history as (
 
     select
-        values_with_targets.*,
-        registry.direction,
-        case
-            when values_with_targets.kpi_key like 'sales_growth%' then 'none'
-            -- The median of a quarter does not follow from those of its months.
-            when values_with_targets.variant = 'median' then 'none'
-            -- People reached in three months are not those of each added up.
-            when registry.aggregation = 'single' then 'none'
-            when registry.additivity = 'ratio' then 'ratio'
-            when registry.aggregation = 'last' or registry.additivity = 'semi_additive'
-                then 'average'
-            else 'sum'
-        end as rolling_rule,
-        registry.aggregation = 'sum' and registry.additivity <> 'ratio' as is_sum,
+        kpi_values.kpi_value_id,
+        kpi_values.value,
+        kpi_values.numerator,
+        kpi_values.denominator,
+        kpi_values.is_partial,
         periods.period_number,
         periods.has_tet,
-        first_periods.first_period_number,
-        kpi_periods.data_through_date,
         {{ surrogate_key([
-            'values_with_targets.kpi_key',
-            'values_with_targets.variant',
-            'values_with_targets.basis',
-            'values_with_targets.grain',
-            'values_with_targets.breakdown',
-            'values_with_targets.member_id',
-            'values_with_targets.currency',
+            'kpi_values.kpi_key',
+            'kpi_values.variant',
+            'kpi_values.basis',
+            'kpi_values.grain',
+            'kpi_values.breakdown',
+            'kpi_values.member_id',
+            'kpi_values.currency',
         ]) }} as series_id,
-        coalesce({{ periods_per('quarter', 'values_with_targets.grain') }}, 1000000)
+        coalesce({{ periods_per('quarter', 'kpi_values.grain') }}, 1000000)
             as periods_per_quarter,
-        {{ periods_per('year', 'values_with_targets.grain') }} as periods_per_year
+        {{ periods_per('year', 'kpi_values.grain') }} as periods_per_year
 
-    from values_with_targets
-    inner join registry
-        on values_with_targets.kpi_key = registry.kpi_key
-    inner join kpi_periods
-        on
-            values_with_targets.kpi_key = kpi_periods.kpi_key
-            and values_with_targets.grain = kpi_periods.grain
-            and values_with_targets.period_start_date = kpi_periods.period_start_date
+    from kpi_values
     inner join periods
         on
-            values_with_targets.grain = periods.grain
-            and values_with_targets.period_start_date = periods.period_start_date
-    inner join first_periods
-        on
-            values_with_targets.kpi_key = first_periods.kpi_key
-            and values_with_targets.grain = first_periods.grain
+            kpi_values.grain = periods.grain
+            and kpi_values.period_start_date = periods.period_start_date
 
 ),
 
 -- Frames are ranges of period numbers, so that a member's missing period is not skipped.
-series_rolled as (
+history_rolled as (
 
     select
-        *,
+        kpi_value_id,
+        period_number,
+        has_tet,
+        periods_per_quarter,
+        periods_per_year,
         {%- for name, length in earlier_periods.items() %}
             first_value(value) over {{ name }} as {{ name }}_value_found,
             count(*) over {{ name }} as {{ name }}_count,
@@ -212,7 +194,7 @@ series_rolled as (
                 range between 12 preceding and 1 preceding
             ) as earlier_values
 
-    from series
+    from history
     window
         {%- for name, length in earlier_periods.items() %}
             {{ name }} as (
@@ -234,6 +216,45 @@ series_rolled as (
 
 ),
 
+-- How periods of a KPI are put together over a rolling window.
+series as (
+
+    select
+        values_with_targets.*,
+        registry.direction,
+        case
+            when values_with_targets.kpi_key like 'sales_growth%' then 'none'
+            -- The median of a quarter does not follow from those of its months.
+            when values_with_targets.variant = 'median' then 'none'
+            -- People reached in three months are not those of each added up.
+            when registry.aggregation = 'single' then 'none'
+            when registry.additivity = 'ratio' then 'ratio'
+            when registry.aggregation = 'last' or registry.additivity = 'semi_additive'
+                then 'average'
+            else 'sum'
+        end as rolling_rule,
+        registry.aggregation = 'sum' and registry.additivity <> 'ratio' as is_sum,
+        first_periods.first_period_number,
+        kpi_periods.data_through_date,
+        history_rolled.* exclude (kpi_value_id)
+
+    from values_with_targets
+    inner join history_rolled
+        on values_with_targets.kpi_value_id = history_rolled.kpi_value_id
+    inner join registry
+        on values_with_targets.kpi_key = registry.kpi_key
+    inner join kpi_periods
+        on
+            values_with_targets.kpi_key = kpi_periods.kpi_key
+            and values_with_targets.grain = kpi_periods.grain
+            and values_with_targets.period_start_date = kpi_periods.period_start_date
+    inner join first_periods
+        on
+            values_with_targets.kpi_key = first_periods.kpi_key
+            and values_with_targets.grain = first_periods.grain
+
+),
+
 -- A member without a row in a period the KPI has did nothing in it, where nothing is 0.
 series_compared as (
 
@@ -252,7 +273,7 @@ series_compared as (
         {%- endfor %}
         *
 
-    from series_rolled
+    from series
 
 ),
 
