@@ -229,4 +229,5 @@ def _close_books(desk: _Desk) -> StripeAccount:
         credit_notes=finish_all(ledger.credit_notes),
         balance_transactions=finish_all(ledger.transactions),
         payouts=finish_all(ledger.payouts),
+        disputes=finish_all(ledger.disputes),
     )

@@ -213,6 +213,7 @@ def _journals_of(
                 (PROVIDER_FEE, fees[charge.id]),
                 (RECEIVABLE, -amount),
             )
+    yield from _dispute_journals(account, now)
     for line in bank_lines_until(account, now):
         other = PROVIDER if line.payout_id else BANK_FEE
         yield _journal(
@@ -223,6 +224,24 @@ def _journals_of(
             (BANK, line.amount),
             (other, -line.amount),
         )
+
+
+def _dispute_journals(account: StripeAccount, now: datetime) -> Iterator[Journal]:
+    """Yield what each dispute takes, owed again, and what comes back of it."""
+    for line in account.balance_transactions:
+        state = line.state_at(now)
+        if state is not None and state["type"] == "adjustment":
+            amount, fee = _minor(state, "amount"), _minor(state, "fee")
+            is_back = state["reporting_category"] == "dispute_reversal"
+            yield _journal(
+                "KNT" if is_back else "KN",
+                line.versions[0].at,
+                str(state["source_id"]),
+                "Thắng khiếu nại thanh toán" if is_back else "Khiếu nại thanh toán",
+                (PROVIDER, amount - fee),
+                (PROVIDER_FEE, fee),
+                (RECEIVABLE, -amount),
+            )
 
 
 def _invoice_journals(invoice: Versioned, now: datetime) -> Iterator[Journal]:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ingest.sandbox.model import Versioned
 
 _FEE_PERCENT: Final = Decimal("2.9")
+_DISPUTE_FEE: Final = {"VND": 350_000, "USD": 15_00}
 _TO_THE_BANK: Final = timedelta(days=2)
+DISPUTES: Final = ("fraudulent", "product_not_received", "subscription_canceled")
 FAILURES: Final = ("card_declined", "insufficient_funds", "expired_card")
 
 
@@ -76,6 +78,7 @@ class Ledger:
     credit_notes: list[Draft] = field(default_factory=list)
     transactions: list[Draft] = field(default_factory=list)
     payouts: list[Draft] = field(default_factory=list)
+    disputes: list[Draft] = field(default_factory=list)
     _numbers: dict[str, int] = field(default_factory=dict)
     _available: list[tuple[date, int]] = field(default_factory=list)
 
@@ -243,6 +246,54 @@ class Ledger:
         if throw.random() < 0.75:
             self.credit(invoice, share, at, refund_id=refund.id)
 
+    def dispute(
+        self, charge: Draft, amount: int, paid_at: datetime, throw: Random
+    ) -> None:
+        """Let a customer's bank take a payment back; won later, the money returns.
+
+        The fee is taken with the money and stays, whoever wins.
+        """
+        day = local_day(paid_at) + timedelta(days=throw.randint(3, 50))
+        at = office_instant(day, throw)
+        dispute = Draft(charge.id.replace("ch_", "dp_"))
+        dispute.change(
+            at,
+            {
+                "dispute_id": dispute.id,
+                "charge_id": charge.id,
+                "status": "needs_response",
+                "reason": throw.choice(DISPUTES),
+                "amount_minor": amount,
+                "currency": self.currency,
+                "created_at": at,
+            },
+        )
+        self.disputes.append(dispute)
+        charge.change(at, {"is_disputed": True})
+        text = charge.id.replace("ch_", "txn_d")
+        fee = _DISPUTE_FEE[self.currency]
+        source, kind = dispute.id, "adjustment"
+        self._book(
+            text,
+            at,
+            kind,
+            amount=-amount,
+            fee=fee,
+            source_id=source,
+            category="dispute",
+        )
+        dispute.change(
+            at + timedelta(days=throw.randint(2, 7)), {"status": "under_review"}
+        )
+        ends = office_instant(day + timedelta(days=throw.randint(20, 70)), throw)
+        is_won = throw.random() < 0.45
+        dispute.change(ends, {"status": "won" if is_won else "lost"})
+        if is_won:
+            back = "dispute_reversal"
+            self._book(
+                f"{text}w", ends, kind, amount=amount, source_id=source, category=back
+            )
+
     def credit(
         self,
         invoice: Invoice,
@@ -286,8 +337,12 @@ class Ledger:
         amount: int,
         source_id: str,
         fee: int = 0,
+        category: str = "",
     ) -> None:
-        """Write one balance transaction; money is available after two days."""
+        """Write one balance transaction; money is available after two days.
+
+        `category` is what Stripe reports it as; its type by default.
+        """
         available_on = (at + timedelta(days=2)).date()
         self._available.append((available_on, amount - fee))
         transaction = Draft(txn_id)
@@ -298,7 +353,7 @@ class Ledger:
                 "created_at": at,
                 "available_on": available_on,
                 "type": kind,
-                "reporting_category": kind,
+                "reporting_category": category or kind,
                 "amount_minor": amount,
                 "fee_minor": fee,
                 "net_minor": amount - fee,
@@ -310,11 +365,13 @@ class Ledger:
         self.transactions.append(transaction)
 
     def pay_out(self, mondays: Sequence[datetime]) -> None:
-        """Book a payout of what became available before each of these instants."""
+        """Book a payout of what became available before each of these instants.
+
+        A week that took more than it brought is made up for by the next ones.
+        """
         waiting = sorted(self._available, key=itemgetter(0))
-        position = 0
+        position = amount = 0
         for at in mondays:
-            amount = 0
             while position < len(waiting) and waiting[position][0] < at.date():
                 amount += waiting[position][1]
                 position += 1
@@ -325,6 +382,7 @@ class Ledger:
                     f"txn_{payout}", at, "payout", amount=-amount, source_id=payout
                 )
                 self._send_out(payout, at, amount)
+                amount = 0
 
     def _send_out(self, payout_id: str, at: datetime, amount: int) -> None:
         """Write a payout: on its way, and two days later in the bank."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.sandbox.invoicing import Bill, Invoice, Line, round_minor
 from ingest.sandbox.offer import ONBOARDING
 from ingest.sandbox.prices import Coupon, product_id
-from ingest.sandbox.story import local_day, office_instant
+from ingest.sandbox.story import dice, local_day, office_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ def _settle(
 
 
 def receive_payment(tale: Tale, invoice: Invoice, at: datetime, throw: Random) -> None:
-    """Book the payment; some of it goes back later."""
+    """Book the payment; some of it goes back later, some is disputed."""
     charge = tale.ledger.pay(invoice, at)
     chance = throw.random()
     if charge is not None and chance < 0.03:
@@ -147,6 +147,11 @@ def receive_payment(tale: Tale, invoice: Invoice, at: datetime, throw: Random) -
         if throw.random() < 0.15:
             undone = noted + timedelta(days=throw.randint(1, 9))
             note.change(undone, {"status": "void", "voided_at": undone})
+    elif charge is not None:
+        # Dice of their own: what happens beside disputes does not depend on them.
+        luck = dice(tale.seed, "dispute", charge.id)
+        if luck.random() < 0.015:
+            tale.ledger.dispute(charge, invoice.total, at, luck)
 
 
 def _dun(

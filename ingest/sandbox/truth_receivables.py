@@ -3,9 +3,9 @@
 Belongs here: the two roll-forwards of finance in each account's own currency, counted from the
 company's records. Stays out: KPIs (`truth_recognition`), other currencies.
 
-Decisions: an invoice is owed with tax from the day it is finalised, unless void; charges and
-refunds of the balance transactions, credit notes that stand, refunds beyond them and the rest
-of an uncollectible invoice on the day it was given up lower it.
+Decisions: an invoice is owed with tax from the day it is finalised, unless void; charges,
+disputes and refunds of the balance transactions, credit notes that stand, refunds beyond them
+and the rest of an uncollectible invoice on the day it was given up lower it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ Decisions:
   mean flow rate of its days; a line's month is rounded once;
 * deferred revenue is shown at the closing rate, line by line; both legal entities invoice in the
   currency they keep books in;
-* cash is every charge and refund of the balance transactions, tax included, fees apart; as
+* cash is every charge, refund and dispute of the balance transactions, tax included, fees apart; as
   revenue it is without the invoice's share of tax, by running totals.
 """
 
@@ -191,7 +191,7 @@ def count_cash(night: Night) -> Iterator[Contribution]:
 def cash_moves(
     night: Night, account: StripeAccount
 ) -> Iterator[tuple[datetime, str, int]]:
-    """Yield instant, invoice and amount of every charge and refund, oldest first."""
+    """Yield instant, invoice and amount of every charge, refund, dispute lost or won back."""
     invoice_of = {
         str(state["charge_id"]): str(state["invoice_id"])
         for state in map(night.state, account.charges)
@@ -200,10 +200,13 @@ def cash_moves(
     for state in map(night.state, account.refunds):
         if state is not None:
             invoice_of[str(state["refund_id"])] = invoice_of[str(state["charge_id"])]
+    for state in map(night.state, account.disputes):
+        if state is not None:
+            invoice_of[str(state["dispute_id"])] = invoice_of[str(state["charge_id"])]
     moves = [
         (instant_in(state, "created_at"), str(state["transaction_id"]), state)
         for state in map(night.state, account.balance_transactions)
-        if state is not None and state["type"] in {"charge", "refund"}
+        if state is not None and state["type"] in {"charge", "refund", "adjustment"}
     ]
     for at, _, state in sorted(moves, key=itemgetter(0, 1)):
         yield at, invoice_of[str(state["source_id"])], int(str(state["amount_minor"]))

@@ -47,7 +47,7 @@ def render_charge(state: Fields, books: Books) -> Json:
         "currency": lower(state["currency"]),
         "customer": state.get("customer_id"),
         "description": None,
-        "disputed": False,
+        "disputed": bool(state.get("is_disputed")),
         "failure_code": state.get("failure_code"),
         "failure_message": None,
         "livemode": books.livemode,

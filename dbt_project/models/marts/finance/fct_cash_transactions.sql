@@ -24,6 +24,12 @@ invoices as (
 
 ),
 
+disputes as (
+
+    select * from {{ ref('int_disputes_unioned') }}
+
+),
+
 customers as (
 
     select * from {{ ref('dim_customers') }}
@@ -118,6 +124,29 @@ moves as (
     anti join sources_with_ledger
         on refunds.source_name = sources_with_ledger.source_name
     where status = 'succeeded'
+    {%- for step, occurred_at, sign in [
+        ('dispute', 'opened_at', '-'), ('dispute_reversal', 'reinstated_at', '')
+    ] %}
+        union all
+        select
+            '{{ step }}:' || dispute_id as cash_transaction_id,
+            'chargeback' as cash_type,
+            {{ occurred_at }} as occurred_at,
+            {{ sign }}amount as amount,
+            cast(null as decimal(38, 4)) as fee_amount,
+            currency,
+            dispute_id as source_key,
+            source_name,
+            source_account,
+            legal_entity,
+            _source_ref,
+            _batch_id
+
+        from disputes
+        anti join sources_with_ledger
+            on disputes.source_name = sources_with_ledger.source_name
+        where {{ occurred_at }} is not null
+    {%- endfor %}
 
 ),
 
@@ -131,18 +160,21 @@ moves_invoiced as (
 
     select
         moves.*,
-        coalesce(payments.payment_id, refunds.payment_id) as payment_id,
-        coalesce(payments.invoice_id, refunds.invoice_id, refunded_payments.invoice_id)
+        coalesce(payments.payment_id, refunds.payment_id, disputes.payment_id) as payment_id,
+        coalesce(payments.invoice_id, refunds.invoice_id, returned_payments.invoice_id)
             as invoice_id,
-        coalesce(payments.customer_id, refunded_payments.customer_id) as paying_customer_id
+        coalesce(payments.customer_id, returned_payments.customer_id) as paying_customer_id
 
     from moves
     left join payments
         on moves.source_key = payments.payment_id
     left join refunds
         on moves.source_key = refunds.refund_id
-    left join payments as refunded_payments
-        on refunds.payment_id = refunded_payments.payment_id
+    -- A provider's ledger names the dispute as its source; the charge itself where it does not.
+    left join disputes
+        on moves.source_key = disputes.dispute_id
+    left join payments as returned_payments
+        on coalesce(refunds.payment_id, disputes.payment_id) = returned_payments.payment_id
 
 ),
 
