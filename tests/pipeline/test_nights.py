@@ -51,7 +51,7 @@ def test_two_nights_one_by_one_equal_both_at_once_and_a_replay_changes_nothing(
     assert content(later) == one_by_one
 
 
-# In `make test` small nights do this twenty times over (`test_two_runs`).
+# In `make test` small nights do this four times over (`test_two_runs`).
 @pytest.mark.long
 def test_of_the_same_night_twice_at_once_one_publishes_the_same_and_the_other_leaves_with_75(
     warehouse: Warehouse,

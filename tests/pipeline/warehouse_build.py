@@ -32,7 +32,7 @@ def build_warehouse(
     """Run `dbt build` on `root/raw` and return the warehouse file; fail on any red node.
 
     `entities` are the canonical ones the company has a source for; without `is_tested` no
-    dbt test is run, for builds on the way to one that is.
+    dbt test is run, for builds on the way to one that is. Unit tests are `test_unit_tests`.
     """
     variables = {
         "as_of_date": as_of.isoformat(),
@@ -52,12 +52,11 @@ def build_warehouse(
         "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT),
         "--target-path", str(root / "target"), "--log-path", str(root / "logs"),
         "--vars", json.dumps(variables),
+        "--exclude-resource-type", "unit_test", *([] if is_tested else ["test"]),
     ]  # fmt: skip
     if select:
         # Tests that need a model outside the selection would fail for its absence.
         command += ["--indirect-selection", "cautious", "--select", *select.split()]
-    if not is_tested:
-        command += ["--exclude-resource-type", "test", "unit_test"]
     warehouse = root / "warehouse.duckdb"
     done = subprocess.run(
         command,
