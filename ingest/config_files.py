@@ -215,6 +215,8 @@ class Dataset(TextFormat):
     a file has no header row."""
     rows_quoted: bool = False
     """Whole rows stand in quotes (a spreadsheet's doing): '"a,""b"",c"' is three cells."""
+    member: Pattern | None = None
+    """Files to read inside a zip archive, by pattern; None = it holds a single one."""
     total_rows: TotalRows | None = None
     """Rows that are sums of others."""
     version_column: str | None = None

@@ -269,6 +269,7 @@ def _write_batch(
             break
     # Everything the source fills while its rows are consumed is complete from here on.
     _count_rejected(extract, tally)
+    check_nothing_lost(extract, tally, what=str(origin.stream))
     coverage = coverage_of(extract.coverage, tally, contract, window)
     for part in coverage:
         days = (
@@ -330,6 +331,25 @@ def _count_rejected(extract: Extract, tally: Tally) -> None:
     tally.received += len(rows)
     for finding in extract.rejected:
         tally.reject(finding)
+
+
+def check_nothing_lost(extract: Extract, tally: Tally, *, what: str) -> None:
+    """Hold the rows a source counted against what became of them.
+
+    Raises:
+        StorageError: some are neither landed nor quarantined nor absorbed, or are twice: a
+            mistake of this program, and nothing is landed with it.
+    """
+    if extract.received is None:
+        return
+    landed, refused = tally.landed_rows.total(), tally.quarantined_rows.total()
+    absorbed = sum(extract.absorbed.values())
+    if landed + refused + absorbed != extract.received:
+        message = (
+            f"{what}: {extract.received} rows were read, but {landed} landed, {refused} were "
+            f"quarantined and {absorbed} absorbed; please report this file"
+        )
+        raise StorageError(message)
 
 
 def _check_gate(batch: LandedBatch) -> None:

@@ -138,8 +138,10 @@ class Extract:
     loaded once it is promoted. `source_name` and `legal_entity`: '' = those of the
     configured source; a history export lands under the name of the source it stands for.
     `quarantine_share`: see `QUARANTINE_SHARE`; a file dataset may configure another.
-    `absorbed`: records of a file that stand in no row of their own, counted by cause (added
-    up, equal duplicate, older version, replaced by a later file).
+    `absorbed`: rows of a file that stand in no row of their own, counted by cause (added up,
+    equal duplicate, older version, replaced by a later file, total row, repeated header).
+    `received`: rows the files held, counted where they were read; landing holds it against
+    what became of them. None = the source does not count.
     `rows` may hold, in place of a record, a function that returns a `Block`: blocks are read
     side by side. `is_settled` is asked once all rows were consumed; False = what was read
     does not stand (two rows of one key), `rows` now gives it anew.
@@ -158,6 +160,7 @@ class Extract:
     legal_entity: str = ""
     quarantine_share: Decimal = QUARANTINE_SHARE
     absorbed: dict[str, int] = field(default_factory=dict)
+    received: int | None = None
 
 
 @dataclass(frozen=True)

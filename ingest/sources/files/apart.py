@@ -9,6 +9,7 @@ it. Amounts are compared as they land, in the unit of the column.
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass, field, replace
 from decimal import Context, Decimal
@@ -153,7 +154,7 @@ def stretches_of_columns(
             code = columns.get(dataset.contract.column(name).currency_column)
             if code is not None:
                 names |= set(code.slice(first, last - first).unique().to_pylist())
-        rows = _stretch_of_rows(within, broken=0, total=total, dataset=dataset)
+        rows = _stretch_of_rows(within, total=total, dataset=dataset)
         for name, amount in rows.sums.items():
             sums[name] = _EXACT.add(sums.get(name, Decimal(0)), amount)
         found.append(
@@ -172,7 +173,7 @@ def stretches_of_rows(
 ) -> tuple[Stretch, ...]:
     """Return the stretches of a table whose rows were all read one by one."""
     found = [
-        _stretch_of_rows(rows[first:last], broken=0, total=total, dataset=dataset)
+        _stretch_of_rows(rows[first:last], total=total, dataset=dataset)
         for first, last, total in _bounds(table)
     ]
     return _with_broken(found, table)
@@ -262,7 +263,7 @@ def _bounds(table: RawTable) -> Iterable[tuple[int, int, TotalRow | None]]:
 
 
 def _stretch_of_rows(
-    rows: Sequence[Row], *, broken: int, total: TotalRow | None, dataset: Dataset
+    rows: Sequence[Row], *, total: TotalRow | None, dataset: Dataset
 ) -> Stretch:
     sums: dict[str, Decimal] = {}
     currencies: set[str] = set()
@@ -278,13 +279,19 @@ def _stretch_of_rows(
     refused = sum(
         isinstance(row.values.get(name), Unreadable) for row in rows for name in columns
     )
-    return Stretch(sums, frozenset(currencies), len(rows), refused + broken, total)
+    return Stretch(sums, frozenset(currencies), len(rows), refused, total)
 
 
 def _with_broken(found: Sequence[Stretch], table: RawTable) -> tuple[Stretch, ...]:
-    """Return the stretches with broken rows counted in the first: no sum has them."""
-    first, *rest = found
-    return (replace(first, refused=first.refused + len(table.broken)), *rest)
+    """Return the stretches with the broken rows between their lines counted: no sum has them."""
+    counted: list[Stretch] = []
+    before = 0
+    for stretch in found:
+        end = math.inf if stretch.total is None else stretch.total.line
+        broken = sum(before < row.line < end for row in table.broken)
+        counted.append(replace(stretch, refused=stretch.refused + broken))
+        before = end
+    return tuple(counted)
 
 
 def _join(one: Stretch, other: Stretch) -> Stretch:

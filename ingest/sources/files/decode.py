@@ -8,16 +8,19 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ingest.errors import ContractViolation
 from ingest.sources.files.apart import set_apart
+from ingest.sources.files.containers import open_members
 from ingest.sources.files.delimited import Layout, read_delimited
 from ingest.sources.files.fixed import read_fixed
 from ingest.sources.files.scalars import decimal_sign
 from ingest.sources.files.table import Part, RawTable, join_tables, without_blank_rows
-from ingest.sources.files.tabular import read_jsonl, read_parquet, read_xlsx
+from ingest.sources.files.tabular import read_jsonl, read_parquet
 from ingest.sources.files.text import PART_BYTES
+from ingest.sources.files.workbook import read_xlsx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +30,21 @@ if TYPE_CHECKING:
 _ENDINGS: Final = {
     ".csv": "text",
     ".tsv": "text",
+    ".psv": "text",
     ".txt": "text",
+    ".dat": "text",
+    ".prn": "text",
+    ".asc": "text",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".xlsx": "xlsx",
 }
+
+
+GUESSED_BYTES: Final = 64
+_WORKBOOK_NAMES: Final = (b"[Content_Types]", b"xl/", b"_rels/", b"docProps/")
+"""What the first member of a workbook is called."""
 
 
 def format_of(name: str) -> str:
@@ -45,7 +57,10 @@ def format_of(name: str) -> str:
     for ending, kind in _ENDINGS.items():
         if lowered.endswith(ending):
             return kind
-    message = f"{name}: cannot be read; drop csv, tsv, txt, jsonl, parquet or xlsx"
+    message = (
+        f"{name}: cannot be read; drop csv, tsv, psv, txt, jsonl, parquet or xlsx, or one of "
+        "them in zip or gz"
+    )
     raise ContractViolation(message)
 
 
@@ -54,7 +69,10 @@ def guess_ending(start: bytes) -> str:
     if start.startswith(b"PAR1"):
         return ".parquet"
     if start.startswith(b"PK"):
-        return ".xlsx"
+        is_workbook = any(name in start for name in _WORKBOOK_NAMES)
+        return ".xlsx" if is_workbook else ".zip"
+    if start.startswith(b"\x1f\x8b"):
+        return ".csv.gz"
     return ".jsonl" if start.lstrip().startswith(b"{") else ".csv"
 
 
@@ -63,14 +81,16 @@ def decode_parts(
 ) -> Iterator[Part]:
     """Yield the records of one file in parts, at least one, rows of blanks left out.
 
-    Delimited text is read as it is asked for. Other formats hold a whole file in memory:
-    what a workbook can hold is bounded, and exports of millions of rows are text.
+    A part is read as it is asked for; of a workbook the packed file is held in memory.
 
     Raises:
         ContractViolation: the bytes are not what the name and the configuration say.
     """
-    for part in _read_parts(stream, dataset, name=name, part_bytes=part_bytes):
-        yield replace(part, read=partial(_tidy, part, dataset))
+    for inner, member, content in open_members(
+        stream, name=name, member=dataset.member
+    ):
+        for part in _read_parts(content, dataset, name=inner, part_bytes=part_bytes):
+            yield replace(part, read=partial(_tidy, part, dataset, member))
 
 
 def _read_parts(
@@ -78,8 +98,31 @@ def _read_parts(
 ) -> Iterator[Part]:
     kind = format_of(name)
     sign = decimal_sign(dataset.number_format)
-    if kind == "text" and dataset.fixed_width:
-        yield from read_fixed(
+    if kind in ("jsonl", "parquet") and not stream.seekable():
+        stream = io.BytesIO(
+            stream.read()
+        )  # out of an archive, and read twice or from its end
+    if kind == "jsonl":
+        return read_jsonl(
+            stream,
+            what=name,
+            encoding=dataset.encoding,
+            decimal_sign=sign,
+            part_bytes=part_bytes,
+        )
+    if kind == "parquet":
+        return read_parquet(stream, what=name, decimal_sign=sign)
+    if kind == "xlsx":
+        return read_xlsx(
+            stream,
+            what=name,
+            sheet=dataset.sheet,
+            skip_rows=dataset.skip_rows,
+            header_rows=dataset.header_rows,
+            decimal_sign=sign,
+        )
+    if dataset.fixed_width:
+        return read_fixed(
             stream,
             what=name,
             encoding=dataset.encoding,
@@ -87,39 +130,20 @@ def _read_parts(
             skip_rows=dataset.skip_rows,
             part_bytes=part_bytes,
         )
-        return
-    if kind == "text":
-        tab = name.lower().endswith(".tsv")
-        layout = Layout(
-            delimiter="\t" if tab else dataset.delimiter,
-            skip_rows=dataset.skip_rows,
-            header_rows=dataset.header_rows,
-            rows_quoted=dataset.rows_quoted,
-        )
-        yield from read_delimited(
-            stream,
-            what=name,
-            encoding=dataset.encoding,
-            layout=layout,
-            part_bytes=part_bytes,
-        )
-        return
-    content = stream.read()
-    if kind == "jsonl":
-        table = read_jsonl(
-            content, what=name, encoding=dataset.encoding, decimal_sign=sign
-        )
-    elif kind == "parquet":
-        table = read_parquet(content, what=name, decimal_sign=sign)
-    else:
-        table = read_xlsx(
-            content,
-            what=name,
-            sheet=dataset.sheet,
-            skip_rows=dataset.skip_rows,
-            decimal_sign=sign,
-        )
-    yield Part(table.headers, lambda: table, is_native=table.is_native)
+    own = {".tsv": "\t", ".psv": "|"}
+    layout = Layout(
+        delimiter=own.get(PurePosixPath(name.lower()).suffix, dataset.delimiter),
+        skip_rows=dataset.skip_rows,
+        header_rows=dataset.header_rows,
+        rows_quoted=dataset.rows_quoted,
+    )
+    return read_delimited(
+        stream,
+        what=name,
+        encoding=dataset.encoding,
+        layout=layout,
+        part_bytes=part_bytes,
+    )
 
 
 def decode_file(content: bytes, dataset: Dataset, *, name: str) -> RawTable:
@@ -132,5 +156,6 @@ def decode_file(content: bytes, dataset: Dataset, *, name: str) -> RawTable:
     return join_tables([part.read() for part in parts])
 
 
-def _tidy(part: Part, dataset: Dataset) -> RawTable:
-    return set_apart(without_blank_rows(part.read()), dataset.total_rows)
+def _tidy(part: Part, dataset: Dataset, member: str) -> RawTable:
+    table = set_apart(without_blank_rows(part.read()), dataset.total_rows)
+    return replace(table, member=member)

@@ -83,6 +83,7 @@ OF_ONE_FILE: Final[dict[str, object]] = {
     "sheet": None,
     "fixed_width": {},
     "rows_quoted": False,
+    "member": None,
     "total_rows": None,
 }
 """What is declared of a dataset's own files and not of the files it looks up."""
@@ -355,6 +356,7 @@ class Reading:
         facts = PartFacts(
             received=table.received,
             broken=table.broken,
+            member=table.member,
             apart=_apart(table),
             stretches=stretches,
             days=Days.join(
@@ -408,7 +410,7 @@ class Reading:
         """Return some rows of a table, each read by itself."""
         some = table.take(places)
         mapped = self.mappings[number].map(some, versions=versions)
-        short = self.files[number].sha256[:REF_DIGITS]
+        short = f"{self.files[number].sha256[:REF_DIGITS]}{table.member}"
         names = list(mapped.columns)
         cells = zip(*mapped.columns.values(), strict=True)
         return [
@@ -440,7 +442,11 @@ class Reading:
             if mapping.version_header is not None:
                 kinds = version_kinds(mapping.header_words(table), mapping)
             self.facts[number, index] = PartFacts(
-                table.received, table.broken, apart=_apart(table), version_kinds=kinds
+                table.received,
+                table.broken,
+                table.member,
+                apart=_apart(table),
+                version_kinds=kinds,
             )
         kind = self._version_kind(number)
         found: list[Row] = []
@@ -479,6 +485,12 @@ class Reading:
                         lookups=self._lookups,
                         is_native=part.is_native,
                     )
+                elif part.headers != self.mappings[number].headers:
+                    message = (
+                        f"{file.name}: its members have different headers; declare them as "
+                        "datasets of their own"
+                    )
+                    raise ContractViolation(message)
                 yield part
 
     @functools.cached_property
@@ -561,11 +573,14 @@ class Reading:
             if number in taken:
                 received += facts.received
                 _count(absorbed, facts.apart)
-                extract.rejected += [self._rejected(number, b) for b in facts.broken]
+                extract.rejected += [
+                    self._rejected(number, facts.member, row) for row in facts.broken
+                ]
         extract.file_sha256s = tuple(self.files[number].sha256 for number in taken)
         for number in taken:
             extract.unknown_fields |= self.mappings[number].unused_headers
         extract.absorbed = dict(absorbed)
+        extract.received = received
         periods = join_periods(p for own in self.plan.periods.values() for p in own)
         extract.coverage.append(
             AccountWindow(
@@ -584,9 +599,9 @@ class Reading:
             },
         )
 
-    def _rejected(self, number: int, row: BrokenRow) -> Rejected:
+    def _rejected(self, number: int, member: str, row: BrokenRow) -> Rejected:
         return Rejected(
-            source_ref=f"{self.files[number].sha256[:REF_DIGITS]}:{row.line}",
+            source_ref=f"{self.files[number].sha256[:REF_DIGITS]}{member}:{row.line}",
             source_account=self.dataset.source_account,
             column="",
             value_class="",
@@ -597,11 +612,11 @@ class Reading:
         return Record(row.values, row.payload, row.ref, self.dataset.source_account)
 
     def _references(self, number: int, table: RawTable) -> pa.Array:
-        """Return where each row stands: `<start of the SHA-256>:<line>`."""
+        """Return where each row stands: `<start of the SHA-256>[.<member>]:<line>`."""
         lines = table.lines
         if isinstance(lines, range):
             lines = np.arange(lines.start, lines.stop)
-        short = self.files[number].sha256[:REF_DIGITS]
+        short = f"{self.files[number].sha256[:REF_DIGITS]}{table.member}"
         texts = pa.array(lines, pa.int64()).cast(pa.string())
         return call_function(
             "binary_join_element_wise", [pa.scalar(f"{short}:"), texts, pa.scalar("")]

@@ -32,7 +32,7 @@ from ingest.archive import archive_file, archived_file
 from ingest.config import FilesSource
 from ingest.contracts import CONTRACTS
 from ingest.errors import ConfigError, ContractViolation, RetryableError
-from ingest.sources.files.decode import guess_ending
+from ingest.sources.files.decode import GUESSED_BYTES, guess_ending
 from ingest.sources.files.discover import find_files, nearest_name
 from ingest.sources.files.reading import REF_DIGITS, DroppedFile, Reading
 from ingest.sources.protocol import Extract, Stream
@@ -173,10 +173,11 @@ def _still_written(path: Path) -> str:
 
 def _archived_name(archive_dir: Path, sha256: str, pattern: str) -> str:
     """Return a name for a content whose own name is gone: the pattern's ending, or a guess."""
-    ending = PurePosixPath(pattern).suffix
+    path = PurePosixPath(pattern)
+    ending = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
     if not ending or "*" in ending or "?" in ending:
         with archived_file(archive_dir, sha256).open("rb") as content:
-            ending = guess_ending(content.read(16))
+            ending = guess_ending(content.read(GUESSED_BYTES))
     return f"archive/{sha256[:REF_DIGITS]}{ending}"
 
 

@@ -67,6 +67,7 @@ class PartFacts:
 
     received: int
     broken: tuple[BrokenRow, ...] = ()
+    member: str = ""
     apart: Mapping[str, int] = field(default_factory=dict)
     stretches: tuple[Stretch, ...] = ()
     days: Days | None = None

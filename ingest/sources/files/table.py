@@ -60,7 +60,8 @@ class RawTable:
     Grain: one element of each column per record. `lines` are physical (the first line of the
     file is 1). `payloads` is given where the format has its own text of a record. `is_native`:
     the format types its cells, so ISO dates stand beside the declared formats. `totals` and
-    `repeated_headers` are rows that are no records (`apart`).
+    `repeated_headers` are rows that are no records (`apart`). `member`: which of
+    several files of an archive it is (`.2`), '' where there is one.
     """
 
     headers: tuple[str, ...]
@@ -71,6 +72,7 @@ class RawTable:
     is_native: bool = False
     totals: tuple[TotalRow, ...] = ()
     repeated_headers: int = 0
+    member: str = ""
 
     @property
     def received(self) -> int:

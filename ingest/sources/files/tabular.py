@@ -1,7 +1,8 @@
-"""Formats that type their own cells (xlsx, Parquet, JSON Lines) to a table of text.
+"""Formats that type their own cells (Parquet, JSON Lines, cells of xlsx) to tables of text.
 
 Belongs here: writing native numbers, dates and truths as text the declared formats read back
-exactly. Stays out: delimited text (`delimited`), meaning of columns (`mapping`).
+exactly. Stays out: sheets of workbooks (`workbook`), delimited text (`delimited`), meaning of
+columns (`mapping`).
 
 A native number is written with the declared decimal sign and without grouping, so 1234.5 is
 "1234,5" in a source declared as "1.234,56" and can never be read as 12,345.
@@ -10,51 +11,95 @@ A native number is written with the declared decimal sign and without grouping, 
 from __future__ import annotations
 
 import datetime as dt
-import io
 import json
-import zipfile
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.errors import ContractViolation
-from ingest.sources.files.table import BrokenRow, RawTable, check_headers
-from ingest.sources.files.text import decode_text
+from ingest.sources.files.table import BrokenRow, Part, RawTable, check_headers
+from ingest.sources.files.text import PART_BYTES, decode_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
-_MAX_UNZIPPED: Final = 2 << 30
-_MAX_RATIO: Final = 200
-_MAX_ENTRIES: Final = 1000
-"""What one workbook may unpack to; a bomb is refused before it is opened."""
-
+PART_ROWS: Final = 10_000
+_GROUP_DIGITS: Final = 3
 _EXACT_FLOAT: Final = 1e15
 """Spreadsheets keep 15 digits: a larger float has lost the rest and stays scientific."""
 
 
+@dataclass(frozen=True)
+class _JsonLines:
+    """Objects of some lines, keyed as they are; lines that are none are broken."""
+
+    records: list[dict[str, str]]
+    lines: list[int]
+    payloads: list[str]
+    broken: tuple[BrokenRow, ...]
+
+
 def read_jsonl(
-    content: bytes, *, what: str, encoding: str, decimal_sign: str
-) -> RawTable:
-    """Return one record per line of JSON objects; a line that is none is broken.
+    stream: BinaryIO,
+    *,
+    what: str,
+    encoding: str,
+    decimal_sign: str,
+    part_bytes: int = PART_BYTES,
+) -> Iterator[Part]:
+    """Yield one record per line of JSON objects; a line that is none is broken.
+
+    What the columns are is known when all lines were read, so a file of several parts is read
+    twice: for its keys, then for its rows.
 
     Raises:
         ContractViolation: the bytes are not text of that encoding.
     """
-    parts = decode_text(io.BytesIO(content), what=what, encoding=encoding)
-    text = "".join(part for part, _ in parts)
+
+    def parts() -> Iterator[_JsonLines]:
+        stream.seek(0)
+        rest, line = "", 1
+        for text, is_end in decode_text(
+            stream, what=what, encoding=encoding, part_bytes=part_bytes
+        ):
+            own, found, after = f"{rest}{text}".rpartition("\n")
+            if is_end:
+                own, after = f"{own}{found}{after}", ""
+            rest = after
+            if own or is_end:
+                lines = own.split("\n")
+                yield _parse_lines(lines, first=line, decimal_sign=decimal_sign)
+                line += len(lines)
+
     headers: dict[str, None] = {}
+    read: list[_JsonLines] = []
+    count = 0
+    for part in parts():
+        for record in part.records:
+            headers.update(dict.fromkeys(record))
+        count += 1
+        read = [part] if count == 1 else []
+    names = check_headers(list(headers), what=what, line=1)
+    for part in read if count == 1 else parts():
+        yield Part(
+            names, partial(_json_table, part, names, tuple(headers)), is_native=True
+        )
+
+
+def _parse_lines(lines: list[str], *, first: int, decimal_sign: str) -> _JsonLines:
     records: list[dict[str, str]] = []
-    lines: list[int] = []
+    numbers: list[int] = []
     payloads: list[str] = []
     broken: list[BrokenRow] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(lines, start=first):
         stripped = line.strip()
         if not stripped:
             continue
+        record: dict[str, str] = {}
         try:
             parsed = json.loads(
                 stripped,
@@ -62,141 +107,88 @@ def read_jsonl(
                 parse_constant=_refuse,
                 object_pairs_hook=_pairs_once,
             )
+            if isinstance(parsed, dict):
+                record = {k: cell_text(v, decimal_sign) for k, v in parsed.items()}
+                # Half a letter (\\ud800) is valid JSON and no text.
+                "".join([*record, *record.values()]).encode()
         except (ValueError, RecursionError):
             broken.append(BrokenRow(number, "is not JSON"))
             continue
         if not isinstance(parsed, dict):
             broken.append(BrokenRow(number, "is not a JSON object"))
             continue
-        record = {key: _cell_text(value, decimal_sign) for key, value in parsed.items()}
-        headers.update(dict.fromkeys(record))
         records.append(record)
-        lines.append(number)
+        numbers.append(number)
         payloads.append(stripped)
-    names = check_headers(list(headers), what=what, line=1)
+    return _JsonLines(records, numbers, payloads, tuple(broken))
+
+
+def _json_table(
+    part: _JsonLines, names: tuple[str, ...], keys: tuple[str, ...]
+) -> RawTable:
     return RawTable(
         headers=names,
         columns=tuple(
-            pa.array([record.get(header, "") for record in records], pa.string())
-            for header in headers
+            pa.array([record.get(key, "") for record in part.records], pa.string())
+            for key in keys
         ),
-        lines=lines,
-        broken=tuple(broken),
-        payloads=payloads,
+        lines=part.lines,
+        broken=part.broken,
+        payloads=part.payloads,
         is_native=True,
     )
 
 
-def read_parquet(content: bytes, *, what: str, decimal_sign: str) -> RawTable:
-    """Return the rows of a Parquet file; lines count rows from 1.
+def read_parquet(
+    stream: BinaryIO, *, what: str, decimal_sign: str, part_rows: int = PART_ROWS
+) -> Iterator[Part]:
+    """Yield the rows of a Parquet file in parts, at least one; lines count rows from 1.
 
     Raises:
         ContractViolation: it is not a Parquet file.
     """
     try:
-        table = pq.read_table(io.BytesIO(content))
-    except pa.ArrowException:
+        with pq.ParquetFile(stream) as file:
+            headers = check_headers(file.schema_arrow.names, what=what, line=1)
+            first = 1
+            for batch in file.iter_batches(part_rows):
+                read = partial(
+                    _parquet_table, batch, headers, first=first, sign=decimal_sign
+                )
+                yield Part(headers, read, is_native=True)
+                first += batch.num_rows
+            if first == 1:
+                empty = file.schema_arrow.empty_table().to_batches() or [
+                    pa.RecordBatch.from_pylist([], schema=file.schema_arrow)
+                ]
+                read = partial(
+                    _parquet_table, empty[0], headers, first=1, sign=decimal_sign
+                )
+                yield Part(headers, read, is_native=True)
+    except (pa.ArrowException, OSError):
         message = f"{what}: is not a Parquet file, or a damaged one"
         raise ContractViolation(message) from None
+
+
+def _parquet_table(
+    batch: pa.RecordBatch, headers: tuple[str, ...], *, first: int, sign: str
+) -> RawTable:
     columns = []
-    for column in table.columns:
-        flat = column.combine_chunks()
-        if pa.types.is_string(flat.type) or pa.types.is_large_string(flat.type):
-            columns.append(flat.cast(pa.string()))
+    for column in batch.columns:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            columns.append(column.cast(pa.string()).fill_null(""))
         else:
-            texts = [_cell_text(value, decimal_sign) for value in flat.to_pylist()]
+            texts = [cell_text(value, sign) for value in column.to_pylist()]
             columns.append(pa.array(texts, pa.string()))
     return RawTable(
-        headers=check_headers(table.column_names, what=what, line=1),
-        columns=tuple(columns),
-        lines=range(1, table.num_rows + 1),
-        is_native=True,
-    )
-
-
-def read_xlsx(
-    content: bytes, *, what: str, sheet: str | None, skip_rows: int, decimal_sign: str
-) -> RawTable:
-    """Return the rows of one sheet (the first one unless named); lines are its rows.
-
-    Raises:
-        ContractViolation: it is not a workbook, unpacks to too much, or lacks the sheet.
-    """
-    _check_workbook(content, what)
-    book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    try:
-        if sheet is not None and sheet not in book.sheetnames:
-            message = (
-                f"{what}: no sheet {sheet!r}; there are {', '.join(book.sheetnames)}"
-            )
-            raise ContractViolation(message)
-        page = book[sheet] if sheet is not None else book.worksheets[0]
-        # The size a writer states may be wrong; the cells are not.
-        page.reset_dimensions()
-        grid = [
-            [_cell_text(value, decimal_sign) for value in row]
-            for row in page.iter_rows(values_only=True)
-        ]
-    finally:
-        book.close()
-    return _table_of_grid(grid, what=what, skip_rows=skip_rows)
-
-
-def _table_of_grid(grid: Sequence[list[str]], *, what: str, skip_rows: int) -> RawTable:
-    """Return the table below the header row of a sheet; short rows end in blanks."""
-    head = skip_rows
-    while head < len(grid) and not any(grid[head]):
-        head += 1
-    if head >= len(grid):
-        message = f"{what}: is empty, not even a header"
-        raise ContractViolation(message)
-    cells = list(grid[head])
-    while cells and not cells[-1].strip():
-        cells.pop()
-    headers = check_headers(cells, what=what, line=head + 1)
-    width = len(headers)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    broken: list[BrokenRow] = []
-    for number, row in enumerate(grid[head + 1 :], start=head + 2):
-        if any(row[width:]):
-            reason = f"has cells to the right of the {width} headers"
-            broken.append(BrokenRow(number, reason))
-        else:
-            rows.append((row + [""] * width)[:width])
-            lines.append(number)
-    columns = zip(*rows, strict=True) if rows else ([] for _ in headers)
-    return RawTable(
         headers=headers,
-        columns=tuple(pa.array(list(column), pa.string()) for column in columns),
-        lines=lines,
-        broken=tuple(broken),
+        columns=tuple(columns),
+        lines=range(first, first + batch.num_rows),
         is_native=True,
     )
 
 
-def _check_workbook(content: bytes, what: str) -> None:
-    """Refuse what is no workbook, or one that unpacks to far more than it is."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            entries = archive.infolist()
-    except zipfile.BadZipFile:
-        message = f"{what}: is not an xlsx workbook"
-        raise ContractViolation(message) from None
-    unzipped = sum(entry.file_size for entry in entries)
-    packed = max(1, sum(entry.compress_size for entry in entries))
-    if (
-        len(entries) > _MAX_ENTRIES
-        or unzipped > _MAX_UNZIPPED
-        or (unzipped > _MAX_UNZIPPED // 100 and unzipped / packed > _MAX_RATIO)
-    ):
-        message = (
-            f"{what}: unpacks to {unzipped:,} bytes in {len(entries)} parts; refused"
-        )
-        raise ContractViolation(message)
-
-
-def _cell_text(value: object, decimal_sign: str) -> str:
+def cell_text(value: object, decimal_sign: str) -> str:
     """Return a native cell as text the declared formats read back exactly."""
     if value is None:
         return ""
@@ -228,6 +220,9 @@ def _number_text(value: float | Decimal, decimal_sign: str) -> str:
     plain = format(value, "f") if isinstance(value, Decimal) else str(value)
     if "." in plain:
         plain = plain.rstrip("0").rstrip(".")
+        # Exactly three places read as thousands where no format is declared.
+        is_doubtful = len(plain.partition(".")[2]) == _GROUP_DIGITS
+        plain += "0" if is_doubtful and decimal_sign == "." else ""
     return plain.replace(".", decimal_sign)
 
 

@@ -13,9 +13,12 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from ingest.errors import ContractViolation
-from ingest.sources.files.tabular import read_jsonl, read_parquet, read_xlsx
+from ingest.sources.files.table import join_tables
+from ingest.sources.files.tabular import read_jsonl, read_parquet
+from ingest.sources.files.workbook import read_xlsx
 
 if TYPE_CHECKING:
     from ingest.sources.files.table import RawTable
@@ -40,8 +43,15 @@ def workbook(*rows: list[object], title: str = "Data") -> bytes:
 
 
 def sheet(content: bytes, **more: object) -> RawTable:
-    options = {"sheet": None, "skip_rows": 0, "decimal_sign": ",", **more}
-    return read_xlsx(content, what="f.xlsx", **options)
+    options = {
+        "sheet": None,
+        "skip_rows": 0,
+        "header_rows": 1,
+        "decimal_sign": ",",
+        **more,
+    }
+    parts = read_xlsx(io.BytesIO(content), what="f.xlsx", **options)
+    return join_tables([part.read() for part in parts])
 
 
 def test_native_cells_keep_their_value_in_the_declared_format() -> None:
@@ -99,15 +109,98 @@ def test_what_is_no_workbook_or_a_bomb_is_refused() -> None:
         sheet(bomb.getvalue())
 
 
+def json_lines(content: bytes, sign: str, part_bytes: int = 1 << 20) -> RawTable:
+    parts = read_jsonl(
+        io.BytesIO(content),
+        what="f",
+        encoding="utf-8",
+        decimal_sign=sign,
+        part_bytes=part_bytes,
+    )
+    return join_tables([part.read() for part in parts])
+
+
+def parquet(content: bytes) -> RawTable:
+    parts = read_parquet(io.BytesIO(content), what="f.parquet", decimal_sign=".")
+    return join_tables([part.read() for part in parts])
+
+
+def test_json_lines_are_the_same_in_parts_of_any_size() -> None:
+    content = '{"a": "é"}\n\n{"b": 2}\nno\n{"a": 3, "c": null}'.encode()
+    whole = json_lines(content, ".")
+
+    assert whole.headers == ("a", "b", "c")
+    for part_bytes in (1, 2, 7):
+        table = json_lines(content, ".", part_bytes)
+        assert (table.headers, rows_of(table)) == (whole.headers, rows_of(whole))
+        assert table.broken == whole.broken
+
+
+def test_half_a_letter_is_no_text() -> None:
+    table = json_lines(rb'{"a": "x"}' + b"\n" + rb'{"a": "\ud800"}', ".")
+
+    assert [(row.line, row.reason) for row in table.broken] == [(2, "is not JSON")]
+
+
+def test_a_header_over_merged_cells_is_named_by_both_rows() -> None:
+    book = openpyxl.Workbook()
+    page = book.active
+    for row in (["Tháng", "2026", None, "2025", None], [None, "Q1", "Q2", "Q1", "Q2"]):
+        page.append(row)
+    page.append(["a", 1, 2, 3, 4])
+    page.merge_cells("A1:A2")
+    page.merge_cells("B1:C1")
+    page.merge_cells("D1:E1")
+    out = io.BytesIO()
+    book.save(out)
+
+    table = sheet(out.getvalue(), header_rows=2)
+
+    names = ("2026 / Q1", "2026 / Q2", "2025 / Q1", "2025 / Q2")
+    assert table.headers == ("Tháng", *names)
+    assert rows_of(table) == [[3, "a", "1", "2", "3", "4"]]
+
+
+@pytest.mark.parametrize("epoch", [CALENDAR_WINDOWS_1900, CALENDAR_MAC_1904])
+def test_days_come_out_of_books_that_count_from_1900_and_1904(
+    epoch: dt.datetime,
+) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = epoch
+    book.active.append(["day"])
+    book.active.append([dt.date(2026, 3, 5)])
+    out = io.BytesIO()
+    book.save(out)
+
+    assert rows_of(sheet(out.getvalue())) == [[2, "2026-03-05"]]
+
+
+def test_a_formula_without_a_value_is_no_blank() -> None:
+    """Tempting: the reader gives None, which is NULL, and the sum of a month is gone."""
+    table = sheet(workbook(["a", "b"], ["x", "=1+1"], ["y", "2"]))
+
+    assert rows_of(table) == [[3, "y", "2"]]
+    assert [(row.line, row.reason) for row in table.broken] == [
+        (2, "has a formula without a value in column B; save it once more")
+    ]
+
+
+def test_a_sheet_is_the_same_in_parts_of_any_size() -> None:
+    content = workbook(["a"], *[[number] for number in range(7)])
+
+    for part_rows in (1, 3, 7, 100):
+        table = sheet(content, part_rows=part_rows)
+        assert rows_of(table) == [[n + 2, str(n)] for n in range(7)]
+    assert rows_of(sheet(workbook(["a"]))) == []
+
+
 def test_json_lines_keep_numbers_exact_and_the_line_as_received() -> None:
     lines = [
         '{"id": 1, "amount": 12345678901234567.89, "tags": ["a"], "won": true}',
         "",
         '{"id": 2, "note": null, "amount": "1,5"}',
     ]
-    table = read_jsonl(
-        "\n".join(lines).encode(), what="f.jsonl", encoding="utf-8", decimal_sign=","
-    )
+    table = json_lines("\n".join(lines).encode(), ",")
 
     assert table.headers == ("id", "amount", "tags", "won", "note")
     assert rows_of(table) == [
@@ -119,7 +212,7 @@ def test_json_lines_keep_numbers_exact_and_the_line_as_received() -> None:
 
 def test_lines_that_are_no_json_object_are_kept_apart() -> None:
     content = b'{"a": 1}\n{"a": \n[1]\n{"a": NaN}\n{"a": 1, "a": 2}\n'
-    table = read_jsonl(content, what="f", encoding="utf-8", decimal_sign=".")
+    table = json_lines(content, ".")
 
     assert rows_of(table) == [[1, "1"]]
     assert [(row.line, row.reason) for row in table.broken] == [
@@ -144,7 +237,7 @@ def test_parquet_types_become_text() -> None:
     out = io.BytesIO()
     pq.write_table(table, out)
 
-    read = read_parquet(out.getvalue(), what="f.parquet", decimal_sign=".")
+    read = parquet(out.getvalue())
 
     assert rows_of(read) == [
         [1, "1", "1234.5", "2026-03-05T01:30:00+00:00", "Nguyễn"],
@@ -155,4 +248,4 @@ def test_parquet_types_become_text() -> None:
 
 def test_a_damaged_parquet_file_is_refused() -> None:
     with pytest.raises(ContractViolation, match="is not a Parquet file"):
-        read_parquet(b"PAR1 cut", what="f.parquet", decimal_sign=".")
+        parquet(b"PAR1 cut")

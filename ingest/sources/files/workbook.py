@@ -1,0 +1,249 @@
+"""Workbooks (xlsx) to tables of text: one sheet, its header, its rows in parts.
+
+Belongs here: opening a workbook within bounds, headers over merged cells, cells without a
+value. Stays out: writing native cells as text (`tabular`), meaning of columns (`mapping`).
+
+Day numbers formatted as dates come out as dates, whether the book counts from 1900 or 1904.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import itertools
+import zipfile
+from typing import TYPE_CHECKING, BinaryIO, Final
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+import pyarrow as pa
+from openpyxl.utils import get_column_letter
+
+from ingest.errors import ContractViolation
+from ingest.sources.files.containers import DAMAGES, check_directory, check_sizes
+from ingest.sources.files.table import (
+    BrokenRow,
+    Part,
+    RawTable,
+    check_headers,
+    join_header,
+)
+from ingest.sources.files.tabular import cell_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from openpyxl.workbook import Workbook
+
+PART_ROWS: Final = 10_000
+_HEADER_SCAN: Final = 1000
+"""Rows above a header that may be blank; below them a sheet counts as empty."""
+_FORMULA: Final = b"<f"
+_BLOCK: Final = 1 << 20
+_ODDITIES: Final = (*DAMAGES, KeyError, ValueError, TypeError, IndexError, ParseError)
+"""What the library raises for a package that is no workbook inside."""
+
+
+def read_xlsx(
+    stream: BinaryIO,
+    *,
+    what: str,
+    sheet: str | None,
+    skip_rows: int,
+    header_rows: int,
+    decimal_sign: str,
+    part_rows: int = PART_ROWS,
+) -> Iterator[Part]:
+    """Yield the rows of one sheet (the first one unless named); lines are its rows.
+
+    Raises:
+        ContractViolation: it is not a workbook, unpacks to too much, or lacks the sheet.
+    """
+    content = io.BytesIO(stream.read())
+    check_directory(content, what, kind="an xlsx workbook")
+    try:
+        with zipfile.ZipFile(content) as archive:
+            check_sizes(archive.infolist(), what)
+            has_formulas = _holds_formulas(archive)
+        book = _open(content, is_computed=True)
+        formulas = _open(content, is_computed=False) if has_formulas else None
+        yield from _read_sheet(
+            book,
+            formulas,
+            what=what,
+            sheet=sheet,
+            spans=_merged_header(content, sheet, skip_rows, header_rows),
+            skip_rows=skip_rows,
+            header_rows=header_rows,
+            decimal_sign=decimal_sign,
+            part_rows=part_rows,
+        )
+    except _ODDITIES as error:
+        message = f"{what}: is not an xlsx workbook, or a damaged one ({type(error).__name__})"
+        raise ContractViolation(message) from None
+
+
+def _open(
+    content: io.BytesIO, *, is_computed: bool, is_whole: bool = False
+) -> Workbook:
+    content.seek(0)
+    return openpyxl.load_workbook(
+        content, read_only=not is_whole, data_only=is_computed, keep_links=False
+    )
+
+
+def _holds_formulas(archive: zipfile.ZipFile) -> bool:
+    """Say whether any sheet may hold a formula, without parsing it."""
+    for entry in archive.infolist():
+        if not entry.filename.startswith("xl/worksheets/"):
+            continue
+        with archive.open(entry) as sheet:
+            rest = b""
+            while block := sheet.read(_BLOCK):
+                if _FORMULA in rest + block:
+                    return True
+                rest = block[-1:]
+    return False
+
+
+def _merged_header(
+    content: io.BytesIO, sheet: str | None, skip_rows: int, header_rows: int
+) -> list[tuple[int, int, int, int]]:
+    """Return the merged cells of a header over several rows: first row, column, last ones."""
+    if header_rows == 1:
+        return []
+    # Only a book that is read whole tells its merged cells.
+    book = _open(content, is_computed=True, is_whole=True)
+    page = book[sheet] if sheet in book.sheetnames else book.worksheets[0]
+    return [
+        (span.min_row, span.min_col, span.max_row, span.max_col)
+        for span in page.merged_cells.ranges
+        if span.min_row > skip_rows
+    ]
+
+
+def _read_sheet(
+    book: Workbook,
+    formulas: Workbook | None,
+    *,
+    what: str,
+    sheet: str | None,
+    spans: Sequence[tuple[int, int, int, int]],
+    skip_rows: int,
+    header_rows: int,
+    decimal_sign: str,
+    part_rows: int,
+) -> Iterator[Part]:
+    if sheet is not None and sheet not in book.sheetnames:
+        message = f"{what}: no sheet {sheet!r}; there are {', '.join(book.sheetnames)}"
+        raise ContractViolation(message)
+    grid = enumerate(_rows(book, sheet), start=1)
+    head, line = _read_head(grid, skip_rows, header_rows, decimal_sign)
+    if len(head) < header_rows:
+        message = f"{what}: is empty, not even a header"
+        raise ContractViolation(message)
+    _spread(head, spans, first=line - header_rows + 1)
+    headers = check_headers(join_header(head), what=what, line=line)
+    written = iter(()) if formulas is None else _rows(formulas, sheet)
+    for _ in itertools.islice(written, line):
+        pass  # the rows above the first record
+    first = line + 1
+    while True:
+        chunk = [row for _, row in itertools.islice(grid, part_rows)]
+        if not chunk and first > line + 1:
+            return
+        beside = list(itertools.islice(written, part_rows))
+        read = functools.partial(
+            _table, chunk, beside, headers=headers, first=first, sign=decimal_sign
+        )
+        yield Part(headers, read, is_native=True)
+        if len(chunk) < part_rows:
+            return
+        first += len(chunk)
+
+
+def _read_head(
+    grid: Iterator[tuple[int, Sequence[object]]],
+    skip_rows: int,
+    header_rows: int,
+    sign: str,
+) -> tuple[list[list[str]], int]:
+    """Return the rows of the header and the line of the last one; blank rows above do not count."""
+    head: list[list[str]] = []
+    line = 0
+    for line, row in grid:
+        cells = [cell_text(value, sign) for value in row]
+        is_above = line <= skip_rows or not (head or any(map(str.strip, cells)))
+        if is_above and line <= skip_rows + _HEADER_SCAN:
+            continue
+        head.append(cells)
+        if len(head) == header_rows:
+            break
+    return head, line
+
+
+def _rows(book: Workbook, sheet: str | None) -> Iterator[Sequence[object]]:
+    page = book[sheet] if sheet is not None else book.worksheets[0]
+    # The size a writer states may be wrong; the cells are not.
+    page.reset_dimensions()  # type: ignore[union-attr]  # a read-only sheet has it
+    return page.iter_rows(values_only=True)  # type: ignore[return-value]  # cells of any type
+
+
+def _spread(
+    head: list[list[str]], spans: Sequence[tuple[int, int, int, int]], *, first: int
+) -> None:
+    """Write the text of a merged cell over every column of the header it spans."""
+    for top, left, bottom, right in spans:
+        row = top - first
+        if not 0 <= row < len(head) or left > len(head[row]):
+            continue
+        text = head[row][left - 1]
+        cells = head[row]
+        cells += [""] * (right - len(cells))
+        cells[left - 1 : right] = [text] * (right - left + 1)
+        del bottom  # a cell over several rows is named once
+
+
+def _table(
+    chunk: Sequence[Sequence[object]],
+    written: Sequence[Sequence[object]],
+    *,
+    headers: tuple[str, ...],
+    first: int,
+    sign: str,
+) -> RawTable:
+    """Return the table of some rows of a sheet; short rows end in blanks."""
+    width = len(headers)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    broken: list[BrokenRow] = []
+    for place, (line, values) in enumerate(enumerate(chunk, start=first)):
+        row = [cell_text(value, sign) for value in values]
+        formula = _uncomputed(values, written[place]) if place < len(written) else ""
+        if formula:
+            reason = (
+                f"has a formula without a value in column {formula}; save it once more"
+            )
+            broken.append(BrokenRow(line, reason))
+        elif any(map(str.strip, row[width:])):
+            reason = f"has cells to the right of the {width} headers"
+            broken.append(BrokenRow(line, reason))
+        else:
+            rows.append((row + [""] * width)[:width])
+            lines.append(line)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in headers)
+    return RawTable(
+        headers=headers,
+        columns=tuple(pa.array(list(column), pa.string()) for column in columns),
+        lines=lines,
+        broken=tuple(broken),
+        is_native=True,
+    )
+
+
+def _uncomputed(values: Sequence[object], written: Sequence[object]) -> str:
+    """Return the column of a formula nobody has computed, '' if there is none."""
+    for place, (value, text) in enumerate(zip(values, written, strict=False), start=1):
+        if value is None and isinstance(text, str) and text.startswith("="):
+            return get_column_letter(place)
+    return ""

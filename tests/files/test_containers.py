@@ -1,0 +1,174 @@
+"""Files in zip and gzip: read as if unpacked, and refused early when they are hostile."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+import time
+import zipfile
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.files.landing import Drop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAD = "month,cost_type,channel,amount,currency\n"
+CSV = HEAD + "2026-10-01,tool,Facebook,1.5,USD\n2026-11-01,tool,Hà Nội,2,USD\n"
+SECONDS = 5
+
+
+def zipped(
+    members: dict[str, bytes | str], packing: int = zipfile.ZIP_DEFLATED
+) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", packing) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def parquet() -> bytes:
+    out = io.BytesIO()
+    names = HEAD.strip().split(",")
+    rows = [line.split(",") for line in CSV.splitlines()[1:]]
+    pq.write_table(
+        pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), out
+    )
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "lines"),
+    [
+        ("c.csv.gz", gzip.compress(CSV.encode()), (2, 3)),
+        (
+            "c.zip",
+            zipped({"deep/er/c.csv": CSV, "__MACOSX/._c.csv": "x", ".DS_Store": "x"}),
+            (2, 3),
+        ),
+        ("c.zip", zipped({"c.csv": CSV}, zipfile.ZIP_LZMA), (2, 3)),
+        ("c.zip", zipped({"c.parquet": parquet()}), (1, 2)),
+        ("c.parquet.gz", gzip.compress(parquet()), (1, 2)),
+        ("c.psv", CSV.replace(",", "|").encode(), (2, 3)),
+    ],
+)
+def test_what_is_packed_lands_as_what_is_not(
+    tmp_path: Path, name: str, content: bytes, lines: tuple[int, ...]
+) -> None:
+    drop = Drop(tmp_path, "costs", {"files": name})
+    drop.write(name, content)
+
+    landed = drop.land()
+
+    assert {line: row["channel"] for line, row in landed.rows.items()} == dict(
+        zip(lines, ("Facebook", "Hà Nội"), strict=True)
+    )
+
+
+def test_members_by_pattern_are_one_file(tmp_path: Path) -> None:
+    drop = Drop(tmp_path, "costs", {"files": "c.zip", "member": "cost_*.csv"})
+    second = CSV.replace("2026", "2025")
+    drop.write(
+        "c.zip", zipped({"x/cost_2.csv": second, "x/cost_1.csv": CSV, "read.me": "x"})
+    )
+
+    import duckdb  # noqa: PLC0415 - only here
+
+    from ingest.job import extract_entity  # noqa: PLC0415 - only here
+    from tests.files.landing import AS_OF, NOW  # noqa: PLC0415 - only here
+
+    batch = extract_entity(
+        drop.config, drop.stream, root=drop.root, as_of=AS_OF, now=NOW
+    )
+    refs = duckdb.sql(
+        f"select right(_source_ref, 4) as ref, year(month) as year from '{batch.parquet}'"
+    ).fetchall()
+
+    assert sorted(refs) == [
+        (".1:2", 2026),
+        (".1:3", 2026),
+        (".2:2", 2025),
+        (".2:3", 2025),
+    ]
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def lying() -> bytes:
+    """A member whose list says 10 bytes and that unpacks to 50 million."""
+    content = bytearray(zipped({"c.csv": b"0" * 50_000_000}))
+    for mark, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = content.index(mark) + place
+        content[at : at + 4] = struct.pack("<L", 10)
+    return bytes(content)
+
+
+def crowded(count: int) -> bytes:
+    """An archive that lists members it does not have."""
+    content = zipped({"a": ""})
+    entry, end = content.index(b"PK\x01\x02"), content.index(b"PK\x05\x06")
+    listed = content[entry:end] * count
+    shown = min(count, 0xFFFF)
+    return listed + struct.pack(
+        "<4s4H2LH", b"PK\x05\x06", 0, 0, shown, shown, len(listed), 0, 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("c.csv.gz", gzip.compress(b"0" * (20 << 20)), "unpacks to more than"),
+        ("c.zip", zipped({"c.csv": b"0" * (20 << 20)}), "unpacks to 20,971,520 bytes"),
+        ("c.zip", lying(), "damaged"),
+        ("c.zip", zipped({f"{n}.csv": "" for n in range(1001)}), "lists 1,001 members"),
+        ("c.zip", crowded(1_000_000), "members in 47,000,000 bytes; refused"),
+        (
+            "c.zip",
+            zipped({"c.zip": zipped({"c.csv": CSV})}),
+            "is an archive in an archive",
+        ),
+        (
+            "c.zip",
+            zipped({"a.csv": CSV, "b.csv": CSV}),
+            "holds 2 files; declare which in member",
+        ),
+        ("c.zip", zipped({}), "holds 0 files"),
+        ("c.zip", zipped({"c.exe": "x"}), "cannot be read; drop csv"),
+        ("c.zip", zipped({"../../c.csv": CSV}), "holds 0 files"),
+        ("c.zip", cut(zipped({"c.csv": CSV * 100})), "is not a zip archive, or is cut"),
+        ("c.csv.gz", cut(gzip.compress(CSV.encode() * 100)), "is damaged"),
+        ("c.csv.gz", CSV.encode(), "is damaged"),
+        ("c.xlsx", zipped({"xl/a.xml": "<a/>"}), "is not an xlsx workbook"),
+        ("c.xlsx", CSV.encode(), "is not an xlsx workbook"),
+        ("c.duckdb", b"\0" * 8 + b"DUCK" + b"\0" * 100, "cannot be read; drop csv"),
+        ("c.csv", b"\0" * 8 + b"DUCK" + b"\0" * 100, "is a DuckDB database, not text"),
+        ("c.csv", b"SQLite format 3\0", "is a SQLite database, not text"),
+        (
+            "c.csv",
+            zipped({"c.csv": CSV}),
+            "is a zip archive or Excel workbook, not text",
+        ),
+        ("c.csv", gzip.compress(CSV.encode()), "is gzip-compressed, not text"),
+        ("c.csv", b"%PDF-1.7", "is a PDF, not text"),
+        ("c.csv", b"<!DOCTYPE html><html>sign in</html>", "is a web page"),
+        ("c.csv", b"\xd0\xcf\x11\xe0", "is an old Excel workbook"),
+        ("c.parquet", b"PAR1" + b"\0" * 50 + b"PAR1", "is not a Parquet file"),
+    ],
+)
+def test_hostile_and_disguised_files_are_refused_early(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    drop = Drop(tmp_path, "costs", {"files": name})
+    drop.write(name, content)
+    begun = time.process_time()
+
+    assert message in drop.refusal()
+    assert time.process_time() - begun < SECONDS
