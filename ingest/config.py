@@ -58,6 +58,8 @@ __all__ = [
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 _KINDS: Final[dict[str, type[SourceConfig]]] = {**VENDORS, "files": FilesSource}
+_VALUES: Final = "values"
+"""Words a source maps in all its datasets; a dataset's own win."""
 _SECTIONS: Final = ("company", "policies", "sources", "publish")
 _INHERITED: Final = (
     "number_format",
@@ -338,7 +340,11 @@ class _Reader:
         datasets = []
         if "datasets" in filled or "templates" not in filled:
             datasets = self._read_datasets(filled, location)
-        body = {key: value for key, value in filled.items() if key not in _INHERITED}
+        body = {
+            key: value
+            for key, value in filled.items()
+            if key not in _INHERITED and key != _VALUES
+        }
         body |= {
             "timezone": filled["timezone"],
             "history_of": filled.get("history_of"),
@@ -390,6 +396,7 @@ class _Reader:
         inherited = {
             key: filled[key] for key in _INHERITED if filled.get(key) is not None
         }
+        shared = self._read_shared_values(filled.get(_VALUES), location, given)
         datasets = []
         for entity, body in given.items():
             where: Location = (*location, "datasets", entity)
@@ -401,11 +408,39 @@ class _Reader:
             for index, item in enumerate(bodies):
                 at = (*where, index) if isinstance(body, list) else where
                 name = f"{entity}__{index + 1}" if isinstance(body, list) else entity
-                dataset = self._read_dataset(item, at, entity, name, inherited)
+                dataset = self._read_dataset(
+                    _with_values(item, entity, shared), at, entity, name, inherited
+                )
                 if dataset is not None:
                     self.problems.extend(check_dataset(dataset, at))
                     datasets.append(dataset)
         return datasets
+
+    def _read_shared_values(
+        self, given: object, location: Location, datasets: dict[str, Any]
+    ) -> dict[str, dict[str, str]]:
+        """Return the words a source maps in every dataset that has the column.
+
+        A closed list means other things in every entity, so its words stay with a dataset.
+        """
+        where: Location = (*location, _VALUES)
+        if given is None:
+            return {}
+        if not isinstance(given, dict) or not all(
+            isinstance(words, dict) for words in given.values()
+        ):
+            self._note(where, "values is a mapping: column -> {word in files: ours}")
+            return {}
+        contracts = [CONTRACTS["files"][e] for e in datasets if e in CONTRACTS["files"]]
+        known = {c.name: c for contract in contracts for c in contract.columns}
+        for column in given:
+            if column not in known:
+                hint = nearest(column, known)
+                self._note((*where, column), f"no dataset here has {column!r}{hint}")
+            elif known[column].values:
+                text = f"{column} is a closed list; map its words in the dataset"
+                self._note((*where, column), text)
+        return given
 
     def _read_dataset(
         self,
@@ -484,6 +519,20 @@ class _Reader:
                     where, _describe(detail["type"], detail["msg"], detail["loc"])
                 )
             return None
+
+
+def _with_values(
+    given: object, entity: str, shared: Mapping[str, dict[str, str]]
+) -> object:
+    """Return a dataset's body with the words its source maps for columns it has."""
+    if not isinstance(given, dict) or not shared:
+        return given
+    own = given.get(_VALUES) or {}
+    names = {column.name for column in CONTRACTS["files"][entity].columns}
+    values = {
+        n: {**words, **own.get(n, {})} for n, words in shared.items() if n in names
+    }
+    return {**given, _VALUES: {**own, **values}}
 
 
 def _describe(code: str, message: str, location: tuple[int | str, ...]) -> str:

@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from ingest.windows import Window
 
 
+_CODES_KEPT: Final = 20
+"""Codes without a match kept of a column; more say the same: another list is meant."""
 _ID_DIGITS: Final = 8
 """Digits of the content's digest in a batch id."""
 
@@ -316,6 +318,10 @@ def _write_batch(
         parquet_sha256=sha256_of(parquet),
         parquet_bytes=parquet.stat().st_size,
         absorbed=dict(sorted(extract.absorbed.items())),
+        unmatched_codes={
+            column: tuple(map(clean_text, codes[:_CODES_KEPT]))
+            for column, codes in sorted(extract.unmatched_codes.items())
+        },
     )
     write_file(working / MANIFEST_FILE, encode_manifest(manifest))
     return manifest

@@ -86,6 +86,8 @@ class BatchManifest:
     parquet_sha256: str
     parquet_bytes: int
     absorbed: dict[str, int] = field(default_factory=dict)
+    unmatched_codes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The first codes, by column, that a lookup file does not hold; their cells are NULL."""
 
     @property
     def stream_path(self) -> StreamPath:

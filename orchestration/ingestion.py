@@ -200,7 +200,7 @@ def _judge(
             acknowledged=run.acknowledged,
             freshness=_freshness_of(source),
         )
-    report.notes += [*verdict.notes, *_excluded(manifest)]
+    report.notes += [*verdict.notes, *_excluded(manifest), *_unmatched_codes(manifest)]
     run.report.gates.append(verdict.as_dict())
     note_verdict(report, verdict)
     if not verdict.passed:
@@ -225,6 +225,14 @@ def _excluded(manifest: BatchManifest) -> list[str]:
     ]
     amounts = f", {'; '.join(money)}" if money else ""
     return [f"excluded {manifest.quarantined_count} rows{amounts}: see quarantine/"]
+
+
+def _unmatched_codes(manifest: BatchManifest) -> list[str]:
+    """Return which codes no lookup file holds, by column."""
+    return [
+        f"{column}: the lookup file does not hold {', '.join(codes)}; left blank"
+        for column, codes in manifest.unmatched_codes.items()
+    ]
 
 
 def note_verdict(report: StreamReport, verdict: GateResult) -> None:

@@ -94,6 +94,8 @@ class NightReport:
     control_rows: list[dict[str, Any]] = field(default_factory=list)
     control_breaks: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    """About dropped files: what feeds nothing, values that match no member."""
     red_themes: list[str] = field(default_factory=list)
     published: str = ""
     content_hash: str = ""

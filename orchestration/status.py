@@ -268,6 +268,7 @@ class _Judge:
         yield from self._judge_runs()
         yield from self._judge_streams()
         yield from self._judge_sources()
+        yield from self._judge_files()
 
     def _judge_build(self) -> Iterator[Finding]:
         status = self.status
@@ -364,6 +365,12 @@ class _Judge:
                 next_step(last),
                 last.exit_code or EXIT_BAD_DATA,
             )
+
+    def _judge_files(self) -> Iterator[Finding]:
+        """Yield what the last night saw in the drops and could not use; none of it is wrong."""
+        report = self.status.last_run
+        for notice in report.notices if report else []:
+            yield Finding(f"files {notice}", notice, "warehouse files check", EXIT_OK)
 
     def _judge_streams(self) -> Iterator[Finding]:
         """Yield what the last run held back, with the command that lets it through."""

@@ -142,6 +142,7 @@ class Extract:
     equal duplicate, older version, replaced by a later file, total row, repeated header).
     `received`: rows the files held, counted where they were read; landing holds it against
     what became of them. None = the source does not count.
+    `unmatched_codes`: codes, by column, a lookup file does not hold; their cells are NULL.
     `rows` may hold, in place of a record, a function that returns a `Block`: blocks are read
     side by side. `is_settled` is asked once all rows were consumed; False = what was read
     does not stand (two rows of one key), `rows` now gives it anew.
@@ -161,6 +162,7 @@ class Extract:
     quarantine_share: Decimal = QUARANTINE_SHARE
     absorbed: dict[str, int] = field(default_factory=dict)
     received: int | None = None
+    unmatched_codes: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from orchestration.file_notices import file_notices
 from orchestration.night_run import NightRun  # noqa: TC001 - Dagster reads it
 from orchestration.publication import publish_night
 
@@ -27,6 +28,9 @@ def publication_asset(table_keys: list[dg.AssetKey]) -> dg.AssetsDefinition:
     def publish(night: dg.ResourceParam[NightRun]) -> dg.MaterializeResult:
         with night.timed("publication"):
             manifest = publish_night(night)
+            home = night.settings.home
+            served = home.published / manifest.build_id / "bi.duckdb"
+            night.report.notices = file_notices(night.settings, served)
         return dg.MaterializeResult(
             metadata={
                 "build_id": manifest.build_id,

@@ -9,24 +9,33 @@ from __future__ import annotations
 
 import glob
 import sys
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ingest.errors import ConfigError
-from orchestration.cli.options import Json, print_json
+from ingest.errors import EXIT_BAD_DATA, ConfigError
+from orchestration.cli.options import Config, Json, Root, now, print_json, say
+from orchestration.night_run import yesterday
+from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
+    from orchestration.file_check import DatasetCheck, FilesCheck
     from orchestration.file_looks import Look
     from orchestration.header_proposals import Proposal
+    from orchestration.settings import Settings
 
 files_app = typer.Typer(
     no_args_is_help=True,
     help="Your own files: look at them, try them, get templates to fill in.",
 )
+_REFUSED_SHOWN: Final = 8
+_UNMATCHED_SHOWN: Final = 20
 _WIDTH: Final = 26
 _DATA: Final = frozenset(
     (
@@ -345,3 +354,125 @@ def template(
         f"({entity} 2026.xlsx). No such source yet? Add to warehouse.yml under sources:\n"
         f"  - {{name: forms, kind: files, path: ./forms, templates: true}}\n"
     )
+
+
+@files_app.command(
+    epilog="Examples: warehouse files check · warehouse files check --dataset opportunities "
+    "· warehouse files check --figures"
+)
+def check(
+    config: Config = None,
+    root: Root = None,
+    *,
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="One dataset or entity; default: all.")
+    ] = "",
+    figures: Annotated[
+        bool,
+        typer.Option(
+            "--figures", help="Also which published figures would change (a minute)."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Try every dropped file as a night would; nothing in the warehouse changes.
+
+    Rows in, landed, refused with their lines, merged; totals of money; words that match no
+    product, person or campaign you have. Leaves with 65 when a file would be refused.
+    """
+    from orchestration.file_check import check_files  # noqa: PLC0415 - only this verb pays
+    from orchestration.publish import current_build  # noqa: PLC0415 - only this verb pays
+
+    settings = load_settings(root=root, config_path=config, require_secrets=False)
+    build = current_build(settings.home.published)
+    served = build / "bi.duckdb" if build else None
+    at = now()
+    day = yesterday(at, settings.config.company.timezone)
+    with check_files(
+        settings, as_of=day, now=at, dataset=dataset, served=served
+    ) as found:
+        if as_json:
+            print_json(asdict(found))
+        else:
+            sys.stdout.write("\n".join(_check_lines(found, settings)) + "\n")
+        is_refused = any(one.problem or one.red for one in found.datasets)
+    if figures:
+        _show_figures(settings, at)
+    elif not as_json and not is_refused:
+        more = "warehouse files check --figures, or " if served else ""
+        sys.stdout.write(f"Next: {more}warehouse nightly\n")
+    if is_refused:
+        raise typer.Exit(EXIT_BAD_DATA)
+
+
+def _check_lines(found: FilesCheck, settings: Settings) -> Iterator[str]:
+    from orchestration.file_notices import drop_notices  # noqa: PLC0415 - only this verb pays
+    from orchestration.members import mapping_lines  # noqa: PLC0415 - only this verb pays
+
+    for one in found.datasets:
+        yield from _dataset_lines(one)
+    if found.unmatched:
+        yield ""
+        yield "Values that name no member you have (still in every total, by their own name):"
+        yield from (
+            f"  · {one.describe()}" for one in found.unmatched[:_UNMATCHED_SHOWN]
+        )
+        more = len(found.unmatched) - _UNMATCHED_SHOWN
+        if more > 0:
+            yield f"  … and {more} more (--json)"
+        lines = mapping_lines(found.unmatched)
+        if lines:
+            yield "  If the suggestions are right, say so under the source in warehouse.yml:"
+            yield from (f"    {line}" for line in lines)
+    notices = [n for source in settings.config.sources for n in drop_notices(source)]
+    if notices:
+        yield ""
+        yield "Left aside:"
+        yield from (f"  · {notice}" for notice in notices)
+    yield ""
+    yield "Nothing was loaded; the warehouse is as it was."
+
+
+def _dataset_lines(one: DatasetCheck) -> Iterator[str]:
+    mark = "✗" if one.problem or one.red else "✓"
+    files = ", ".join(one.files[:3]) + (" …" if len(one.files) > 3 else "")  # noqa: PLR2004 - a line's width
+    yield f"{mark} {one.dataset} ← {files or 'no file'}"
+    if one.problem:
+        yield f"    would not load: {one.problem}"
+    else:
+        merged = sum(one.absorbed.values())
+        yield (
+            f"    {one.received:,} rows in = {one.landed:,} landed + "
+            f"{one.quarantined:,} refused + {merged:,} merged"
+        )
+    yield from (f"    merged: {n:,} {cause}" for cause, n in one.absorbed.items())
+    for refused in one.refused[:_REFUSED_SHOWN]:
+        column = f"{refused.column}: " if refused.column else ""
+        yield f"    refused: {refused.rows:,} × {column}{refused.reason}"
+        yield f"             {', '.join(refused.places)}"
+    for total in one.totals:
+        off = total.source_sum - total.landed_sum
+        state = "equal" if not off else f"OFF BY {off:,f}"
+        yield (
+            f"    {total.column_name} {total.currency}: {total.source_sum:,.2f} in the "
+            f"files, {total.landed_sum:,.2f} landed, {state}"
+        )
+    for column, codes in one.unmatched_codes.items():
+        yield f"    {column}: the lookup file does not hold {', '.join(codes)}; left blank"
+    if one.unused:
+        yield f"    not used: {', '.join(one.unused)}"
+    yield from (f"    gate: {text}" for text in one.red)
+
+
+def _show_figures(settings: Settings, at: datetime) -> None:
+    """Show which published figures the files in the drops would change."""
+    from orchestration.cli.upkeep import show_difference  # noqa: PLC0415 - only this verb pays
+    from orchestration.diff import compare  # noqa: PLC0415 - only this verb pays
+    from orchestration.file_check import rehearsed_files  # noqa: PLC0415 - only this verb pays
+    from orchestration.rehearsal import published_side  # noqa: PLC0415 - only this verb pays
+
+    before = published_side(settings)
+    day = date.fromisoformat(before.built_from.as_of)
+    say("building the figures with these files beside what is published")
+    with rehearsed_files(settings, as_of=day, now=at) as side:
+        show_difference(compare(before, side))

@@ -74,7 +74,7 @@ def diff(
     if as_json:
         print_json(_as_json(found))
     else:
-        _show(found)
+        show_difference(found)
 
 
 def _as_json(found: Difference) -> dict[str, Any]:
@@ -92,7 +92,8 @@ def _as_json(found: Difference) -> dict[str, Any]:
     }
 
 
-def _show(found: Difference) -> None:
+def show_difference(found: Difference) -> None:
+    """Print which figures differ between two builds, and why."""
     console = Console(soft_wrap=True)
     # A period that came or went without a figure tells nothing; it is counted below.
     moves = [m for m in found.moves if not (m.old is None and m.new is None)]

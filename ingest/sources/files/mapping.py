@@ -99,6 +99,8 @@ class LookupTables:
         """Keep the tables by the pattern lookups name them with."""
         self._tables = tables
         self._indices: dict[str, dict[tuple[str | None, ...], str | None]] = {}
+        self.missed: dict[str, set[str]] = {}
+        """Column -> the codes its lookup file does not hold; such cells are NULL."""
 
     def index(
         self, rule: Lookup, dataset: Dataset
@@ -310,7 +312,11 @@ class _TableMapper:
         """Return the column another file gives; no match is NULL."""
         rule = self.dataset.lookup[name]
         found = self.file.lookups.index(rule, self.dataset)
-        keys = zip(*(self._local(local) for local in rule.on), strict=True)
+        keys = list(zip(*(self._local(local) for local in rule.on), strict=True))
+        missed = {key for key in set(keys) if key not in found and any(key)}
+        if missed:
+            codes = {" · ".join(part or "" for part in key) for key in missed}
+            self.file.lookups.missed.setdefault(name, set()).update(codes)
         taken = [found.get(key) for key in keys]
         words: dict[str | None, int] = {}
         codes = [words.setdefault(word, len(words)) for word in taken]

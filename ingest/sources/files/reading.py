@@ -581,6 +581,9 @@ class Reading:
             extract.unknown_fields |= self.mappings[number].unused_headers
         extract.absorbed = dict(absorbed)
         extract.received = received
+        if self.dataset.lookup:
+            missed = self._lookups.missed
+            extract.unmatched_codes = {n: sorted(codes) for n, codes in missed.items()}
         periods = join_periods(p for own in self.plan.periods.values() for p in own)
         extract.coverage.append(
             AccountWindow(

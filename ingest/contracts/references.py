@@ -1,0 +1,33 @@
+"""Which columns name a member of another entity: a product, a person, a campaign.
+
+Belongs here: the columns and the entities they point at. Stays out: finding values that match
+no member (`orchestration.members`), mapping them (`values` of a dataset or a source).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+REFERENCES: Final[dict[str, str]] = {
+    "owner_id": "users",
+    "created_by_id": "users",
+    "changed_by_id": "users",
+    "manager_id": "users",
+    "user_id": "users",
+    "product_id": "products",
+    "account_id": "accounts",
+    "parent_account_id": "accounts",
+    "campaign_id": "campaigns",
+    "customer_id": "customers",
+}
+"""Column -> the entity one of whose members it names. Records that are only counted (invoices,
+payments, leads) are left out: what has no partner there is the tie-out's business."""
+
+MEMBER_ID: Final[dict[str, tuple[str, str]]] = {
+    "users": ("user_id", "user_name"),
+    "products": ("product_id", "product_name"),
+    "accounts": ("account_id", "account_name"),
+    "campaigns": ("campaign_id", "campaign_name"),
+    "customers": ("customer_id", "customer_name"),
+}
+"""Entity -> the columns of a member's id and of its name, which people type instead."""

@@ -1,0 +1,211 @@
+"""Values of dropped files that match no member of a dimension, with the nearest members.
+
+Belongs here: finding them in landed batches, their rows and money, and what they probably
+mean. Stays out: which columns name members (`ingest.contracts.references`), mapping them
+(`values` in the configuration). Nothing is dropped on account of it: such money stands in
+every total and under a member of its own, which only nobody knows by name.
+"""
+
+# ruff: noqa: S608 - names of contracts and of our own folders; values are parameters
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from ingest.contracts import CONTRACTS
+from ingest.contracts.references import MEMBER_ID, REFERENCES
+from orchestration.publish.copying import attach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from decimal import Decimal
+    from pathlib import Path
+
+    from ingest.entities import EntityContract
+
+_DIMENSIONS: Final = {
+    "users": "select user_id, user_name from served.main.dim_users",
+    "products": "select product_id, product_name from served.main.dim_products where is_listed",
+    "campaigns": "select campaign_id, campaign_name from served.main.dim_campaigns",
+}
+_SIMILAR: Final = 0.7
+_CANDIDATES: Final = 3
+_LISTED: Final = 200
+"""Values looked up per column; a column with more of them points at another list altogether."""
+
+
+@dataclass(frozen=True)
+class LandedRows:
+    """Rows of one dataset: which entity they are, and the Parquet files they lie in."""
+
+    stream: str
+    entity: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """One value that matches no member.
+
+    `amounts` are sums per currency of the entity's own amount, none where it has no money;
+    `nearest` holds ids of members, the likeliest first.
+    """
+
+    stream: str
+    column: str
+    value: str
+    member_of: str
+    rows: int
+    amounts: tuple[tuple[str, Decimal], ...]
+    nearest: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return one line: the value, its weight, what it may mean."""
+        money = "; ".join(
+            f"{amount:,.2f} {currency}" for currency, amount in self.amounts
+        )
+        weight = f"{self.rows:,} rows" + (f", {money}" if money else "")
+        known = " or ".join(map(repr, self.nearest))
+        hint = f"; did you mean {known}?" if known else ""
+        return (
+            f"{self.stream} {self.column} {self.value!r} is no known member of "
+            f"{self.member_of} ({weight}){hint}"
+        )
+
+
+def find_unmatched(rows: Sequence[LandedRows], served: Path | None) -> list[Unmatched]:
+    """Return values of rows that name no member, those with most rows first.
+
+    Members are those of the served build (None = there is none) and of the rows themselves.
+    An entity nobody delivers any member of is not judged: then nothing could match.
+    """
+    found: list[Unmatched] = []
+    with duckdb.connect(config={"threads": 2}) as con:
+        if served is not None:
+            attach(con, served, "served")
+        known = {e: _members(con, e, rows, served) for e in MEMBER_ID}
+        for one in rows:
+            contract = CONTRACTS["files"][one.entity]
+            for column in contract.columns:
+                member_of = REFERENCES.get(column.name)
+                is_own = member_of == one.entity and column.name in contract.key
+                if member_of is None or is_own or not known[member_of] or not one.files:
+                    continue
+                found += _unmatched(con, one, contract, column.name, known[member_of])
+    return sorted(found, key=lambda u: (-u.rows, u.stream, u.column, u.value))
+
+
+def _members(
+    con: duckdb.DuckDBPyConnection,
+    entity: str,
+    rows: Iterable[LandedRows],
+    served: Path | None,
+) -> dict[str, str]:
+    """Return id -> name of an entity's members."""
+    members: dict[str, str] = {}
+    if served is not None and entity in _DIMENSIONS and _has(con, entity):
+        members.update(con.execute(_DIMENSIONS[entity]).fetchall())
+    key, name = MEMBER_ID[entity]
+    for one in rows:
+        if one.entity == entity and one.files:
+            members.update(
+                con.execute(
+                    f'select distinct "{key}", "{name}" from read_parquet($files)',
+                    {"files": [str(file) for file in one.files]},
+                ).fetchall()
+            )
+    return members
+
+
+def _has(con: duckdb.DuckDBPyConnection, entity: str) -> bool:
+    """Return whether the served build has the dimension of an entity."""
+    found = con.execute(
+        "select 1 from duckdb_tables() where database_name = 'served' and table_name = $1",
+        [f"dim_{entity}"],
+    ).fetchone()
+    return found is not None
+
+
+def _unmatched(
+    con: duckdb.DuckDBPyConnection,
+    rows: LandedRows,
+    contract: EntityContract,
+    column: str,
+    members: dict[str, str],
+) -> list[Unmatched]:
+    money = next(
+        (c for c in contract.money_columns if c.star or c.name == "amount"), None
+    )
+    amount = f'"{money.name}"' if money else "null::decimal(38, 4)"
+    currency = f'"{money.currency_column}"' if money else "null::varchar"
+    con.execute("create or replace temp table known (id varchar)")
+    con.execute("insert into known select unnest($1::varchar[])", [list(members)])
+    counted = con.execute(
+        f"select \"{column}\", coalesce({currency}, ''), count(*), sum({amount})"
+        f" from read_parquet($files) where coalesce(\"{column}\", '') <> ''"
+        f' and "{column}" not in (select id from known)'
+        " group by all order by 3 desc, 1, 2",
+        {"files": [str(file) for file in rows.files]},
+    ).fetchall()
+    values: dict[str, list[tuple[str, int, Decimal | None]]] = {}
+    for value, code, count, total in counted:
+        values.setdefault(value, []).append((code, count, total))
+    member_of = REFERENCES[column]
+    return [
+        Unmatched(
+            stream=rows.stream,
+            column=column,
+            value=value,
+            member_of=member_of,
+            rows=sum(count for _, count, _ in parts),
+            amounts=tuple((c, t) for c, _, t in parts if t is not None),
+            nearest=nearest_members(value, members),
+        )
+        for value, parts in list(values.items())[:_LISTED]
+    ]
+
+
+def nearest_members(value: str, members: dict[str, str]) -> tuple[str, ...]:
+    """Return the ids whose own spelling or whose member's name is most like a value."""
+    wanted = _letters(value)
+    scored: dict[str, float] = {}
+    for member, name in members.items():
+        likeness = max(
+            difflib.SequenceMatcher(None, wanted, _letters(text)).ratio()
+            for text in (member, name or "")
+        )
+        if likeness >= _SIMILAR:
+            scored[member] = likeness
+    best = sorted(scored, key=lambda m: (-scored[m], m))
+    if best and scored[best[0]] == 1:
+        return tuple(m for m in best if scored[m] == 1)[:_CANDIDATES]
+    return tuple(best[:_CANDIDATES])
+
+
+def mapping_lines(unmatched: Iterable[Unmatched]) -> list[str]:
+    """Return the lines of `values:` that map what has one likeliest member."""
+    words: dict[str, dict[str, str]] = {}
+    for one in unmatched:
+        if one.nearest:
+            words.setdefault(one.column, {})[one.value] = one.nearest[0]
+    lines = ["values:"] if words else []
+    for column, known in words.items():
+        pairs = ", ".join(f"{_quote(a)}: {_quote(b)}" for a, b in known.items())
+        lines.append(f"  {column}: {{{pairs}}}")
+    return lines
+
+
+def _letters(text: str) -> str:
+    """Return a text as bare small letters and digits: spaces, marks and case say nothing."""
+    flat = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("Đ", "D"))
+    return re.sub(r"[^a-z0-9]", "", flat.casefold())
+
+
+def _quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

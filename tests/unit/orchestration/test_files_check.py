@@ -1,0 +1,247 @@
+"""`warehouse files check`: what would land, and a warehouse that is as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from ingest.config import FilesSource, load_config
+from ingest.errors import EXIT_BAD_DATA, ConfigError
+from orchestration.cli import app
+from orchestration.file_notices import drop_notices
+from orchestration.members import LandedRows, find_unmatched, nearest_members
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typer.testing import Result
+
+CONFIG = """\
+company: {name: Ánh Dương, reporting_currency: VND, timezone: Asia/Ho_Chi_Minh}
+sources:
+  - name: drop
+    kind: files
+    path: ./drop
+    max_quarantine_share: 0.5
+    datasets:
+      products: {files: products.csv, mode: replace}
+      opportunities:
+        files: "deals*.csv"
+        columns:
+          opportunity_id: id
+          created_at: created
+          stage: stage
+          status: status
+          amount: amount
+          product_id: product
+          account_id: account
+        constants: {currency: VND}
+        lookup:
+          owner_id: {file: people.csv, on: {rep: code}, take: user}
+"""
+PRODUCTS = "product_id,product_name\nGTX Pro,GTX Pro\nMG Special,MG Special\n"
+PEOPLE = "code,user\nA,NV1\n"
+DEALS = """\
+id,created,stage,status,amount,product,rep,account
+D1,2026-09-01,Won,won,100.50,GTXPro,A,C1
+D1,2026-09-01,Won,won,100.50,GTXPro,A,C1
+D2,2026-09-02,Won,won,"1.000,00",GTX Pro,A,C1
+D3,2026-09-03,Won,won,50.00,GTXPro,B,C2
+D4,2026-09-04,Won,won,25.00,MG Special,C,C2
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    (tmp_path / "warehouse.yml").write_text(CONFIG, encoding="utf-8")
+    for name, text in (("products", PRODUCTS), ("people", PEOPLE), ("deals_09", DEALS)):
+        (drop / f"{name}.csv").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def check(*arguments: str) -> Result:
+    done = CliRunner().invoke(app, ["files", "check", "--root", "root", *arguments])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.usefixtures("here")
+def test_rows_in_are_landed_refused_or_merged_with_their_lines() -> None:
+    told = json.loads(check("--json").stdout)
+    deals = next(d for d in told["datasets"] if d["entity"] == "opportunities")
+    assert (deals["landed"], deals["quarantined"], deals["absorbed"]) == (
+        3, 1, {"equal duplicate": 1},
+    )  # fmt: skip
+    [refused] = deals["refused"]
+    assert (refused["column"], refused["rows"]) == ("amount", 1)
+    assert refused["places"] == ["deals_09.csv:4 (9.999,99)"]
+    [total] = deals["totals"]
+    assert total["source_sum"] == total["landed_sum"] == "175.500000"
+    assert deals["unmatched_codes"] == {"owner_id": ["B", "C"]}
+
+
+@pytest.mark.usefixtures("here")
+def test_what_is_printed_says_it_in_words() -> None:
+    shown = check().output
+    assert "5 rows in = 3 landed + 1 refused + 1 merged" in shown
+    assert "deals_09.csv:4" in shown
+    assert "owner_id: the lookup file does not hold B, C; left blank" in shown
+    assert "did you mean 'GTX Pro'?" in shown
+    assert 'product_id: {"GTXPro": "GTX Pro"}' in shown
+    assert "Nothing was loaded" in shown
+
+
+def test_nothing_in_the_warehouse_or_the_drop_changes(here: Path) -> None:
+    before = tree(here)
+    check()
+    assert tree(here) == before
+    (here / "root" / "state").mkdir(parents=True)
+    (here / "root" / "state" / "ledger.jsonl").write_text("")
+    before = tree(here)
+    check()
+    assert tree(here) == before
+
+
+def test_a_file_that_would_be_refused_leaves_with_65_and_says_why(here: Path) -> None:
+    (here / "drop" / "deals_09.csv").write_text("id,created\nD1,2026-09-01\n")
+    done = check()
+    assert done.exit_code == EXIT_BAD_DATA
+    assert "✗ drop.opportunities ← deals_09.csv" in done.output
+    assert "has no header 'stage'" in done.output
+    assert "✓ drop.products" in done.output
+
+
+@pytest.mark.usefixtures("here")
+def test_one_dataset_alone_and_a_wrong_name() -> None:
+    told = json.loads(check("--dataset", "products", "--json").stdout)
+    assert [one["entity"] for one in told["datasets"]] == ["products"]
+    with pytest.raises(ConfigError, match="no dataset 'product'; did you mean"):
+        check("--dataset", "product")
+
+
+def test_words_said_at_the_source_hold_in_every_dataset_that_has_the_column(
+    here: Path,
+) -> None:
+    config = here / "warehouse.yml"
+    told = CONFIG.replace(
+        "    datasets:", "    values: {product_id: {GTXPro: GTX Pro}}\n    datasets:"
+    )
+    config.write_text(told, encoding="utf-8")
+    assert "GTXPro" not in check().output
+    [source] = load_config(config, environ={}).sources
+    assert isinstance(source, FilesSource)
+    values = {d.entity: d.values for d in source.datasets}
+    assert values["opportunities"] == {"product_id": {"GTXPro": "GTX Pro"}}
+    # A dataset's own words win.
+    config.write_text(
+        told.replace(
+            "        constants:",
+            "        values: {product_id: {GTXPro: MG Special}}\n        constants:",
+        ),
+        encoding="utf-8",
+    )
+    [source] = load_config(config, environ={}).sources
+    assert isinstance(source, FilesSource)
+    assert source.datasets[1].values == {"product_id": {"GTXPro": "MG Special"}}
+    for wrong, said in (
+        ("{produkt_id: {a: b}}", "did you mean 'product_id'"),
+        ("{status: {Won: won}}", "closed list; map its words in the dataset"),
+        ("nothing", "values is a mapping"),
+    ):
+        config.write_text(
+            CONFIG.replace("    datasets:", f"    values: {wrong}\n    datasets:"),
+            encoding="utf-8",
+        )
+        with pytest.raises(ConfigError, match=said):
+            load_config(config, environ={})
+
+
+def test_litter_strangers_and_empty_folders_are_told(here: Path) -> None:
+    drop = here / "drop"
+    (drop / "cũ").mkdir()
+    for name in (
+        "~$deals_09.xlsx",
+        ".DS_Store",
+        "Thumbs.db",
+        "desktop.ini",
+        "a.csv.part",
+        "b.crdownload",
+    ):
+        (drop / name).write_bytes(b"\0")
+    (drop / "deal_10.csv").write_text(DEALS)
+    [source] = load_config(here / "warehouse.yml", environ={}).sources
+    first, second, third = drop_notices(source)
+    assert (
+        "deal_10.csv feeds nothing: no dataset matches it; did you mean 'deals*.csv'?"
+        in first
+    )
+    assert (
+        "ignored .DS_Store, Thumbs.db, a.csv.part, b.crdownload, desktop.ini and 1 more"
+        in second
+    )
+    assert "empty folders: cũ" in third
+    assert "5 rows in" in check().output
+
+
+def test_members_of_the_served_build_count_and_unlisted_products_do_not(
+    tmp_path: Path,
+) -> None:
+    served = tmp_path / "bi.duckdb"
+    rows = tmp_path / "deals.parquet"
+    with duckdb.connect(str(served)) as con:
+        con.execute(
+            "create table dim_users as select 'NV1' user_id, 'Trần Thị Hoa' user_name"
+        )
+        con.execute(
+            "create table dim_products as select * from (values ('P1', 'Gói Vàng', true),"
+            " ('P9', null, false)) t(product_id, product_name, is_listed)"
+        )
+    with duckdb.connect() as con:
+        con.execute(
+            "create table deals as select *, null::varchar as created_by_id,"
+            " null::varchar as account_id, null::varchar as campaign_id from (values"
+            " ('NV1', 'P1', 5.0, 'VND'), ('tran thi hoa', 'P9', 7.0, 'VND'),"
+            " ('tran thi hoa', null, 1.0, 'USD')) t(owner_id, product_id, amount, currency)"
+        )
+        con.execute(f"copy deals to '{rows}'")
+    found = find_unmatched([LandedRows("drop.deals", "opportunities", (rows,))], served)
+    assert [(u.column, u.value, u.rows, dict(u.amounts), u.nearest) for u in found] == [
+        ("owner_id", "tran thi hoa", 2, {"USD": 1, "VND": 7}, ("NV1",)),
+        ("product_id", "P9", 1, {"VND": 7}, ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "nearest"),
+    [
+        ("GTXPro", ("GTX Pro",)),
+        ("gtx-pro", ("GTX Pro",)),
+        ("GTX Prro", ("GTX Pro", "GTX Plus Pro")),
+        ("Trần Văn Đức", ("NV2",)),
+        ("hoàn toàn khác", ()),
+    ],
+)
+def test_the_nearest_members_are_found_by_id_or_by_name(
+    value: str, nearest: tuple[str, ...]
+) -> None:
+    members = {"GTX Pro": "", "GTX Plus Pro": "", "MG": "", "NV2": "Trần Văn Đức"}
+    assert nearest_members(value, members) == nearest
