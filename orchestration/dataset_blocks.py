@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PLAIN: Final = Proposal(file="", entity="", headers=(), columns={})
 """What a source declares when it says nothing."""
 _AS_WELL: Final = "looks like the same as above; take it only if it holds other rows:"
-_REQUIRED: Final = "# settle: required; a header, or move it to constants"
+_REQUIRED: Final = "# settle: required; a header, or move it to constants or lookup"
 
 
 def block_lines(proposals: Iterable[Proposal]) -> Iterator[str]:

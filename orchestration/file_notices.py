@@ -7,23 +7,25 @@ finding them (`ingest.sources.files.discover`, `orchestration.members`), where t
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from ingest import ledger
 from ingest.config import FilesSource
-from ingest.config_yaml import nearest
 from ingest.paths import raw_dir
 from ingest.sources.files.discover import find_leftovers
-from orchestration.members import LandedRows, find_unmatched
+from orchestration.header_words import NOISE, likeness, plain
+from orchestration.members import LandedRows, describe_all, find_unmatched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ingest.config import SourceConfig
     from orchestration.settings import Settings
 
 _SHOWN: Final = 5
+_NEAR: Final = 0.75
 
 
 def file_notices(settings: Settings, served: Path | None) -> list[str]:
@@ -33,11 +35,11 @@ def file_notices(settings: Settings, served: Path | None) -> list[str]:
     """
     sources = settings.config.sources
     lines = [line for source in sources for line in drop_notices(source)]
-    unmatched = find_unmatched(live_rows(settings), served)
-    lines += [f"{one.describe()}; map it in values" for one in unmatched[:_SHOWN]]
-    if len(unmatched) > _SHOWN:
-        more = len(unmatched) - _SHOWN
-        lines.append(f"and {more} more values without a member: warehouse files check")
+    told = describe_all(find_unmatched(live_rows(settings), served))
+    lines += told[:_SHOWN]
+    if len(told) > _SHOWN:
+        more = len(told) - _SHOWN
+        lines.append(f"and {more} more words without a member: warehouse files check")
     return lines
 
 
@@ -51,8 +53,7 @@ def drop_notices(source: SourceConfig) -> Iterator[str]:
     ]
     left = find_leftovers(source.path, patterns)
     for name in left.unmatched[:_SHOWN]:
-        hint = nearest(name, patterns) if patterns else ""
-        yield f"{source.name}: {name} feeds nothing: no dataset matches it{hint}"
+        yield f"{source.name}: {name} feeds nothing{_nearest_pattern(name, patterns)}"
     if len(left.unmatched) > _SHOWN:
         more = len(left.unmatched) - _SHOWN
         yield f"{source.name}: and {more} more files no dataset matches"
@@ -66,6 +67,20 @@ def drop_notices(source: SourceConfig) -> Iterator[str]:
         yield f"{source.name}: ignored {shown}{rest} (locks, hidden or unfinished files)"
     if left.empty:
         yield f"{source.name}: empty folders: {', '.join(left.empty[:_SHOWN])}"
+
+
+def _nearest_pattern(name: str, patterns: Sequence[str]) -> str:
+    """Return a hint at the pattern a name was probably meant for, '' = none is near."""
+    wanted = _core(name)
+    scored = [(likeness(wanted, _core(pattern)), pattern) for pattern in patterns]
+    best, pattern = max(scored, default=(0.0, ""))
+    return f"; did you mean it for {pattern!r}?" if best >= _NEAR else ""
+
+
+def _core(name: str) -> str:
+    """Return the words of a file's name that say what it is: no digits, no `export`."""
+    words = re.findall(r"[a-z]+", plain(name.rpartition(".")[0]))
+    return "_".join(word for word in words if word not in NOISE)
 
 
 def live_rows(settings: Settings) -> list[LandedRows]:

@@ -60,6 +60,7 @@ _DATE_FORMATS: Final = (
     "%d-%m-%Y",
     "%d.%m.%Y",
     "%Y/%m/%d",
+    "%Y-%m-%d %H:%M:%S",
     "%d/%m/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M:%S",
 )

@@ -117,6 +117,7 @@ ALIASES: Final[Mapping[str, frozenset[str]]] = {
     "opened_at": frozenset({"created"}),
     "arrived_on": frozenset({"arrival_date"}),
     "started_at": frozenset({"start_date"}),
+    "valid_from": frozenset({"created", "start_date", "hire_date", "ngay_vao_lam"}),
     "payment_id": frozenset({"charge_id"}),
     "started_on": frozenset({"start_date"}),
     "ended_on": frozenset({"end_date"}),

@@ -70,13 +70,40 @@ class Unmatched:
         money = "; ".join(
             f"{amount:,.2f} {currency}" for currency, amount in self.amounts
         )
-        weight = f"{self.rows:,} rows" + (f", {money}" if money else "")
+        weight = count_rows(self.rows) + (f", {money}" if money else "")
         known = " or ".join(map(repr, self.nearest))
         hint = f"; did you mean {known}?" if known else ""
         return (
             f"{self.stream} {self.column} {self.value!r} is no known member of "
             f"{self.member_of} ({weight}){hint}"
         )
+
+
+def describe_all(found: Sequence[Unmatched]) -> list[str]:
+    """Return the lines of some values: one each where a member is near, else one a column."""
+    lines = [one.describe() for one in found if one.nearest]
+    strangers: dict[tuple[str, str, str], list[Unmatched]] = {}
+    for one in found:
+        if not one.nearest:
+            where = one.stream, one.column, one.member_of
+            strangers.setdefault(where, []).append(one)
+    for (stream, column, member_of), ones in strangers.items():
+        if len(ones) == 1:
+            lines.append(ones[0].describe())
+            continue
+        shown = ", ".join(repr(one.value) for one in ones[:_CANDIDATES])
+        more = ", …" if len(ones) > _CANDIDATES else ""
+        rows = count_rows(sum(one.rows for one in ones))
+        lines.append(
+            f"{stream} {column}: {len(ones)} values are no known members of {member_of} "
+            f"({rows}), none of them near one: {shown}{more}"
+        )
+    return lines
+
+
+def count_rows(rows: int) -> str:
+    """Return a number of rows in words."""
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def find_unmatched(rows: Sequence[LandedRows], served: Path | None) -> list[Unmatched]:

@@ -36,6 +36,7 @@ files_app = typer.Typer(
 )
 _REFUSED_SHOWN: Final = 8
 _UNMATCHED_SHOWN: Final = 20
+_UNUSED_SHOWN: Final = 8
 _WIDTH: Final = 26
 _DATA: Final = frozenset(
     (
@@ -104,8 +105,10 @@ def inspect(
         raise ConfigError(message)
     paths, litter = _find(path)
     seen: list[tuple[Look, Proposal | None]] = []
+    folder = Path(path).expanduser()
     for one in paths:
-        look = look_at(one, zone=zone)
+        called = one.relative_to(folder).as_posix() if folder.is_dir() else one.name
+        look = look_at(one, zone=zone, name=called)
         found = propose(
             look,
             zone=zone,
@@ -245,20 +248,20 @@ def _closing(ranked: Sequence[Proposal], to: Path | None) -> Iterator[str]:
 
 
 def _several(ranked: Sequence[Proposal]) -> list[tuple[str, str]]:
-    """Return the files that may say again what another one says."""
+    """Return, per entity, the files that may say again what another one says."""
     from orchestration.dataset_blocks import first_of_each  # noqa: PLC0415 - only this verb pays
 
     points = []
     for entity in dict.fromkeys(p.entity for p in ranked):
         members = [p for p in ranked if p.entity == entity]
         kept = first_of_each(members)
-        for one in members:
-            if one not in kept:
-                text = (
-                    f"feeds {entity} like another file here; if both tell of the same, "
-                    "taking both counts it twice, so it stands behind # below"
-                )
-                points.append((one.file, text))
+        others = [one.file for one in members if one not in kept]
+        if others:
+            text = (
+                f"also feed{'s' if len(others) == 1 else ''} {entity}. If they tell of the "
+                "same at another level, taking both counts it twice; they stand behind #"
+            )
+            points.append((", ".join(others), text))
     return points
 
 
@@ -407,17 +410,19 @@ def check(
 
 def _check_lines(found: FilesCheck, settings: Settings) -> Iterator[str]:
     from orchestration.file_notices import drop_notices  # noqa: PLC0415 - only this verb pays
-    from orchestration.members import mapping_lines  # noqa: PLC0415 - only this verb pays
+    from orchestration.members import (  # noqa: PLC0415 - only this verb pays
+        describe_all,
+        mapping_lines,
+    )
 
     for one in found.datasets:
         yield from _dataset_lines(one)
     if found.unmatched:
         yield ""
         yield "Values that name no member you have (still in every total, by their own name):"
-        yield from (
-            f"  · {one.describe()}" for one in found.unmatched[:_UNMATCHED_SHOWN]
-        )
-        more = len(found.unmatched) - _UNMATCHED_SHOWN
+        told = describe_all(found.unmatched)
+        yield from (f"  · {line}" for line in told[:_UNMATCHED_SHOWN])
+        more = len(told) - _UNMATCHED_SHOWN
         if more > 0:
             yield f"  … and {more} more (--json)"
         lines = mapping_lines(found.unmatched)
@@ -460,7 +465,9 @@ def _dataset_lines(one: DatasetCheck) -> Iterator[str]:
     for column, codes in one.unmatched_codes.items():
         yield f"    {column}: the lookup file does not hold {', '.join(codes)}; left blank"
     if one.unused:
-        yield f"    not used: {', '.join(one.unused)}"
+        more = len(one.unused) - _UNUSED_SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        yield f"    columns not used: {', '.join(one.unused[:_UNUSED_SHOWN])}{rest}"
     yield from (f"    gate: {text}" for text in one.red)
 
 

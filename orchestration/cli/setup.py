@@ -92,7 +92,8 @@ def doctor(
         entities = ", ".join(listed[source.name])
         out.append(f"  {source.name} · {source.kind}{mark}: {entities}")
     out.append(f"  entities fed: {', '.join(settings.config.configured_entities())}")
-    out.append("Next: warehouse nightly")
+    has_files = any(source.kind == "files" for source in sources)
+    out.append(f"Next: warehouse {'files check' if has_files else 'nightly'}")
     sys.stdout.write("\n".join(out) + "\n")
 
 

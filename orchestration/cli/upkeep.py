@@ -94,7 +94,8 @@ def _as_json(found: Difference) -> dict[str, Any]:
 
 def show_difference(found: Difference) -> None:
     """Print which figures differ between two builds, and why."""
-    console = Console(soft_wrap=True)
+    # A file or a pipe has no width of its own; nothing is to be cut there.
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
     # A period that came or went without a figure tells nothing; it is counted below.
     moves = [m for m in found.moves if not (m.old is None and m.new is None)]
     table = Table(title=f"{found.before.label} → {found.after.label}")
