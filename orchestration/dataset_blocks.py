@@ -120,6 +120,13 @@ def _column_lines(proposal: Proposal, *, is_open: bool) -> Iterator[str]:
     units = {n: u for n, u in proposal.units.items() if is_open or u != UNSETTLED}
     if units:
         yield f"units: {_mapping(units)}" + (_unit_mark(units) if is_open else "")
+    by, sums = proposal.aggregate
+    if by:
+        mark = (
+            "  # guessed: these come up again, so rows are added up" if is_open else ""
+        )
+        listed = f"by: [{', '.join(by)}], sum: [{', '.join(sums)}]"
+        yield f"aggregate: {{{listed}}}{mark}"
     if proposal.constants:
         yield "# No column says it, so it holds for every row:"
         mark = "  # assumed: check" if is_open else ""

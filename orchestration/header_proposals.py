@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ingest.config_files import UNSETTLED, required_columns
+from ingest.config_files import UNDECLARED, UNSETTLED, required_columns
 from ingest.contracts import CONTRACTS
 from ingest.contracts.headers import TITLES
 from ingest.currencies import EXPONENTS
@@ -85,6 +85,7 @@ class Proposal:
     like theirs. `unsettled`: formats that read the values in several ways, each with its
     candidates. `unplaced`: words of closed lists, by column, that mean nobody knows what.
     `units`: units of amounts, `?` where whole numbers may be full or smallest units.
+    `aggregate`: by which columns rows are added up, and which, where a key comes up again.
     """
 
     file: str
@@ -100,11 +101,12 @@ class Proposal:
     sheet: str | None = None
     skip_rows: int = 0
     date_format: str = ISO
-    number_format: str = _NUMBER_FORMATS[0]
+    number_format: str = UNDECLARED
     guessed: frozenset[str] = frozenset()
     unsettled: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unplaced: dict[str, list[str]] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
+    aggregate: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     questions: list[Question] = field(default_factory=list)
 
 
@@ -155,6 +157,7 @@ def propose(
     _propose_values(best, look.table, contracts[best.entity])
     _propose_formats(best, look.table, contracts[best.entity], ZoneInfo(zone))
     _propose_units(best, look.table, contracts[best.entity])
+    _propose_sums(best, look.table, contracts[best.entity])
     best.delimiter, best.sheet = look.delimiter, look.sheet
     best.skip_rows = look.skip_rows
     if look.encodings:
@@ -348,7 +351,8 @@ def _propose_formats(
             text = f"no usual format reads every value; declare {key}"
             proposal.questions.append(Question(proposal.entity, text))
             continue
-        setattr(proposal, attribute, fitting[0])
+        if key != "number_format" or any(re.search(r"[.,]", text) for text in samples):
+            setattr(proposal, attribute, fitting[0])
         told = {
             tuple(map(str, values)): written
             for written, values in reversed(readings.items())
@@ -403,6 +407,24 @@ def _propose_units(
             "ones, such as cents (minor)?"
         )
         proposal.questions.append(Question(f"{proposal.entity}.units", text))
+
+
+def _propose_sums(
+    proposal: Proposal, table: RawTable, contract: EntityContract
+) -> None:
+    """Propose adding up where a day's key comes up again: the file is finer than the entity."""
+    keys = [name for name in contract.key if name in proposal.columns]
+    sums = [
+        name
+        for name in proposal.columns
+        if contract.column(name).type in _NUMBERS and name not in keys
+    ]
+    if contract.truth is not Truth.RESTATED_DAILY or not keys or not sums:
+        return
+    columns = [table.column(proposal.columns[name]).to_pylist() for name in keys]
+    rows = list(zip(*columns, strict=True))
+    if len(set(rows)) < len(rows):
+        proposal.aggregate = tuple(keys), tuple(sums)
 
 
 def _read_number(text: str, written: str) -> object:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ingest.config import load_config
+from ingest.config_files import UNDECLARED
 from ingest.config_sources import VENDORS
 from ingest.config_yaml import nearest
 from ingest.errors import ConfigError
@@ -203,7 +204,8 @@ def _files_lines(answers: Answers) -> Iterator[str]:
     yield f"    timezone: {answers.timezone}"
     if first is not None:
         yield "    # Formats are declared, never guessed at night; check them against the files."
-        yield f"    number_format: {quote(first.number_format)}"
+        if first.number_format != UNDECLARED:
+            yield f"    number_format: {quote(first.number_format)}"
         yield f"    date_formats: [{quote(first.date_format)}]"
         yield f"    delimiter: {quote(first.delimiter)}"
     yield "    encoding: utf-8-sig"

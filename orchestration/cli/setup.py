@@ -89,7 +89,7 @@ def doctor(
     ]
     for source in sources:
         mark = " (optional)" if source.optional else ""
-        entities = ", ".join(listed[source.name])
+        entities = ", ".join(dict.fromkeys(listed[source.name]))
         out.append(f"  {source.name} · {source.kind}{mark}: {entities}")
     out.append(f"  entities fed: {', '.join(settings.config.configured_entities())}")
     has_files = any(source.kind == "files" for source in sources)
