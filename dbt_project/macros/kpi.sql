@@ -114,3 +114,9 @@
         else 'new'
     end
 {%- endmacro %}
+
+
+{#- Whether a figure stands at this grain: the days of some variants are of whole months. -#}
+{% macro is_shown_at(variant, grain) -%}
+    not ({{ variant }} in ('{{ var("monthly_variants") | join("', '") }}') and {{ grain }} in ('day', 'week'))
+{%- endmacro %}

@@ -23,6 +23,14 @@
 {%- endmacro %}
 
 
+{#- A part's share of a converted whole: the running total with it less the one before it, so
+    that the parts add up to the whole converted once (R-SPLIT). -#}
+{% macro convert_share(earlier_amount, running_amount, rate, exponent) -%}
+    {{ convert_money(running_amount, rate, exponent) }}
+    - {{ convert_money(earlier_amount, rate, exponent) }}
+{%- endmacro %}
+
+
 {#- The only division allowed: NULL on zero, never inf, nan or 0, and exact. -#}
 {% macro safe_divide(numerator, denominator) -%}
     divide_exactly({{ numerator }}, {{ denominator }})

@@ -225,21 +225,33 @@ members as (
 
 ),
 
+variants_asked as (
+
+    select
+        kpi_key,
+        breakdown,
+        unnest(variants) as variant
+
+    from breakdowns
+
+),
+
 asked as (
 
     select
         members.*,
-        unnest(breakdowns.variants) as variant,
+        variants_asked.variant,
         currencies_of_quotients.currency,
         kpi_periods.period_end_date,
         kpi_periods.last_known_date,
         kpi_periods.is_partial
 
     from members
-    inner join breakdowns
+    inner join variants_asked
         on
-            members.kpi_key = breakdowns.kpi_key
-            and members.breakdown = breakdowns.breakdown
+            members.kpi_key = variants_asked.kpi_key
+            and members.breakdown = variants_asked.breakdown
+            and {{ is_shown_at('variants_asked.variant', 'members.grain') }}
     inner join currencies_of_quotients
         on members.kpi_key = currencies_of_quotients.kpi_key
     inner join kpi_periods

@@ -179,7 +179,13 @@ QUOTIENTS: Final[Mapping[str, Quotient]] = {
     },
     "cac_full": (((1, "acquisition_cost_full"),), ((1, "new_customers"),)),
     "gross_margin_rate": (((1, "gross_profit"),), ((1, "costed_revenue"),)),
-    "product_sales_share": (((1, "sales_by_product"),), ((1, "sales_by_product"),)),
+    **{
+        f"product_sales_share{basis}": (
+            ((1, f"sales_by_product{basis}"),),
+            ((1, f"sales_by_product{basis}"),),
+        )
+        for basis in BASES
+    },
     "gross_margin_coverage": (((1, "costed_revenue"),), ((1, "sales_revenue"),)),
     "quick_ratio": (
         ((1, "new_mrr"), (1, "expansion_mrr"), (1, "reactivation_mrr")),

@@ -117,7 +117,13 @@ QUOTIENTS: Final = {
     ),
     "calls_per_rep": (((1, "days calls_made"),), ((1, "rep_fte_days"),)),
     "emails_per_rep": (((1, "days sales_emails_sent"),), ((1, "rep_fte_days"),)),
-    "sales_per_rep": (((1, "days sales_revenue"),), ((1, "rep_fte_days"),)),
+    **{
+        f"sales_per_rep{basis}": (
+            ((1, f"days sales_revenue{basis}"),),
+            ((1, "rep_fte_days"),),
+        )
+        for basis in ("", "/booked", "/collected", "/recognised")
+    },
 }
 QUOTIENT_BREAKDOWNS: Final = {
     "talk_seconds_per_unanswered_call": (

@@ -53,6 +53,8 @@ KPIS: Final = {
     "cash_collected": Kind.AMOUNT,
     "sales_revenue/recognised": Kind.AMOUNT,
     "sales_revenue/collected": Kind.AMOUNT,
+    "sales_by_product/recognised": Kind.AMOUNT,
+    "sales_by_product/collected": Kind.AMOUNT,
 }
 
 
@@ -117,7 +119,11 @@ def count_recognition(night: Night) -> Iterator[Contribution]:
                 worth = night.rates.convert_at_mean(
                     amount, line.currency, currency, days
                 )
-                for kpi in ("recognised_revenue", "sales_revenue/recognised"):
+                for kpi in (
+                    "recognised_revenue",
+                    "sales_revenue/recognised",
+                    "sales_by_product/recognised",
+                ):
                     yield Contribution(kpi, closing, worth, None, currency, members)
 
 
@@ -176,6 +182,7 @@ def count_cash(night: Night) -> Iterator[Contribution]:
             for kpi, amount in (
                 ("cash_collected", minor),
                 ("sales_revenue/collected", net),
+                ("sales_by_product/collected", net),
             ):
                 for currency in CURRENCIES:
                     worth = night.rates.convert(

@@ -419,5 +419,5 @@ select
     ) as flag
 
 from values_judged
-where not (variant in ('{{ var("monthly_variants") | join("', '") }}') and grain in ('day', 'week'))
+where {{ is_shown_at('variant', 'grain') }}
 order by 4

@@ -30,11 +30,31 @@ versions_switched as (
             as is_in_service,
         usage_type = 'licensed' or '{{ policy("mrr_metered") }}' = 'include'
             as is_counted_usage,
-        case
-            when '{{ policy("churn_date") }}' = 'cancel_click'
-                then least(valid_to, ended_at, canceled_at)
-            else least(valid_to, ended_at)
-        end as service_to
+        {%- if policy('churn_date') == 'cancel_click' %}
+            least(valid_to, ended_at, canceled_at) as service_to
+        {%- elif policy('churn_date') == 'unpaid_days' %}
+            -- Nobody has paid since the item fell past due: what stood before it did is over.
+            case
+                when status = 'past_due'
+                    then
+                        least(
+                            valid_to,
+                            ended_at,
+                            coalesce(
+                                max(valid_to) filter (where status <> 'past_due')
+                                    over (
+                                        partition by item_id
+                                        order by valid_from
+                                        rows between unbounded preceding and 1 preceding
+                                    ),
+                                min(valid_from) over (partition by item_id)
+                            ) + to_days({{ policy('churn_unpaid_days') }})
+                        )
+                else least(valid_to, ended_at)
+            end as service_to
+        {%- else %}
+            least(valid_to, ended_at) as service_to
+        {%- endif %}
 
     from versions
 

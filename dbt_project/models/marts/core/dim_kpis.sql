@@ -1,3 +1,12 @@
+{#- A switch may change what a KPI reads, is named after or waits for; which KPIs it is about is
+    what their row says (`policies`). -#}
+{%- set basis = policy('sales_revenue_basis') -%}
+{%- set basis_words = {
+    'invoiced': ('theo hóa đơn', 'invoiced'),
+    'booked': ('theo giá trị ký', 'booked'),
+    'collected': ('theo thực thu', 'collected'),
+    'recognised': ('theo ghi nhận', 'recognised'),
+}[basis] -%}
 with
 
 registry as (
@@ -45,18 +54,15 @@ policies_of_kpis as (
 
 -- The version names the definition and the switches it was computed with: a changed policy
 -- is another figure under the same name.
-policy_hashes as (
+policy_values as (
 
     select
         policies_of_kpis.kpi_key,
-        left(
-            md5(string_agg(
-                policies_in_force.policy_name || '=' || policies_in_force.policy_value,
-                '|'
-                order by policies_in_force.policy_name
-            )),
-            8
-        ) as policy_hash
+        string_agg(
+            policies_in_force.policy_name || '=' || policies_in_force.policy_value,
+            '|'
+            order by policies_in_force.policy_name
+        ) as policy_values
 
     from policies_of_kpis
     inner join policies_in_force
@@ -92,9 +98,20 @@ sources_checked as (
 
 select
     registry.key as kpi_key,
-    registry.version || '+' || coalesce(policy_hashes.policy_hash, 'none') as version,
-    registry.name_vi,
-    registry.name_en,
+    registry.version
+    || '+'
+    || coalesce(left(md5(policy_values.policy_values), 8), 'none') as version,
+    -- The basis of sales stands in the shown name.
+    case
+        when {{ names_policy('sales_revenue_basis') }}
+            then replace(registry.name_vi, 'theo hóa đơn', '{{ basis_words[0] }}')
+        else registry.name_vi
+    end as name_vi,
+    case
+        when {{ names_policy('sales_revenue_basis') }}
+            then regexp_replace(registry.name_en, '[Ii]nvoiced', '{{ basis_words[1] }}')
+        else registry.name_en
+    end as name_en,
     registry.definition_vi,
     registry.definition_en,
     registry.formula,
@@ -102,14 +119,25 @@ select
     registry.direction,
     registry.additivity,
     registry.aggregation,
-    registry.variants,
+    -- The basis that is standard is no variant, the one it took the place of is.
+    case
+        when {{ names_policy('sales_revenue_basis') }}
+            then replace(registry.variants, '{{ basis }}', 'invoiced')
+        else registry.variants
+    end as variants,
     -- Credit is decided when the window of attribution has ended.
+    -- Results dated by the win are there with it.
     case
         when
+            registry.key = 'win_rate' and '{{ policy("win_rate_base") }}' = 'created_cohort'
+            then 365
+        when
+            '{{ policy("ad_conversion_date") }}' = 'conversion_date'
+            and {{ names_policy('ad_conversion_date') }}
+            then null
+        when
             registry.window_days is not null
-            and list_contains(
-                string_split(registry.policies, '|'), 'attribution_window_days'
-            )
+            and {{ names_policy('attribution_window_days') }}
             then {{ policy('attribution_window_days') }}
         else cast(registry.window_days as integer)
     end as window_days,
@@ -117,24 +145,34 @@ select
     case
         when
             '{{ policy("ltv_margin") }}' = 'without_margin'
-            and list_contains(string_split(registry.policies, '|'), 'ltv_margin')
+            and {{ names_policy('ltv_margin') }}
             then replace(registry.numerator_kpis, 'gross_margin_rate*', '')
         else registry.numerator_kpis
     end as numerator_kpis,
-    registry.denominator_kpis,
+    replace(registry.denominator_kpis, '/{{ basis }}', '') as denominator_kpis,
     registry.theme,
-    registry.lowest_grain,
+    -- Recognised revenue is official by month.
+    case
+        when '{{ basis }}' = 'recognised' and {{ names_policy('sales_revenue_basis') }}
+            then replace(registry.lowest_grain, 'day', 'month')
+        else registry.lowest_grain
+    end as lowest_grain,
     registry.grains,
     registry.breakdowns,
     registry.required_entities,
     registry.policies,
+    policy_values.policy_values,
     registry.frequency,
     registry.data_source,
     registry.owner,
     registry.approved_by,
     registry.indicator_class,
     registry.supports_kpi_key,
-    registry.freezes_at,
+    case
+        when registry.key = 'win_rate' and '{{ policy("win_rate_base") }}' = 'created_cohort'
+            then 'window_end'
+        else registry.freezes_at
+    end as freezes_at,
     registry.caveats_vi,
     registry.caveats_en,
     registry.valid_from,
@@ -145,5 +183,5 @@ select
 from registry
 inner join sources_checked
     on registry.key = sources_checked.kpi_key
-left join policy_hashes
-    on registry.key = policy_hashes.kpi_key
+left join policy_values
+    on registry.key = policy_values.kpi_key

@@ -1,3 +1,6 @@
+{#- In which currency a line is held until it is presented: in that of the entity's books at the
+    rate of its invoice, or in its own, so that every month end revalues it (D-562). -#}
+{%- set held = 'original' if policy('deferred_fx') == 'closing_rate' else 'functional' -%}
 with
 
 deferred_months as (
@@ -69,10 +72,10 @@ months_converted as (
         deferred_months.*,
         currencies.currency_id as currency,
         {%- for name, amount, rate in [
-            ('opening', 'opening_functional_amount', 'opening_rates.rate'),
+            ('opening', 'opening_' ~ held ~ '_amount', 'opening_rates.rate'),
             ('billed', 'billed_original_amount', 'billing_rates.rate'),
-            ('recognised', 'recognised_functional_amount', 'monthly_rates.rate'),
-            ('closing', 'closing_functional_amount', 'closing_rates.rate'),
+            ('recognised', 'recognised_' ~ held ~ '_amount', 'monthly_rates.rate'),
+            ('closing', 'closing_' ~ held ~ '_amount', 'closing_rates.rate'),
         ] %}
             -- Nothing is nothing at any rate.
             case
@@ -99,13 +102,13 @@ months_converted as (
         on
             opening_rates.rate_purpose = 'stock'
             and deferred_months.month_start_date - 1 = opening_rates.rate_date
-            and deferred_months.functional_currency = opening_rates.from_currency
+            and deferred_months.{{ held }}_currency = opening_rates.from_currency
             and currencies.currency_id = opening_rates.to_currency
     left join rates as closing_rates
         on
             closing_rates.rate_purpose = 'stock'
             and deferred_months.closing_date = closing_rates.rate_date
-            and deferred_months.functional_currency = closing_rates.from_currency
+            and deferred_months.{{ held }}_currency = closing_rates.from_currency
             and currencies.currency_id = closing_rates.to_currency
     left join rates as billing_rates
         on
@@ -116,7 +119,7 @@ months_converted as (
     left join monthly_rates
         on
             deferred_months.month_start_date = monthly_rates.month_start_date
-            and deferred_months.functional_currency = monthly_rates.from_currency
+            and deferred_months.{{ held }}_currency = monthly_rates.from_currency
             and currencies.currency_id = monthly_rates.to_currency
 
 )

@@ -43,16 +43,7 @@ months as (
 
 metered_products as (
 
-    select
-        item_versions.subscription_id,
-        coalesce(products.product_id, item_versions.source_product_key) as product_id
-
-    from item_versions
-    left join products
-        on item_versions.source_product_key = products.source_product_key
-    group by 1, 2
-    having bool_and(item_versions.usage_type = 'metered')
-
+    {{ metered_products('item_versions', 'products') }}
 ),
 
 -- Closing MRR of each subscription.
@@ -96,8 +87,6 @@ lines_classified as (
 
     select
         *,
-        date_diff('month', service_from, service_to) as whole_months,
-        date_diff('day', service_from, service_to) as service_days,
         case
             when event_type = 'credit_note' then 'credit'
             when is_proration then 'proration'
@@ -119,19 +108,17 @@ lines_per_month as (
     select
         *,
         case
-            when step <> 'recurring' then 0
-            when service_from + to_months(cast(whole_months as integer)) = service_to
-                then {{ safe_divide('net_amount', 'whole_months') }}
-            else {{ safe_divide('net_amount * 365', 'service_days * 12') }}
+            when step = 'recurring'
+                then {{ amount_per_month('net_amount', 'service_from', 'service_to') }}
+            else 0
         end as exact_monthly_amount,
         case
-            when step <> 'recurring' then 0
-            when service_from + to_months(cast(whole_months as integer)) = service_to
-                then {{ safe_divide('coalesce(discount_amount, 0)', 'whole_months') }}
-            else
-                {{ safe_divide(
-                    'coalesce(discount_amount, 0) * 365', 'service_days * 12'
-                ) }}
+            when step = 'recurring'
+                then
+                    {{ amount_per_month(
+                        'coalesce(discount_amount, 0)', 'service_from', 'service_to'
+                    ) }}
+            else 0
         end as exact_monthly_discount
 
     from lines_classified
@@ -280,3 +267,7 @@ select
     ) as residue_amount
 
 from steps
+{%- if policy('mrr_source') != 'subscription_state' %}
+-- MRR made of bills proves nothing about them.
+where false
+{%- endif %}

@@ -136,13 +136,14 @@ deal_readings as (
 
 ),
 
--- What a touch earned counts in its own period, where what it cost stands; the variant
--- `period` counts it in the period of the win.
+-- What a touch earned counts in its own period, where what it cost stands, unless policy
+-- ad_conversion_date dates results by the win; the variant `period` always does.
 touch_readings as (
 
     select
         * exclude (converted_date),
-        touch_date as credited_date
+        {{ 'converted_date' if policy('ad_conversion_date') == 'conversion_date'
+            else 'touch_date' }} as credited_date
 
     from deal_readings
     where touch_id is not null

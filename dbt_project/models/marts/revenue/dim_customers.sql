@@ -26,7 +26,7 @@ customer_reps as (
 
 priced_items as (
 
-    select * from {{ ref('int_subscription_item_mrr_priced') }}
+    select * from {{ mrr_priced() }}
 
 ),
 

@@ -102,6 +102,8 @@ mrr_by_span as (
             line_spans.line_id = terms.line_id
             and line_spans.first_date between terms.first_date and terms.last_date
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+    -- Bills give back what a change of plan left unused: nothing is left of the old one.
+    having sum(terms.mrr_amount) > 0
 
 ),
 

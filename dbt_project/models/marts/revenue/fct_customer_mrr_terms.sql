@@ -2,7 +2,7 @@ with
 
 priced_items as (
 
-    select * from {{ ref('int_subscription_item_mrr_priced') }}
+    select * from {{ mrr_priced() }}
 
 ),
 
@@ -45,7 +45,7 @@ terms as (
         on priced_items.source_name = billing_sources.source_name
     left join customers
         on priced_items.customer_id = customers.customer_id
-    where priced_items.mrr_amount > 0
+    where priced_items.mrr_amount <> 0
 
 )
 

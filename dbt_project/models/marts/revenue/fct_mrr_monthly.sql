@@ -8,7 +8,7 @@ customer_mrr as (
 
 priced_items as (
 
-    select * from {{ ref('int_subscription_item_mrr_priced') }}
+    select * from {{ mrr_priced() }}
 
 ),
 

@@ -62,12 +62,9 @@ mrr_converted as (
     select
         mrr_running.*,
         currencies.currency_id as presentation_currency,
-        {{ convert_money(
+        {{ convert_share(
+            'mrr_running.running_mrr_amount - mrr_running.mrr_amount',
             'mrr_running.running_mrr_amount', 'rates.rate', 'currencies.exponent'
-        ) }}
-        - {{ convert_money(
-            'mrr_running.running_mrr_amount - mrr_running.mrr_amount', 'rates.rate',
-            'currencies.exponent'
         ) }} as converted_amount
 
     from mrr_running

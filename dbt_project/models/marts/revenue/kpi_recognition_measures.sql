@@ -125,9 +125,16 @@ contributions as (
     ) }}
     union all
     {{ contribution(
-        'sales_revenue', variant='recognised', of='deferred_months', day='closing_date',
+        'sales_revenue', variant=basis_variant('recognised'), of='deferred_months', day='closing_date',
         where='recognised_original_amount <> 0', currency='presentation_currency',
         original_amount='recognised_original_amount', numerator='recognised_amount',
+        by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'sales_by_product', variant=basis_variant('recognised'), of='deferred_months',
+        day='closing_date', where='recognised_original_amount <> 0',
+        currency='presentation_currency', numerator='recognised_amount',
         by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
     ) }}
     union all
@@ -145,8 +152,14 @@ contributions as (
     ) }}
     union all
     {{ contribution(
-        'sales_revenue', variant='collected', of='cash_converted', day='report_date',
+        'sales_revenue', variant=basis_variant('collected'), of='cash_converted', day='report_date',
         currency='presentation_currency', original_amount='net_amount',
+        numerator='converted_net_amount', by=['legal_entity'], under=order_dimensions,
+    ) }}
+    union all
+    {{ contribution(
+        'sales_by_product', variant=basis_variant('collected'), of='cash_converted',
+        day='report_date', currency='presentation_currency',
         numerator='converted_net_amount', by=['legal_entity'], under=order_dimensions,
     ) }}
 

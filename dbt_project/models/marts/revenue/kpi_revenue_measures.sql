@@ -25,8 +25,8 @@
     'fct_deal_lines': {
         'days': ['closed_date'],
         'columns': [
-            'closed_date', 'currency', 'running_amount', 'earlier_amount', 'product_id',
-            'rep_id', 'team_id', 'segment', 'legal_entity',
+            'closed_date', 'currency', 'line_number', 'running_amount', 'earlier_amount',
+            'product_id', 'rep_id', 'team_id', 'segment', 'legal_entity',
         ],
     },
     'fct_fx_rates_daily': {
@@ -116,9 +116,9 @@ deal_lines_converted as (
         deal_lines.*,
         deal_lines.running_amount - deal_lines.earlier_amount as signed_amount,
         currencies.currency_id as presentation_currency,
-        {{ convert_money('deal_lines.running_amount', 'rates.rate', 'currencies.exponent') }}
-        - {{ convert_money(
-            'deal_lines.earlier_amount', 'rates.rate', 'currencies.exponent'
+        {{ convert_share(
+            'deal_lines.earlier_amount', 'deal_lines.running_amount', 'rates.rate',
+            'currencies.exponent'
         ) }} as converted_amount
 
     from deal_lines
@@ -135,16 +135,28 @@ deal_lines_converted as (
 contributions as (
 
     {{ contribution(
-        'sales_revenue', of='lines_converted', day='report_date',
+        'sales_revenue', variant=basis_variant('invoiced'), of='lines_converted', day='report_date',
         currency='presentation_currency', original_amount='net_amount',
         numerator='converted_amount',
         by=people + ['product_id', 'segment', 'legal_entity'],
     ) }}
     union all
     {{ contribution(
-        'sales_revenue', variant='booked', of='deal_lines_converted', day='closed_date',
+        'sales_revenue', variant=basis_variant('booked'), of='deal_lines_converted', day='closed_date',
         currency='presentation_currency', original_amount='signed_amount',
         numerator='converted_amount',
+        by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'sales_by_product', variant=basis_variant('invoiced'), of='lines_converted',
+        day='report_date', currency='presentation_currency', numerator='converted_amount',
+        by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'sales_by_product', variant=basis_variant('booked'), of='deal_lines_converted',
+        day='closed_date', currency='presentation_currency', numerator='converted_amount',
         by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
     ) }}
     union all
@@ -153,18 +165,6 @@ contributions as (
         where="event_type = 'invoice_line'", currency='presentation_currency',
         original_amount='net_amount', numerator='converted_amount',
         by=['product_id', 'legal_entity'],
-    ) }}
-    union all
-    {{ contribution(
-        'sales_by_product', of='lines_converted', day='report_date',
-        currency='presentation_currency', numerator='converted_amount',
-        by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
-    ) }}
-    union all
-    {{ contribution(
-        'sales_by_product', variant='booked', of='deal_lines_converted', day='closed_date',
-        currency='presentation_currency', numerator='converted_amount',
-        by=['rep_id', 'team_id', 'product_id', 'segment', 'legal_entity'],
     ) }}
     union all
     -- Revenue without a known cost is on neither side of the margin.
@@ -180,18 +180,29 @@ contributions as (
         ) }}
         union all
     {%- endfor %}
-    -- A credit note lowers the value of the order it belongs to, on its own day.
-    {{ contribution(
-        'average_order_value', of='lines_converted', day='report_date', where='has_order',
-        currency='presentation_currency', original_amount='net_amount',
-        numerator='converted_amount', denominator=0, under=order_dimensions,
-    ) }}
-    union all
-    {{ contribution(
-        'average_order_value', of='lines_converted', day='report_date', where='is_order',
-        currency='presentation_currency', numerator=0, denominator=1,
-        by=people + ['segment', 'legal_entity'],
-    ) }}
+    {%- if policy('sales_revenue_basis') == 'booked' %}
+        -- An order is a won deal: its first line counts it.
+        {{ contribution(
+            'average_order_value', of='deal_lines_converted', day='closed_date',
+            where='signed_amount is not null',
+            currency='presentation_currency', original_amount='signed_amount',
+            numerator='converted_amount', denominator='(line_number = 1)::integer',
+            by=['rep_id', 'team_id', 'segment', 'legal_entity'],
+        ) }}
+    {%- else %}
+        -- A credit note lowers the value of the order it belongs to, on its own day.
+        {{ contribution(
+            'average_order_value', of='lines_converted', day='report_date', where='has_order',
+            currency='presentation_currency', original_amount='net_amount',
+            numerator='converted_amount', denominator=0, under=order_dimensions,
+        ) }}
+        union all
+        {{ contribution(
+            'average_order_value', of='lines_converted', day='report_date', where='is_order',
+            currency='presentation_currency', numerator=0, denominator=1,
+            by=people + ['segment', 'legal_entity'],
+        ) }}
+    {%- endif %}
     {%- for variant, days in {'standard': 90, 'days_180': 180, 'days_365': 365}.items() %}
         union all
         {{ contribution(

@@ -108,6 +108,7 @@ deals_shared as (
 select
     opportunity_id || '|' || line_number as deal_line_id,
     opportunity_id,
+    line_number,
     closed_date,
     currency,
     cast(running_amount as decimal(38, 6)) as running_amount,

@@ -102,11 +102,13 @@ contacts as (
 
 ),
 
-last_contacts as (
+-- Which contact a sale came of: the last one before the deal, or what opened the door.
+sales_contacts as (
 
     select
         opportunities.opportunity_id,
-        arg_max(contacts.contact_method, contacts.occurred_at) as contact_method
+        {{ 'arg_min' if policy('contact_method_touch') == 'first_completed_before_creation'
+            else 'arg_max' }}(contacts.contact_method, contacts.occurred_at) as contact_method
 
     from opportunities
     inner join buyers
@@ -160,11 +162,19 @@ select
     coalesce(creation_days.is_amount_known, false) as is_created_amount_known,
     opportunities.currency,
     versions.expected_close_date,
+    case
+        when
+            coalesce(versions.status, opportunities.status) = 'open'
+            and versions.expected_close_date < {{ as_of_date() }}
+            then versions.expected_close_date
+    end as overdue_date,
     closes.status = 'won' as is_won,
     {{ report_date('closes.closed_at') }} as closed_date,
     opportunities.close_reason,
     opportunities.term_months,
     coalesce(people_resolved.rep_id, '(unknown)') as rep_id,
+    coalesce(rep_teams.team_id, '(unknown)') as team_id,
+    coalesce(rep_teams.department_id, '(unknown)') as department_id,
     coalesce(people_resolved.creator_id, '(unknown)') as creator_id,
     coalesce(creator_teams.team_id, '(unknown)') as creator_team_id,
     coalesce(creator_teams.department_id, '(unknown)') as creator_department_id,
@@ -179,7 +189,11 @@ select
     accounts.is_icp_fit,
     trials.started_date as trial_date,
     opportunities.contact_method,
-    coalesce(last_contacts.contact_method, '(none)') as sales_contact_method,
+    coalesce(
+        {{ 'opportunities' if policy('contact_method_touch') == 'recorded_on_deal'
+            else 'sales_contacts' }}.contact_method,
+        '(none)'
+    ) as sales_contact_method,
     '{{ var("build_id") }}' as build_id
 
 from opportunities
@@ -199,10 +213,14 @@ left join accounts
     on opportunities.account_id = accounts.account_id
 left join trials
     on opportunities.account_id = trials.account_id
-left join last_contacts
-    on opportunities.opportunity_id = last_contacts.opportunity_id
+left join sales_contacts
+    on opportunities.opportunity_id = sales_contacts.opportunity_id
 left join users as creator_teams
     on
         people_resolved.creator_id = creator_teams.user_id
         and {{ report_date('opportunities.created_at') }}
         between creator_teams.credited_from and creator_teams.credited_to
+left join users as rep_teams
+    on
+        people_resolved.rep_id = rep_teams.user_id
+        and {{ as_of_date() }} between rep_teams.credited_from and rep_teams.credited_to

@@ -3,13 +3,23 @@
     'customer_type', 'legal_entity',
 ] -%}
 {%- set people = ['rep_id', 'team_id', 'department_id'] -%}
+{#- A creation is credited to who created it, in the team of that day. -#}
+{%- set creators = {
+    'rep_id': 'creator_id',
+    'team_id': 'creator_team_id',
+    'department_id': 'creator_department_id',
+} -%}
+{%- set base = policy('win_rate_base') -%}
 {%- set dated = {
     'fct_opportunities': {
-        'days': ['created_date'],
+        'days': ['created_date'] + (['overdue_date'] if base == 'closed_or_overdue' else []),
         'columns': [
             'created_date', 'creator_id', 'creator_team_id', 'creator_department_id',
             'is_sales_pipeline',
-        ] + deal_dimensions,
+        ] + deal_dimensions + {
+            'created_cohort': ['is_won', 'closed_date', 'close_reason'],
+            'closed_or_overdue': ['overdue_date'] + people,
+        }.get(base, []),
     },
     'fct_opportunity_closes': {
         'days': ['closed_date'],
@@ -133,16 +143,10 @@ wins_converted as (
 
 contributions as (
 
-    -- Counted under the person who created it, in the team of that day.
     {{ contribution(
         'opportunities_created', of='opportunities', day='created_date',
         where='created_date is not null', numerator=1,
-        by=deal_dimensions + ['creator_id'],
-        under={
-            'rep_id': 'creator_id',
-            'team_id': 'creator_team_id',
-            'department_id': 'creator_department_id',
-        },
+        by=deal_dimensions + ['creator_id'], under=creators,
     ) }}
     union all
     {{ contribution(
@@ -165,13 +169,34 @@ contributions as (
         under={'close_reason': 'win_loss_reason', 'stage': 'last_open_stage'},
     ) }}
     union all
-    {{ contribution(
-        'win_rate', of='closes', day='closed_date',
-        where=win_rate_weight('is_won', 'close_reason') ~ ' = 1',
-        numerator='is_won::integer', denominator=1,
-        by=people + deal_dimensions + ['creator_id'],
-    ) }}
-    union all
+    {%- if base == 'created_cohort' %}
+        -- Of the deals created in the period, open ones among them.
+        {{ contribution(
+            'win_rate', of='opportunities', day='created_date',
+            where='created_date is not null and '
+            ~ win_rate_weight('coalesce(is_won, false)', 'close_reason') ~ ' = 1',
+            numerator='coalesce(is_won and closed_date <= created_date + 365, false)::integer',
+            denominator=1, by=deal_dimensions + ['creator_id'], under=creators,
+        ) }}
+        union all
+    {%- else %}
+        {{ contribution(
+            'win_rate', of='closes', day='closed_date',
+            where=win_rate_weight('is_won', 'close_reason') ~ ' = 1',
+            numerator='is_won::integer', denominator=1,
+            by=people + deal_dimensions + ['creator_id'],
+        ) }}
+        union all
+    {%- endif %}
+    {%- if base == 'closed_or_overdue' %}
+        -- Still open past the day it was expected to close: not won, on that day.
+        {{ contribution(
+            'win_rate', of='opportunities', day='overdue_date',
+            where='overdue_date is not null', numerator=0, denominator=1,
+            by=people + deal_dimensions + ['creator_id'],
+        ) }}
+        union all
+    {%- endif %}
     {{ contribution(
         'sales_cycle_days', of='closes', day='closed_date', where='has_cycle',
         numerator='cycle_days', denominator=1, is_case=true, by=people + deal_dimensions,
