@@ -106,6 +106,8 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
         "attribution_view_through": Policy("exclude", ("exclude", "include")),
         "social_engagement_base": Policy("impressions", ("impressions", "reach")),
         "low_sample_threshold": Policy(5, minimum=1),
+        # Share of the month's leads that must name their source; 0 = no gate.
+        "lead_source_gate_percent": Policy(0, maximum=100),
         # A name on a public board is opted into, KPI by KPI.
         "leaderboard_kpis": Policy(("sales_bookings", "deals_won", "win_rate")),
     }

@@ -24,6 +24,7 @@ from ingest.contracts import CONTRACTS
 from ingest.entities import EntityContract, Truth, Type
 from ingest.periods import period_column
 from orchestration.billing_controls import read_controls
+from orchestration.lead_sources import THEME, tell_missing_sources
 from orchestration.mart_totals import MART_TOTALS, ROWS
 from orchestration.publish.copying import attach, find_raw, read_catalog, text
 from orchestration.publish.tables import CORE
@@ -108,8 +109,13 @@ def mart_breaks(run: NightRun) -> set[str]:
         # Told in rpt_reconciliation in any case.
         if run.settings.config.policies["recon_controls"] == "hold":
             rows += _controlled(con)
+        missing = tell_missing_sources(con, run.settings.config.policies)
     _note(run, rows)
-    return {row.theme for row in rows if row.is_broken}
+    themes = {row.theme for row in rows if row.is_broken}
+    if missing:
+        run.report.control_breaks.append(missing)
+        themes.add(THEME)
+    return themes
 
 
 def _note(run: NightRun, rows: list[ControlRow]) -> list[str]:
