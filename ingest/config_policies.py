@@ -90,6 +90,7 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
         ),
         "ad_conversion_date": Policy("click_date", ("click_date", "conversion_date")),
         "cac_lag_months": Policy(0, maximum=24),
+        "cost_allocation": Policy("none", ("none", "ad_spend", "leads")),
         "marketing_departments": Policy(("Marketing", "Tiếp thị")),
         "sales_departments": Policy(("Kinh doanh", "Bán hàng", "Sales")),
         "attribution_default_model": Policy(

@@ -25,6 +25,7 @@
         'social_engagement_base': 'impressions',
         'low_sample_threshold': 5,
         'cac_lag_months': 0,
+        'cost_allocation': 'none',
         'attribution_window_days': 90,
         'attribution_view_through': 'exclude',
         'attribution_default_model': 'position_based',

@@ -126,7 +126,7 @@ NOT_OFFERED: Final = {
 
 OWN_CHOICES: Final = {
     # Choices of Part B and C, and of ours, that public definitions do not argue about.
-    "contact_method_touch", "deferred_fx", "weighted_pipeline_probability",
+    "contact_method_touch", "cost_allocation", "deferred_fx", "weighted_pipeline_probability",
     "attribution_default_model", "attribution_view_through", "social_engagement_base",
     "fx_flow_rate_type", "fx_stock_rate_type", "recon_controls",
 }  # fmt: skip

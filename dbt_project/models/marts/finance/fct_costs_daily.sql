@@ -1,4 +1,6 @@
 {%- set policies = var('policies') -%}
+{%- set allocation = policy('cost_allocation') -%}
+{%- set leads, rates = ref('fct_leads'), ref('fct_fx_rates_daily') -%}
 with
 
 costs as (
@@ -79,6 +81,80 @@ cost_months as (
     select distinct month_start_date from costs_placed
 
 ),
+{%- if allocation != 'none' %}
+
+-- What marketing's cost without a channel is shared by, month by month.
+allocation_keys as (
+    {% if allocation == 'leads' %}
+        select
+            cast(date_trunc('month', created_date) as date) as month_start_date,
+            channel,
+            cast(count(*) as hugeint) as key_part
+
+        from {{ leads }}
+        where channel <> '(unknown)' and created_date is not null
+        group by 1, 2
+    {% else %}
+        select
+            cast(date_trunc('month', ad_days.report_date) as date) as month_start_date,
+            ad_days.channel,
+            cast(sum(ad_days.spend_amount * rates.rate) * 100 as hugeint) as key_part
+
+        from ad_days
+        inner join {{ rates }} as rates
+            on
+                rates.rate_purpose = 'flow'
+                and ad_days.report_date = rates.rate_date
+                and ad_days.currency = rates.from_currency
+                and rates.to_currency = '{{ var("reporting_currency") }}'
+        where ad_days.channel <> '(unknown)'
+        group by 1, 2
+        having cast(sum(ad_days.spend_amount * rates.rate) * 100 as hugeint) > 0
+    {% endif %}
+),
+
+keys_summed as (
+
+    select
+        *,
+        sum(key_part) over (partition by month_start_date) as key_parts
+
+    from allocation_keys
+
+),
+
+-- Shared in minor units, so that the channels add up to the line; a month without a key keeps
+-- its cost where it is.
+costs_shared as (
+
+    select
+        costs_placed.* replace (
+            coalesce(keys_summed.channel, costs_placed.channel) as channel,
+            case
+                when keys_summed.channel is null then costs_placed.amount
+                else
+                    cast(
+                        {{ split_units(
+                            'cast(costs_placed.amount / minor_unit_amount as hugeint)',
+                            'keys_summed.key_part', 'keys_summed.key_parts',
+                            'costs_placed.cost_id',
+                            'keys_summed.channel',
+                        ) }} as decimal(28, 0)
+                    ) * minor_unit_amount
+            end as amount
+        )
+
+    from costs_placed
+    left join currency_exponents
+        on costs_placed.currency = currency_exponents.currency
+    left join keys_summed
+        on
+            costs_placed.channel = '(unallocated)'
+            and costs_placed.cost_function = 'marketing'
+            and costs_placed.month_start_date = keys_summed.month_start_date
+
+),
+{%- endif %}
 
 -- How many people a department's salaries of a month are shared by.
 salary_months as (
@@ -114,29 +190,29 @@ headcounts as (
 costs_shown as (
 
     select
-        costs_placed.*,
+        costs_known.*,
         -- The pay of few people is shown as a part of other costs only.
         case
             when
-                costs_placed.cost_type = 'salary'
+                costs_known.cost_type = 'salary'
                 and coalesce(headcounts.person_count, 0)
                 < {{ policy('low_sample_threshold') }}
                 then 'other'
-            else costs_placed.cost_type
+            else costs_known.cost_type
         end as shown_cost_type,
-        cast(costs_placed.amount * 1000000 as hugeint) as amount_millionths,
+        cast(costs_known.amount * 1000000 as hugeint) as amount_millionths,
         -- Six decimals less those of the currency.
         cast(
             1000000 * coalesce(currency_exponents.minor_unit_amount, 0.01) as hugeint
         ) as minor_unit_millionths
 
-    from costs_placed
+    from {{ 'costs_placed' if allocation == 'none' else 'costs_shared' }} as costs_known
     left join headcounts
         on
-            costs_placed.month_start_date = headcounts.month_start_date
-            and costs_placed.department = headcounts.department
+            costs_known.month_start_date = headcounts.month_start_date
+            and costs_known.department = headcounts.department
     left join currency_exponents
-        on costs_placed.currency = currency_exponents.currency
+        on costs_known.currency = currency_exponents.currency
 
 ),
 
