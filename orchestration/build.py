@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from ingest.sources import streams_of
 from orchestration.assets.incoming import incoming_assets
 from orchestration.assets.models import dbt_models
 from orchestration.assets.publication import publication_asset
@@ -45,21 +46,20 @@ def build_definitions(
     manifest = prepare_manifest(settings, variables)
     partitions = daily_partitions(settings.config.company.timezone)
     by_kind: dict[str, list[SourceConfig]] = {}
-    for source in settings.config.sources:
+    # A drop of templates nobody has filled in yet has nothing to land.
+    sources = [source for source in settings.config.sources if streams_of(source)]
+    for source in sources:
         by_kind.setdefault(source.kind, []).append(source)
     raw = [
-        raw_assets(kind, tuple(sources), partitions)
-        for kind, sources in by_kind.items()
+        raw_assets(kind, tuple(of_kind), partitions)
+        for kind, of_kind in by_kind.items()
     ]
     models = dbt_models(manifest)
     published = _published_keys(models, read_published_tables(manifest))
     job = nightly_job()
     return dg.Definitions(
         assets=[
-            *(
-                incoming_assets(source, partitions)
-                for source in settings.config.sources
-            ),
+            *(incoming_assets(source, partitions) for source in sources),
             *raw,
             ledger_assets([key for asset in raw for key in asset.keys], partitions),
             models,

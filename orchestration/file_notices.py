@@ -52,11 +52,14 @@ def drop_notices(source: SourceConfig) -> Iterator[str]:
         rule.file for dataset in source.datasets for rule in dataset.lookup.values()
     ]
     left = find_leftovers(source.path, patterns)
-    for name in left.unmatched[:_SHOWN]:
-        yield f"{source.name}: {name} feeds nothing{_nearest_pattern(name, patterns)}"
-    if len(left.unmatched) > _SHOWN:
-        more = len(left.unmatched) - _SHOWN
-        yield f"{source.name}: and {more} more files no dataset matches"
+    hints = {name: _nearest_pattern(name, patterns) for name in left.unmatched}
+    meant = [name for name, hint in hints.items() if hint]
+    for name in meant[:_SHOWN]:
+        yield f"{source.name}: {name} feeds nothing{hints[name]}"
+    others = [name for name in left.unmatched if name not in meant[:_SHOWN]]
+    if others:
+        rest = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        yield f"{source.name}: feed nothing: {', '.join(others[:_SHOWN])}{rest}"
     if left.litter:
         shown = ", ".join(left.litter[:_SHOWN])
         rest = (

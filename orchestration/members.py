@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _DIMENSIONS: Final = {
     "users": "select user_id, user_name from served.main.dim_users",
     "products": "select product_id, product_name from served.main.dim_products where is_listed",
-    "campaigns": "select campaign_id, campaign_name from served.main.dim_campaigns",
+    # Ids of campaigns carry their platform there; files know them without.
+    "campaigns": "select source_record_id, campaign_name from served.main.dim_campaigns",
 }
 _SIMILAR: Final = 0.7
 _CANDIDATES: Final = 3

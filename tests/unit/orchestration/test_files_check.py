@@ -188,8 +188,10 @@ def test_litter_strangers_and_empty_folders_are_told(here: Path) -> None:
     ):
         (drop / name).write_bytes(b"\0")
     (drop / "deal_10.csv").write_text(DEALS)
+    (drop / "ghi chú.txt").write_text("x")
     [source] = load_config(here / "warehouse.yml", environ={}).sources
-    first, second, third = drop_notices(source)
+    first, stranger, second, third = drop_notices(source)
+    assert stranger == "drop: feed nothing: ghi chú.txt"
     assert "deal_10.csv feeds nothing; did you mean it for 'deals*.csv'?" in first
     assert (
         "ignored .DS_Store, Thumbs.db, a.csv.part, b.crdownload, desktop.ini and 1 more"
@@ -242,3 +244,50 @@ def test_the_nearest_members_are_found_by_id_or_by_name(
 ) -> None:
     members = {"GTX Pro": "", "GTX Plus Pro": "", "MG": "", "NV2": "Trần Văn Đức"}
     assert nearest_members(value, members) == nearest
+
+
+def test_one_wide_file_feeds_two_entities_each_with_its_own_columns(here: Path) -> None:
+    (here / "drop" / "ads.csv").write_text(
+        "campaign,name,day,spend\nC1,Tết,2026-09-01,5.00\nC1,Tết,2026-09-02,7.00\n"
+    )
+    (here / "warehouse.yml").write_text(
+        CONFIG[: CONFIG.index("    datasets:")] + "    datasets:\n"
+        "      campaigns:\n"
+        "        files: ads.csv\n"
+        "        mode: replace\n"
+        "        columns: {campaign_id: campaign, campaign_name: name}\n"
+        "        constants: {platform: google}\n"
+        "      ad_performance_daily:\n"
+        "        files: ads.csv\n"
+        "        columns: {campaign_id: campaign, date: day, spend: spend}\n"
+        "        constants: {platform: google, ad_account_id: A, currency: VND}\n",
+        encoding="utf-8",
+    )
+    told = json.loads(check("--json").stdout)
+    rows = {d["entity"]: (d["landed"], d["absorbed"]) for d in told["datasets"]}
+    assert rows == {
+        "campaigns": (1, {"equal duplicate": 1}),
+        "ad_performance_daily": (2, {}),
+    }
+    assert not told["unmatched"]
+
+
+def test_campaigns_of_the_served_build_are_known_by_the_id_files_have(
+    tmp_path: Path,
+) -> None:
+    served, rows = tmp_path / "bi.duckdb", tmp_path / "ads.parquet"
+    with duckdb.connect(str(served)) as con:
+        con.execute(
+            "create table dim_campaigns as select 'google:7' campaign_id,"
+            " '7' source_record_id, 'Tết' campaign_name"
+        )
+    with duckdb.connect() as con:
+        con.execute(
+            "create table ads as select * from (values ('7', 5.0, 'VND'), ('', 1.0, 'VND'),"
+            " ('8', 2.0, 'VND')) t(campaign_id, spend, currency)"
+        )
+        con.execute(f"copy ads to '{rows}'")
+    found = find_unmatched(
+        [LandedRows("drop.ads", "ad_performance_daily", (rows,))], served
+    )
+    assert [(u.value, dict(u.amounts)) for u in found] == [("8", {"VND": 2})]

@@ -365,6 +365,17 @@ def test_a_backfill_that_broke_off_names_the_words_to_go_on(made: Made) -> None:
         assert made.look().findings == []
 
 
+def test_what_a_drop_holds_in_vain_is_said_and_calls_nobody(made: Made) -> None:
+    told = "drop: deal_10.csv feeds nothing; did you mean it for 'deals*.csv'?"
+    made.publish()
+    made.report(notices=[told])
+    status = made.look()
+    assert [(f.text, f.next_step) for f in status.findings] == [
+        (told, "warehouse files check")
+    ]
+    assert status.exit_code == 0
+
+
 def test_the_command_leaves_with_the_code_of_the_worst_finding(made: Made) -> None:
     made.publish(at=datetime.now(UTC))
     made.report(

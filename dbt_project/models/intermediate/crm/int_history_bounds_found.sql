@@ -42,6 +42,24 @@ file_items as (
 
 ),
 
+file_payments as (
+
+    select * from {{ ref('stg_files__payments') }}
+
+),
+
+file_refunds as (
+
+    select * from {{ ref('stg_files__refunds') }}
+
+),
+
+file_credit_notes as (
+
+    select * from {{ ref('stg_files__credit_notes') }}
+
+),
+
 first_days as (
 
     select min({{ report_date('created_at') }}) as first_date from leads
@@ -57,6 +75,13 @@ first_days as (
     select min({{ report_date('finalized_at') }}) as first_date from file_invoices
     union all
     select min({{ report_date('valid_from') }}) as first_date from file_items
+    union all
+    -- An export may hold the money and not the invoices it is for.
+    select min({{ report_date('paid_at') }}) as first_date from file_payments
+    union all
+    select min({{ report_date('refunded_at') }}) as first_date from file_refunds
+    union all
+    select min({{ report_date('issued_at') }}) as first_date from file_credit_notes
 
 )
 
