@@ -150,7 +150,8 @@ def _word_lines(proposal: Proposal, *, is_open: bool) -> Iterator[str]:
     if words:
         yield "values:"
     for name, known in words.items():
-        mark = "  # settle each ?" if UNSETTLED in known.values() else ""
+        mark = "  # guessed: check" if is_open else ""
+        mark = "  # settle each ?" if UNSETTLED in known.values() else mark
         yield f"  {name}: {_mapping(known)}{mark}"
 
 

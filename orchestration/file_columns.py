@@ -61,6 +61,7 @@ def describe_columns(
 
 def mask(text: str) -> str:
     """Return a text that shows its form and says nothing: the first letter of each word."""
+    text = unicodedata.normalize("NFC", text)
     if "@" in text:
         return f"{text[:1]}•••@•••"
     return re.sub(r"(\w)\w*", r"\1•", text)

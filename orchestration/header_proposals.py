@@ -83,9 +83,10 @@ class Proposal:
 
     `missing`: required columns nothing gives yet. `guessed`: columns whose header is only
     like theirs. `unsettled`: formats that read the values in several ways, each with its
-    candidates. `unplaced`: words of closed lists, by column, that mean nobody knows what.
-    `units`: units of amounts, `?` where whole numbers may be full or smallest units.
-    `aggregate`: by which columns rows are added up, and which, where a key comes up again.
+    candidates; `shown`: the first value that tells them apart. `unplaced`: words of closed
+    lists, by column, that mean nobody knows what. `units`: units of amounts, `?` where whole
+    numbers may be full or smallest units. `aggregate`: by which columns rows are added up,
+    and which, where a key comes up again.
     """
 
     file: str
@@ -104,6 +105,7 @@ class Proposal:
     number_format: str = UNDECLARED
     guessed: frozenset[str] = frozenset()
     unsettled: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    shown: dict[str, str] = field(default_factory=dict)
     unplaced: dict[str, list[str]] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     aggregate: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
@@ -361,9 +363,10 @@ def _propose_formats(
             proposal.unsettled[key] = tuple(
                 written for written in fitting if written in told.values()
             )
+            proposal.shown[key] = _example(samples, readings)
             text = (
                 f"{' and '.join(fitting)} read the values differently "
-                f"({_example(samples, readings)}); {fitting[0]} is "
+                f"({proposal.shown[key]}); {fitting[0]} is "
                 f"written down, correct {key} if it is the other"
             )
             proposal.questions.append(Question(proposal.entity, text))

@@ -73,6 +73,11 @@ SAME: Final[Mapping[str, str]] = {
     "dien_thoai": "phone",
     "sdt": "phone",
     "bo_phan": "department",
+    "dang_mo": "open",
+    "thanh_cong": "won",
+    "that_bai": "lost",
+    "da_thanh_toan": "paid",
+    "da_huy": "void",
     "loai_tien": "currency",
     "don_vi_tien_te": "currency",
 }

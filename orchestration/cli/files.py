@@ -122,7 +122,19 @@ def inspect(
         print_json(_as_json(seen, litter))
     else:
         lines = _one(*seen[0]) if len(seen) == 1 else _many(seen, litter)
-        sys.stdout.write("\n".join([*lines, *_closing(ranked, to)]) + "\n")
+        sys.stdout.write(
+            "\n".join(
+                [
+                    *lines,
+                    *_closing(
+                        ranked,
+                        to,
+                        is_readable=any(not look.problem for look, _ in seen),
+                    ),
+                ]
+            )
+            + "\n"
+        )
     if to is not None and ranked:
         _write_block(ranked, to)
 
@@ -218,10 +230,14 @@ def _many(
     yield "Look at one more closely: warehouse files inspect FILE"
 
 
-def _closing(ranked: Sequence[Proposal], to: Path | None) -> Iterator[str]:
+def _closing(
+    ranked: Sequence[Proposal], to: Path | None, *, is_readable: bool
+) -> Iterator[str]:
     """Yield what is to settle, the proposed datasets, and what to do next."""
     from orchestration.dataset_blocks import block_lines  # noqa: PLC0415 - only this verb pays
 
+    if not ranked and not is_readable:
+        return
     if not ranked:
         yield ""
         yield (
@@ -268,10 +284,15 @@ def _several(ranked: Sequence[Proposal]) -> list[tuple[str, str]]:
 def _open_points(proposal: Proposal) -> Iterator[str]:
     """Yield what a person has to decide about one file."""
     yield from (f"which header is {name}? It is required" for name in proposal.missing)
-    encodings = proposal.unsettled.get("encoding")
-    if encodings:
-        yield f"encoding: {' or '.join(encodings)}; take the one whose words are right"
-    yield from (question.text for question in proposal.questions)
+    for key, candidates in proposal.unsettled.items():
+        choice = " or ".join(candidates) or "none of the usual ones fits; see README.md"
+        if key == "encoding":
+            yield f"encoding: {choice}; take the one whose words are right"
+        else:
+            example = f"{proposal.shown[key]}? " if key in proposal.shown else ""
+            yield f"{example}{key}: {choice}"
+    # Questions of the file as a whole are those of formats, asked above.
+    yield from (q.text for q in proposal.questions if q.where != proposal.entity)
 
 
 def _write_block(ranked: Sequence[Proposal], to: Path) -> None:
@@ -439,6 +460,8 @@ def _check_lines(found: FilesCheck, settings: Settings) -> Iterator[str]:
 
 
 def _dataset_lines(one: DatasetCheck) -> Iterator[str]:
+    from orchestration.members import count_rows  # noqa: PLC0415 - only this verb pays
+
     mark = "✗" if one.problem or one.red else "✓"
     files = ", ".join(one.files[:3]) + (" …" if len(one.files) > 3 else "")  # noqa: PLR2004 - a line's width
     yield f"{mark} {one.dataset} ← {files or 'no file'}"
@@ -447,7 +470,7 @@ def _dataset_lines(one: DatasetCheck) -> Iterator[str]:
     else:
         merged = sum(one.absorbed.values())
         yield (
-            f"    {one.received:,} rows in = {one.landed:,} landed + "
+            f"    {count_rows(one.received)} in = {one.landed:,} landed + "
             f"{one.quarantined:,} refused + {merged:,} merged"
         )
     yield from (f"    merged: {n:,} {cause}" for cause, n in one.absorbed.items())
