@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from typing import TYPE_CHECKING
 
 from ingest.errors import StorageError
@@ -30,7 +31,8 @@ def archive_file(source: Path, archive: Path) -> str:
     """
     with disk_errors(f"archive {source.name}"):
         archive.mkdir(parents=True, exist_ok=True)
-        temporary = archive / f"{os.getpid()}-{source.name}{TEMPORARY}"
+        # Not named after the file: its own name may be as long as a name can be.
+        temporary = archive / f"{os.getpid()}-{threading.get_ident()}{TEMPORARY}"
         shutil.copyfile(source, temporary)
         digest = sha256_of(temporary)
         fault("archive.copied")

@@ -69,6 +69,7 @@ _INHERITED: Final = (
     "delimiter",
     "timezone",
     "max_quarantine_share",
+    "requires_manifest",
     "history_of",
 )
 """What a dataset takes from its source unless it says otherwise."""

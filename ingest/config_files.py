@@ -187,6 +187,8 @@ class TextFormat(ConfigModel):
     delimiter: Delimiter = ","
     timezone: Timezone
     max_quarantine_share: float = Field(default=0.001, ge=0, le=1)
+    requires_manifest: bool = False
+    """A file waits until a manifest names it (`ingest.sources.files.proof`)."""
 
 
 class Dataset(TextFormat):
@@ -241,6 +243,8 @@ class FilesSource(SourceConfig):
     """A drop folder whose files are mapped onto canonical entities."""
 
     path: Path
+    settle_seconds: float = Field(default=2, ge=0, le=600)
+    """How long a file no manifest names must have been left alone before it is read."""
     datasets: tuple[Dataset, ...]
     templates: bool = False
     """Workbooks named after an entity feed it, too (`ingest.config_templates`)."""

@@ -63,6 +63,7 @@ class BatchManifest:
 
     Every record received is counted once: landed, quarantined, or absorbed (see
     `Extract.absorbed`; records of a file that stand in no row of their own, by cause).
+    `unproven_files`: files in it that nothing proves to be whole (no manifest, no total row).
     """
 
     kind: str
@@ -88,6 +89,7 @@ class BatchManifest:
     absorbed: dict[str, int] = field(default_factory=dict)
     unmatched_codes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The first codes, by column, that a lookup file does not hold; their cells are NULL."""
+    unproven_files: int = 0
 
     @property
     def stream_path(self) -> StreamPath:

@@ -67,6 +67,10 @@ def describe_source(name: str, reports: list[StreamReport]) -> str:
     refused = sum(report.quarantined_count for report in reports)
     parts = [f"{rows:,} rows in {len(reports)} entities"]
     parts += [f"{refused:,} quarantined"] if refused else []
+    absorbed = sum(report.absorbed_count for report in reports)
+    unproven = sum(report.unproven_files for report in reports)
+    parts += [f"{absorbed:,} absorbed"] if absorbed else []
+    parts += [f"{unproven} files unproven"] if unproven else []
     parts += [f"{replayed} already landed"] if replayed else []
     parts += [f"{sum(report.rules for report in reports)} rules"]
     parts += [f"STALE: {describe_stream(report)}" for report in stale]
@@ -181,6 +185,7 @@ def _count_rows(report: StreamReport, manifest: BatchManifest) -> None:
     report.row_count = manifest.row_count
     report.quarantined_count = manifest.quarantined_count
     report.absorbed_count = manifest.absorbed_count
+    report.unproven_files = manifest.unproven_files
 
 
 def _judge(

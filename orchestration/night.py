@@ -53,6 +53,7 @@ class StreamReport:
     row_count: int = 0
     quarantined_count: int = 0
     absorbed_count: int = 0
+    unproven_files: int = 0
     is_read: bool = True
     rules: int = 0
     red: list[str] = field(default_factory=list)

@@ -143,6 +143,7 @@ class Extract:
     `received`: rows the files held, counted where they were read; landing holds it against
     what became of them. None = the source does not count.
     `unmatched_codes`: codes, by column, a lookup file does not hold; their cells are NULL.
+    `unproven_files`: files landed that neither a manifest nor a total row proves to be whole.
     `rows` may hold, in place of a record, a function that returns a `Block`: blocks are read
     side by side. `is_settled` is asked once all rows were consumed; False = what was read
     does not stand (two rows of one key), `rows` now gives it anew.
@@ -163,6 +164,7 @@ class Extract:
     absorbed: dict[str, int] = field(default_factory=dict)
     received: int | None = None
     unmatched_codes: dict[str, list[str]] = field(default_factory=dict)
+    unproven_files: int = 0
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,12 @@ NOW = dt.datetime(2026, 10, 30, 19, tzinfo=dt.UTC)
 class Landed:
     """What one night made of a dataset.
 
-    `rows`: line -> the values that landed. `refused`: (line, column, reason), in order.
+    `rows`: line -> the values that landed (of several files: reference). `refused`: (line,
+    column, reason), in order.
     """
 
     manifest: BatchManifest
-    rows: dict[int, dict[str, Any]]
+    rows: dict[Any, dict[str, Any]]
     refused: list[tuple[int, str, str]]
 
     @property
@@ -53,6 +54,7 @@ class Drop:
             "name": "drop",
             "kind": "files",
             "path": "drop",
+            "settle_seconds": 0,
             **source,
             "datasets": {entity: dataset},
         }
@@ -84,12 +86,14 @@ class Drop:
         manifest = batch.manifest
         with duckdb.connect() as con:
             found = con.execute(
-                f"select * from read_parquet('{batch.parquet}') order by _source_ref"
+                f"from read_parquet('{batch.parquet}', hive_partitioning = false)"
+                " order by _source_ref"
             )
             names = [column[0] for column in found.description]
             table = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        is_single = len(manifest.file_sha256s) <= 1
         rows = {
-            line_of(row["_source_ref"]): {
+            line_of(row["_source_ref"]) if is_single else row["_source_ref"]: {
                 name: value
                 for name, value in row.items()
                 if not name.startswith("_")

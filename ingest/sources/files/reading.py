@@ -57,6 +57,7 @@ from ingest.sources.files.merge import (
     round_micros,
     supersede_periods,
 )
+from ingest.sources.files.proof import Stated, check_stated
 from ingest.sources.files.survey import (
     Days,
     PartFacts,
@@ -93,11 +94,12 @@ ROWS_PER_PASS: Final = 300_000
 
 @dataclass(frozen=True)
 class DroppedFile:
-    """One content to load: the name it was dropped under and its SHA-256."""
+    """One content to load: the name it was dropped under, its SHA-256, what its manifest says."""
 
     name: str
     sha256: str
     is_replay: bool = False
+    stated: Stated | None = None
 
 
 @dataclass
@@ -247,6 +249,10 @@ class Reading:
         self._merge_keys()
 
     def _span(self, number: int) -> list[Period]:
+        """Return the days a file speaks for: as its manifest says, else by its rows."""
+        stated = self.files[number].stated
+        if stated is not None and stated.period is not None:
+            return [stated.period]
         days = Days.join(f.days for (n, _), f in self.facts.items() if n == number)
         if days is None:
             return []
@@ -537,6 +543,7 @@ class Reading:
                     "allow_empty: true"
                 )
                 raise ContractViolation(message)
+            self._check_proof(number, rows)
             stretches = [stretch for f in parts for stretch in f.stretches]
             if check_totals(stretches, self.mappings[number], what=name):
                 self.proven.add(number)
@@ -544,6 +551,21 @@ class Reading:
                 mapping = self.mappings[number]
                 what = f"{name} {mapping.version_header}"
                 order_values([], mapping.formats, mapping.zone, what, kind=NO_VERSION)
+
+    def _check_proof(self, number: int, rows: int) -> None:
+        """Hold a file against its manifest, if it has one."""
+        file = self.files[number]
+        if file.stated is None:
+            return
+        days = Days.join(f.days for (n, _), f in self.facts.items() if n == number)
+        check_stated(
+            file.stated,
+            rows=rows,
+            days=None if days is None else Period(days.first, days.last),
+            replaces=self.dataset.mode in ("replace", "replace_period"),
+            name=file.name,
+        )
+        self.proven.add(number)
 
     def _without_gap(self, spans: dict[int, list[Period]]) -> list[int]:
         """Return the files whose periods join into one span; later ones wait a night."""
@@ -576,6 +598,7 @@ class Reading:
                 extract.rejected += [
                     self._rejected(number, facts.member, row) for row in facts.broken
                 ]
+        extract.unproven_files = len(set(taken) - self.proven)
         extract.file_sha256s = tuple(self.files[number].sha256 for number in taken)
         for number in taken:
             extract.unknown_fields |= self.mappings[number].unused_headers

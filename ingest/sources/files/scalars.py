@@ -73,6 +73,7 @@ _SYMBOLS: Final[dict[str, frozenset[str]]] = {
 }
 _CURRENCIES: Final = {mark.casefold(): codes for mark, codes in _SYMBOLS.items()}
 _MARK: Final = "|".join(re.escape(s) for s in sorted(_SYMBOLS, key=len, reverse=True))
+_MARK_PLACES: Final = ("first", "before", "after", "last")
 _SIGNS: Final = "[-\u2212]"
 _EXACT: Final = Context(prec=100)
 _GROUP_DIGITS: Final = 3
@@ -94,7 +95,12 @@ def _number_pattern(number_format: str, words: tuple[str, ...]) -> re.Pattern[st
     known = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))
     word = rf"(?:{_SPACE_CLASS}?(?P<word>{known}))?" if words else "(?P<word>)"
     plain = rf"(?:{minus}|(?P<plus>\+)?){before}(?P<inner>{_SIGNS})?{digits}{word}{trailing}{after}"
-    return re.compile(rf"(?P<open>\()?{plain}(?P<close>\))?", re.IGNORECASE)
+    # A spreadsheet writes the mark outside of its brackets: (1.000) ₫.
+    first = rf"(?:(?P<first>{_MARK}){_SPACE_CLASS}?(?=\())?"
+    last = rf"(?:(?<=\)){_SPACE_CLASS}?(?P<last>{_MARK}))?"
+    return re.compile(
+        rf"{first}(?P<open>\()?{plain}(?P<close>\))?{last}", re.IGNORECASE
+    )
 
 
 def read_number(
@@ -122,7 +128,8 @@ def read_number(
     if (found["open"] is None) != (found["close"] is None):
         message = "has one bracket only"
         raise Misread(message)
-    if found["before"] and found["after"]:
+    marks = [m for name in _MARK_PLACES if (m := found[name]) is not None]
+    if len(marks) > 1:
         message = "has two currency marks"
         raise Misread(message)
     if number_format == UNDECLARED and _may_be_thousands(found["whole"], found["part"]):
@@ -136,8 +143,7 @@ def read_number(
     number = Decimal(f"{'-' if is_negative else ''}{whole}{part}")
     if found["word"]:
         number = _EXACT.multiply(number, words[number_word(found["word"])])
-    mark = found["before"] or found["after"]
-    return number, _CURRENCIES[mark.casefold()] if mark else None
+    return number, _CURRENCIES[marks[0].casefold()] if marks else None
 
 
 def _may_be_thousands(whole: str | None, part: str | None) -> bool:

@@ -24,6 +24,8 @@ one span over all of them would erase what lies in the gap.
 
 from __future__ import annotations
 
+import fnmatch
+import logging
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -34,13 +36,26 @@ from ingest.contracts import CONTRACTS
 from ingest.errors import ConfigError, ContractViolation, RetryableError
 from ingest.sources.files.decode import GUESSED_BYTES, guess_ending
 from ingest.sources.files.discover import find_files, nearest_name
+from ingest.sources.files.proof import (
+    Stated,
+    check_sha256,
+    is_manifest,
+    read_manifests,
+    still_written,
+    wait_until_settled,
+)
 from ingest.sources.files.reading import REF_DIGITS, DroppedFile, Reading
 from ingest.sources.protocol import Extract, Stream
 from ingest.storage import sha256_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ingest.config import Dataset, SourceConfig
     from ingest.windows import Window
+
+
+_log = logging.getLogger(__name__)
 
 
 class FileDrop:
@@ -123,11 +138,24 @@ def _choose_files(
     replay_files: tuple[str, ...],
 ) -> list[DroppedFile]:
     """Return the files to load, oldest first, each archived; equal contents count once."""
-    paths = find_files(source.path, dataset.files)
+    paths = [
+        path
+        for path in find_files(source.path, dataset.files)
+        if not is_manifest(path.name)
+    ]
     if not paths and not known_files and not replay_files:
         hint = nearest_name(source.path, dataset.files[0])
         message = f"{source.name}: no file matches {', '.join(dataset.files)}{hint}"
         raise ContractViolation(message)
+    stated = _read_stated(source, dataset, paths, known_files)
+    names = {path: path.relative_to(source.path).as_posix() for path in paths}
+    proven = [path for path in paths if names[path] in stated]
+    unproven = [path for path in paths if names[path] not in stated]
+    if dataset.requires_manifest:
+        _report_waiting(source, dataset, unproven)
+        paths = proven
+    else:
+        wait_until_settled(unproven, source.settle_seconds)
     contents: dict[str, Path] = {}
     for path in paths:
         contents.setdefault(_hash_settled(path), path)
@@ -146,11 +174,45 @@ def _choose_files(
     for sha, path in contents.items():
         if sha in known_files and sha not in replayed:
             continue
+        name = names[path]
+        proof = check_sha256(stated[name], sha, name) if name in stated else None
         if archive_file(path, archive_dir) != sha:
-            raise RetryableError(_still_written(path))
-        name = path.relative_to(source.path).as_posix()
-        files.append(DroppedFile(name, sha, is_replay=sha in replayed))
+            raise RetryableError(still_written(path.name))
+        files.append(DroppedFile(name, sha, is_replay=sha in replayed, stated=proof))
     return files
+
+
+def _read_stated(
+    source: FilesSource,
+    dataset: Dataset,
+    paths: Sequence[Path],
+    known_files: frozenset[str],
+) -> dict[str, list[Stated]]:
+    """Return what manifests say of the dataset's files.
+
+    Raises:
+        RetryableError: a manifest names a file that is not there and was never loaded.
+    """
+    folders = [source.path, *(path.parent for path in paths)]
+    found = read_manifests(folders, source.path)
+    here = {path.relative_to(source.path).as_posix() for path in paths}
+    for name, entries in found.items():
+        is_loaded = any(entry.sha256 in known_files for entry in entries)
+        is_own = any(fnmatch.fnmatchcase(name, pattern) for pattern in dataset.files)
+        if is_own and name not in here and not is_loaded:
+            message = f"{name}: its manifest is here and the file is not yet; it waits"
+            raise RetryableError(message)
+    return {name: entries for name, entries in found.items() if name in here}
+
+
+def _report_waiting(
+    source: FilesSource, dataset: Dataset, unproven: Sequence[Path]
+) -> None:
+    for path in unproven:
+        _log.warning(
+            "file_waits_for_manifest",
+            extra={"stream": source.stream_of(dataset), "file": path.name},
+        )
 
 
 def _hash_settled(path: Path) -> str:
@@ -163,12 +225,8 @@ def _hash_settled(path: Path) -> str:
     digest = sha256_of(path)
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise RetryableError(_still_written(path))
+        raise RetryableError(still_written(path.name))
     return digest
-
-
-def _still_written(path: Path) -> str:
-    return f"{path.name}: is still being written; copy under another name, then rename"
 
 
 def _archived_name(archive_dir: Path, sha256: str, pattern: str) -> str:

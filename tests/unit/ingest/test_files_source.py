@@ -33,7 +33,8 @@ class Drop:
         self.folder = folder / "drop"
         self.folder.mkdir(exist_ok=True)
         self.archive = folder / "archive"
-        text = f"  - {{name: d, kind: files, path: drop, datasets: {{{datasets}}}}}\n"
+        text = "  - {name: d, kind: files, path: drop, settle_seconds: 0, "
+        text += f"datasets: {{{datasets}}}}}\n"
         path = folder / "warehouse.yml"
         path.write_text(HEAD + more + text, encoding="utf-8")
         config = load_config(path, environ={"KEY": "k"}).source("d")
