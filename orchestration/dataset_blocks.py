@@ -102,6 +102,12 @@ def _format_lines(
         elif own != other:
             value = own if isinstance(own, int) else quote(own or "")
             yield f"{key}: [{value}]" if key == "date_formats" else f"{key}: {value}"
+    if proposal.total_rows is not None:
+        words = ", ".join(map(quote, proposal.total_rows.words))
+        yield (
+            f"total_rows: {{column: {quote(proposal.total_rows.column)}, words: [{words}]}}"
+            "  # guessed: check"
+        )
 
 
 def _column_lines(proposal: Proposal, *, is_open: bool) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import openpyxl
 
-from ingest.config_files import Dataset
+from ingest.config_files import Dataset, TotalRows
 from ingest.errors import IngestError
 from ingest.sources.files.decode import decode_file, decode_parts
 
@@ -53,6 +53,20 @@ _SIGNATURES: Final = (
     (b"%PDF", "other", "a PDF; export the data behind it as csv or xlsx"),
     (b"\x1f\x8b", "gzip", ""),
 )
+_TOTALS: Final = frozenset(
+    {
+        "tổng",
+        "tổng cộng",
+        "tổng số",
+        "cộng",
+        "total",
+        "totals",
+        "grand total",
+        "subtotal",
+        "sum",
+    }
+)
+"""What a row that adds up others is called where it would name itself."""
 _MARKUP: Final = (b"<html", b"<!doctype html", b"<table", b"<?xml")
 _NAMES: Final = {
     "text": "text",
@@ -69,9 +83,10 @@ class Look:
     """One file as it is.
 
     `encodings`: every encoding its bytes allow, the likeliest first; more than one = a person
-    has to say. `skip_rows`: lines above the header. `table`: its first rows as text, None
-    with `problem` saying why. `rows`: records below the header, of the whole file; `broken`:
-    how many of them cannot be told into cells.
+    has to say. `skip_rows`: lines above the header. `total_rows`: what its rows that add up
+    others are known by. `table`: its first rows as text, None with `problem` saying why.
+    `rows`: records below the header, of the whole file; `broken`: how many of them cannot be
+    told into cells.
     """
 
     path: Path
@@ -83,6 +98,7 @@ class Look:
     skip_rows: int = 0
     sheet: str | None = None
     sheets: tuple[str, ...] = ()
+    total_rows: TotalRows | None = None
     table: RawTable | None = None
     rows: int | None = None
     broken: int = 0
@@ -132,6 +148,7 @@ def dataset_of(look: Look, *, zone: str) -> Dataset:
         delimiter=look.delimiter,
         skip_rows=look.skip_rows,
         sheet=look.sheet,
+        total_rows=look.total_rows,
         timezone=zone,
     )
 
@@ -329,14 +346,31 @@ def _read(look: Look, start: bytes, zone: str) -> Look:
         else:
             table = decode_file(look.path.read_bytes(), dataset, name=name)
         rows, broken = 0, 0
+        total_rows = _total_rows(table)
         with look.path.open("rb") as stream:
             for part in decode_parts(stream, dataset, name=name):
                 read = part.read()
                 rows += len(read.lines) + len(read.broken)
                 broken += len(read.broken)
+                total_rows = total_rows or _total_rows(read)
     except IngestError as error:
         return _failed(look, str(error).removeprefix(f"{name}:").strip())
+    if total_rows is not None and look.total_rows is None:
+        return _read(replace(look, total_rows=total_rows), start, zone)
     return replace(look, table=table, rows=rows, broken=broken)
+
+
+def _total_rows(table: RawTable) -> TotalRows | None:
+    """Return what rows that add up others are known by: the first column that says so."""
+    for header in table.headers:
+        said = dict.fromkeys(
+            word
+            for word in table.column(header).unique().to_pylist()
+            if word and word.strip(" :").casefold() in _TOTALS
+        )
+        if said:
+            return TotalRows(column=header, words=tuple(said))
+    return None
 
 
 def _failed(look: Look, why: str) -> Look:

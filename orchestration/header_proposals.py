@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from ingest.config_files import TotalRows
     from ingest.entities import Column
     from ingest.sources.files.table import RawTable
 
@@ -101,6 +102,7 @@ class Proposal:
     encoding: str = "utf-8-sig"
     sheet: str | None = None
     skip_rows: int = 0
+    total_rows: TotalRows | None = None
     date_format: str = ISO
     number_format: str = UNDECLARED
     guessed: frozenset[str] = frozenset()
@@ -161,7 +163,7 @@ def propose(
     _propose_units(best, look.table, contracts[best.entity])
     _propose_sums(best, look.table, contracts[best.entity])
     best.delimiter, best.sheet = look.delimiter, look.sheet
-    best.skip_rows = look.skip_rows
+    best.skip_rows, best.total_rows = look.skip_rows, look.total_rows
     if look.encodings:
         best.encoding = look.encodings[0]
     if len(look.encodings) > 1:

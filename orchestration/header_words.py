@@ -78,6 +78,12 @@ SAME: Final[Mapping[str, str]] = {
     "that_bai": "lost",
     "da_thanh_toan": "paid",
     "da_huy": "void",
+    "luong": "salary",
+    "cong_cu": "tool",
+    "noi_dung": "content",
+    "nghien_cuu": "research",
+    "su_kien": "event",
+    "khac": "other",
     "loai_tien": "currency",
     "don_vi_tien_te": "currency",
 }

@@ -184,6 +184,9 @@ def _one(look: Look, proposal: Proposal | None) -> Iterator[str]:
     yield f"  rows          {look.rows:,} below the header" + (
         f"; {look.broken:,} of them cannot be read" if look.broken else ""
     )
+    if look.total_rows is not None:
+        said = ", ".join(look.total_rows.words)
+        yield f"  totals        rows saying {said} in {look.total_rows.column} add up others"
     if proposal is not None:
         yield f"  looks like    {_entity_words(proposal)}"
     yield ""

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ingest.config import FilesSource, load_config
+from ingest.config_files import TotalRows
 from ingest.errors import ConfigError
 from orchestration.cli import app
 from orchestration.file_columns import mask
@@ -126,6 +127,24 @@ def test_lines_above_the_header_are_left_out(tmp_path: Path) -> None:
     found = look(path)
     assert (found.skip_rows, found.rows) == (3, 2)
     assert "skip_rows: 3" in inspect(path)
+
+
+def test_a_row_that_adds_up_others_is_told_and_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "chi_phi_10.csv"
+    path.write_text(
+        "Tháng;Loại chi phí;Phòng ban;Số tiền;Tiền tệ\n"
+        "15/10/2026;Công cụ;Marketing;250.000;VND\n"
+        "15/10/2026;Lương;Sales;12.500.000;VND\n"
+        "Tổng cộng:;;;12.750.000;\n",
+        encoding="utf-8",
+    )
+    found = look(path)
+    assert found.rows == 2
+    assert found.total_rows == TotalRows(column="Tháng", words=("Tổng cộng:",))
+    said = inspect(path)
+    assert 'total_rows: {column: "Tháng", words: ["Tổng cộng:"]}' in said
+    assert 'date_formats: ["%d/%m/%Y"]' in said, "the total is no date to be read"
+    assert 'cost_type: {"Công cụ": "tool", "Lương": "salary"}' in said
 
 
 def test_a_workbook_names_its_sheet_and_header_row(tmp_path: Path) -> None:
