@@ -247,12 +247,13 @@ class _Reader:
             return []
         sources = []
         names: dict[str, int] = {}
+        books = self._read_books(given, company)
         for index, item in enumerate(given):
             location: Location = ("sources", index)
             if not isinstance(item, dict):
                 self._note(location, "a source is a mapping with name and kind")
                 continue
-            source = self._read_source(item, location, company)
+            source = self._read_source(item, location, company, books)
             if source is None:
                 continue
             if source.name in names:
@@ -267,8 +268,35 @@ class _Reader:
             return self._resolve_history(given, sources)
         return sources
 
+    def _read_books(
+        self, given: list[object], company: Company | None
+    ) -> dict[object, object]:
+        """Return the currency each legal entity keeps its books in, as far as sources say.
+
+        One source may say it for all of an entity; two that say different ones are a problem.
+        """
+        default = company.name if company else "unknown"
+        stated: dict[object, tuple[object, object]] = {}
+        for index, item in enumerate(given):
+            if not isinstance(item, dict) or not item.get("functional_currency"):
+                continue
+            entity = item.get("legal_entity") or default
+            currency, name = item["functional_currency"], item.get("name")
+            known, by = stated.setdefault(entity, (currency, name))
+            if known != currency:
+                text = (
+                    f"legal entity {entity!r} keeps its books in {known} (source {by!r}), "
+                    f"not in {currency}: one functional currency per legal entity"
+                )
+                self._note(("sources", index, "functional_currency"), text)
+        return {entity: currency for entity, (currency, _) in stated.items()}
+
     def _read_source(
-        self, given: dict[str, object], location: Location, company: Company | None
+        self,
+        given: dict[str, object],
+        location: Location,
+        company: Company | None,
+        books: dict[object, object],
     ) -> SourceConfig | None:
         kind = given.get("kind")
         if not isinstance(kind, str) or kind not in _KINDS:
@@ -282,9 +310,12 @@ class _Reader:
                 self._note((*location, key), f"unknown key {key!r}")
                 return None
         zone = company.timezone if company else "UTC"
+        default = company.name if company else "unknown"
+        entity = given.get("legal_entity") or default
+        reporting = company.reporting_currency if company else "USD"
         filled: dict[str, Any] = {
-            "legal_entity": company.name if company else "unknown",
-            "functional_currency": company.reporting_currency if company else "USD",
+            "legal_entity": default,
+            "functional_currency": books.get(entity, reporting),
             "timezone": zone,
             **{key: value for key, value in given.items() if value is not None},
             "reporting_timezone": zone,

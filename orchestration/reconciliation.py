@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from ingest.errors import ConfigError
+from orchestration.periods.served import Period
 from orchestration.publish import read_manifest
 
 if TYPE_CHECKING:
@@ -47,15 +48,6 @@ Words = Mapping[str, tuple[str, str]]
 def word(words: Words, code: str | None, language: str) -> str:
     """Return the word of a code in a language; a code without one is its own word."""
     return words.get(code or "", (code or "", code or ""))[LANGUAGES.index(language)]
-
-
-@dataclass(frozen=True)
-class Period:
-    """Whole months from `start` to `end` (its last day), under the name it was asked by."""
-
-    name: str
-    start: date
-    end: date
 
 
 def parse_period(text: str) -> Period:
@@ -171,7 +163,7 @@ def read_tie_out(build: Path, period: Period) -> TieOut:
             ).fetchall()
         }
     if not rows:
-        message = f"nothing to reconcile in {period.name}: no figures of billing there"
+        message = f"nothing to reconcile in {period.label}: no figures of billing there"
         raise ConfigError(message)
     differences = sorted(
         (
@@ -205,7 +197,7 @@ def _weight(row: Mapping[str, Any]) -> tuple[Any, ...]:
 def _read(
     con: duckdb.DuckDBPyConnection, query: str, period: Period
 ) -> list[dict[str, Any]]:
-    cursor = con.execute(query, [period.start, period.end])
+    cursor = con.execute(query, [period.first, period.last])
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -260,9 +252,9 @@ def _sum(rows: Iterable[Mapping[str, Any]], column: str) -> Decimal:
 def as_json(found: TieOut) -> dict[str, Any]:
     """Return the tie-out for machines: amounts as exact text, days as ISO."""
     content = {
-        "period": found.period.name,
-        "period_start_date": found.period.start,
-        "period_end_date": found.period.end,
+        "period": found.period.label,
+        "period_start_date": found.period.first,
+        "period_end_date": found.period.last,
         "is_tied_out": not found.unexplained,
         "build_id": found.manifest.build_id,
         "as_of_date": found.manifest.as_of_date,

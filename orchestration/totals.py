@@ -42,6 +42,8 @@ _LOAD_COLUMNS: Final = (
 _EXACT: Final = Context(prec=80)
 """Sums have up to 38 digits; the default context would round a difference to 28."""
 
+_SHOWN_ROWS: Final = 6
+
 RECEIVED_TO_RAW: Final = "received to raw"
 RAW_TO_STAGING: Final = "raw to staging"
 STAGING_TO_MART: Final = "staging to mart"
@@ -65,7 +67,7 @@ class ControlRow:
     left_out: str = ""
     """What did not go on, by reason; part of `after`."""
     records: tuple[str, ...] = ()
-    """Of a difference between documents: the records it is made of."""
+    """Of a difference in staging or between documents: the records it is made of."""
 
     @property
     def is_broken(self) -> bool:
@@ -188,7 +190,56 @@ def _staged(con: duckdb.DuckDBPyConnection, run: NightRun) -> Iterator[ControlRo
                     )
                     for rows in (raw, f"select * from {table}")
                 )
-                yield from _balanced(check, before, after)
+                for row in _balanced(check, before, after):
+                    if not row.is_broken or not set(contract.key) <= columns:
+                        yield row
+                        continue
+                    # Read again, with where each row came from: only of a broken night.
+                    named = _standing_rows(run, contract, (*needed, "_source_ref"))
+                    sides = (named, f"select * from {table}")
+                    found = _rows_off(con, contract, row, by, sides)
+                    yield replace(row, records=found)
+
+
+def _rows_off(
+    con: duckdb.DuckDBPyConnection,
+    contract: EntityContract,
+    row: ControlRow,
+    currency: str,
+    sides: tuple[str, str],
+) -> tuple[str, ...]:
+    """Return the records raw and staging say different things of, by key, the first few.
+
+    `sides` are the queries of both, `currency` what a row's currency is read by.
+    """
+    measure = "count(*)" if row.column == ROWS else f"sum({row.column})"
+    key = ", ".join(f"coalesce({name}::varchar, '')" for name in contract.key)
+    before, after = (
+        f"select concat_ws('|', {key}) as record, {measure} as amount, {ref} as source_ref"
+        f" from ({side}) where source_name = $source"
+        f" and coalesce(source_account, '') = $account and {currency} = $currency group by 1"
+        for side, ref in zip(sides, ("min(_source_ref)", "null::varchar"), strict=True)
+    )
+    rows = con.execute(
+        "select record, b.amount, a.amount, b.source_ref"
+        f" from ({before}) as b full join ({after}) as a using (record)"
+        " where b.amount is distinct from a.amount order by record limit $shown",
+        {
+            "source": row.source,
+            "account": row.account,
+            "currency": row.currency,
+            "shown": _SHOWN_ROWS,
+        },
+    ).fetchall()
+    return tuple(
+        f"{contract.name} {record} {_side(then)} before, {_side(now)} after"
+        f" [{ref or 'not in raw'}]"
+        for record, then, now, ref in rows
+    )
+
+
+def _side(amount: Decimal | int | None) -> str:
+    return "none" if amount is None else _plain(Decimal(amount))
 
 
 def _measures_of(

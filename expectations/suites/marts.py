@@ -163,6 +163,13 @@ MEASURES: Final[dict[str, tuple[Measure, ...]]] = {
             "nothing is recognised before its day",
         ),
     ),
+    "fct_deferred_revenue_schedule": (
+        _none(
+            "months_that_are_over",
+            "month_end_date <= date '{as_of}'",
+            "what is to come is of days after the as-of day",
+        ),
+    ),
     "fct_cash_transactions": (
         _none(
             "future_cash",

@@ -24,7 +24,9 @@ from orchestration.explain import (
     Part,
     Question,
     Side,
+    Signed,
     explain_figure,
+    explain_signed,
     find_landed,
 )
 from orchestration.explain.records import open_explainer
@@ -33,6 +35,8 @@ from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestration.settings import Home
 
 _SHOWN = 20
 
@@ -71,6 +75,14 @@ def explain(
     record: Annotated[
         str, typer.Option("--record", help="Instead: every figure this record is in.")
     ] = "",
+    basis: Annotated[
+        str,
+        typer.Option(
+            "--basis",
+            help="current, or as_closed: the records a signed month was made of, and which "
+            "have changed since.",
+        ),
+    ] = "current",
     show_all: Annotated[
         bool, typer.Option("--all", help="Every row, not the largest twenty.")
     ] = False,
@@ -103,13 +115,86 @@ def explain(
         asked = Question(
             key, period, by, member or default, variant, currency, reporting
         )
-        explanation = explain_figure(settings.home, explainer, asked)
+        signed = _read_signed(settings.home, explainer, asked, basis)
+        explanation = (
+            signed.explanation
+            if signed
+            else explain_figure(settings.home, explainer, asked)
+        )
         if to is not None:
             _write_rows(explainer, explanation, to)
         if as_json:
-            print_json(_as_json(explanation))
+            print_json(_as_json(explanation) | (_signed_json(signed) if signed else {}))
             return
-        _show(explainer, asked, explanation, shown=None if show_all else _SHOWN)
+        shown = None if show_all else _SHOWN
+        _show(explainer, asked, explanation, shown=shown)
+        if signed:
+            _show_changes(explainer, signed, shown)
+
+
+def _read_signed(
+    home: Home, explainer: Explainer, asked: Question, basis: str
+) -> Signed | None:
+    """Return the signed figure where it is asked for; None = as it stands now."""
+    if basis not in {"current", "as_closed"}:
+        message = f"--basis {basis!r}: current or as_closed"
+        raise ConfigError(message)
+    if basis == "current":
+        return None
+    area = explainer.registry(asked.kpi_key).get("theme")
+    if area is None:
+        explain_figure(home, explainer, asked)  # refuses, naming the nearest KPI
+    return explain_signed(home, explainer, asked, str(area))
+
+
+def _show_changes(explainer: Explainer, signed: Signed, shown: int | None) -> None:
+    """Show the records that add something else now than when the figure was signed."""
+    then, now = signed.explanation.figure["value"], signed.now.figure["value"]
+    close = signed.close
+    sys.stdout.write(
+        f"signed {_number(then)} by {close.by} on {close.at[:10]}, now {_number(now)}\n"
+    )
+    if not signed.changes:
+        sys.stdout.write("no record of it has changed since\n")
+        return
+    table = Table(title="changed since", title_justify="left")
+    for name in ("record", "side"):
+        table.add_column(name, overflow="fold")
+    for name in ("signed", "now", "moved"):
+        table.add_column(name, justify="right")
+    table.add_column("landed", overflow="fold")
+    listed = signed.changes[:shown] if shown else signed.changes
+    for change in listed:
+        record = change.record_id or "(nothing booked)"
+        landed = (
+            [
+                f"{one.source_name} {one.load_date} {one.source_ref}"
+                for one in find_landed(explainer.con, change.record_type, record)
+            ]
+            if change.record_type != "figure"
+            else []
+        )
+        table.add_row(
+            f"{change.record_type} {record}",
+            change.side,
+            _number(change.signed),
+            _number(change.now),
+            _number(change.delta),
+            _several(landed),
+        )
+    if len(signed.changes) > len(listed):
+        table.add_row(f"… {len(signed.changes) - len(listed)} more (--all)")
+    Console().print(table)
+
+
+def _signed_json(signed: Signed) -> dict[str, Any]:
+    return {
+        "close_id": signed.close.subject,
+        "signed_by": signed.close.by,
+        "signed_at": signed.close.at,
+        "current_value": signed.now.figure["value"],
+        "changes": [{**asdict(one), "delta": one.delta} for one in signed.changes],
+    }
 
 
 def _show(

@@ -98,10 +98,10 @@ def write_pack(found: TieOut, folder: Path) -> list[Path]:
     written = []
     content = _pack_content(found)
     for language, name in FILES.items():
-        path = folder / name.format(period=found.period.name)
+        path = folder / name.format(period=found.period.label)
         write_file(path, render_pack(content, language))
         written.append(path)
-    path = folder / f"reconciliation_{found.period.name}.json"
+    path = folder / f"reconciliation_{found.period.label}.json"
     text = json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n"
     write_file(path, text.encode())
     return [*written, path]
@@ -112,7 +112,7 @@ def _pack_content(found: TieOut) -> dict[str, Any]:
     manifest = found.manifest
     return {
         "company_name": manifest.company_name,
-        "period": found.period.name,
+        "period": found.period.label,
         "is_tied_out": not found.unexplained,
         "as_of_date": manifest.as_of_date,
         "held_as_of": found.held_as_of,
@@ -134,7 +134,7 @@ def _show(found: TieOut, language: str) -> None:
     console.width = max(console.width, 150)
     held = f" · finance held at {found.held_as_of}" if found.held_as_of else ""
     table = Table(
-        title=f"{manifest.company_name} · {found.period.name} · "
+        title=f"{manifest.company_name} · {found.period.label} · "
         f"as of {manifest.as_of_date}{held}"
     )
     for name, justify in (

@@ -56,6 +56,7 @@ class Question:
     currency: str = ""
     """'' = `default_currency`; a figure that is no money has none."""
     default_currency: str = ""
+    basis: str = "current"
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,11 @@ class _Figures:
         grain, start = self._period(asked.period)
         rows = self._rows(
             "kpi_key = ? and grain = ? and period_start_date = ? and breakdown = ?"
-            " and member_id = ? and variant = ? and basis = 'current'",
-            [asked.kpi_key, grain, start, asked.by, asked.member, asked.variant],
+            " and member_id = ? and variant = ? and basis = ?",
+            [
+                *(asked.kpi_key, grain, start, asked.by, asked.member, asked.variant),
+                asked.basis,
+            ],
         )
         if not rows:
             self._refuse(asked, grain, start)
@@ -157,11 +161,11 @@ class _Figures:
             name: figure[name]
             for name in (
                 *("kpi_key", "variant", "grain", "period_start_date"),
-                *("breakdown", "member_id", "currency"),
+                *("breakdown", "member_id", "currency", "basis"),
             )
         } | other
         conditions = " and ".join(f"{name} is not distinct from ?" for name in words)
-        rows = self._rows(f"{conditions} and basis = 'current'", list(words.values()))
+        rows = self._rows(conditions, list(words.values()))
         return rows[0] if rows else None
 
     def has_currency(self, kpi_key: str) -> bool:
@@ -313,8 +317,9 @@ def _sides(
                 parts = _put_together(explainer, figures, formula, figure)
                 yield Side(side, published, tuple(_on(side, part) for part in parts))
     else:
-        parts = tuple(_own_parts(explainer, registry, figure))
         is_ratio = figure["additivity"] == "ratio"
+        booked = [] if is_ratio else explainer.adjustments(figure)
+        parts = (*_own_parts(explainer, registry, figure), *booked)
         yield Side(NUMERATOR, figure[NUMERATOR] if is_ratio else figure["value"], parts)
         if is_ratio and registry["aggregation"] == "share":
             whole = {**figure, "breakdown": "total", "member_id": "(total)"}

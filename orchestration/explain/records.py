@@ -86,6 +86,7 @@ class Explainer:
     ) -> None:
         """Take over an open build file and the statements its build left."""
         self.con = con
+        self.project = project
         self._statements = statements
         variables = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))
         self._dimensions: dict[str, str] = variables["vars"]["kpi_dimensions"]
@@ -107,6 +108,10 @@ class Explainer:
             [kpi_key, grain, start],
         ).fetchone()
         return row[0] if row else None
+
+    def adjustments(self, figure: dict[str, Any]) -> list[Part]:  # noqa: ARG002 - signed figures have them
+        """Return what is booked in a figure beside its own records: nothing, as they stand."""
+        return []
 
     def variants(self, kpi_key: str) -> set[str]:
         """Return the variants a KPI has rows of."""

@@ -36,7 +36,7 @@ PERIODS: Final = "dim_periods"
 
 @dataclass(frozen=True)
 class Period:
-    """One month of the company's calendar; both days inclusive."""
+    """A month of the company's calendar, or whole months of a tie-out; both days inclusive."""
 
     label: str
     first: date

@@ -332,3 +332,15 @@ MOVEMENTS = {
     ("price", "2026-03"): ("expansion", "200"),
 }
 """(case, month) -> how MRR moved in dong; no other month of these cases moved."""
+
+SCHEDULES = {
+    # 10,000 a day of 31, 31, 30, 31, 30 and 31 days.
+    "upgrade": ["310000", "310000", "300000", "310000", "300000", "310000"],
+    # Two days of July are of the June invoice.
+    "trial": ["67"],
+    # 3,100 less the day of June.
+    "anchor": ["3000"],
+    "years": ["310", "310", "300", "310", "300", "310", "310", "280", "310", "300", "310",
+              "300", "310", "310", "300", "310", "300", "310"],
+}  # fmt: skip
+"""Case -> what July 2026 and the months after it will recognise of what is deferred."""

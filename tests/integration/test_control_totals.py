@@ -345,13 +345,19 @@ def test_right_staging_and_marts_agree_with_raw(
         (
             "delete from stg_stripe__invoices where invoice_id = 'i2'",
             "core",
-            "raw to staging: stripe_sg invoices rows USD: 2 before, 1 after",
+            (
+                "raw to staging: stripe_sg invoices rows USD: 2 before, 1 after; invoices i2 1 "
+                "before, none after ["
+            ),
         ),
         (
             # An older version won.
             "update stg_stripe__invoices set total_minor = 1000 where invoice_id = 'i1'",
             "core",
-            "raw to staging: stripe_sg invoices total_minor USD: 1400 before, 1500 after",
+            (
+                "raw to staging: stripe_sg invoices total_minor USD: 1400 before, 1500 after; "
+                "invoices i1 900 before, 1000 after ["
+            ),
         ),
         (
             # A vanished ad day stayed.
@@ -565,10 +571,11 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_recon_explanations": "words about differences; a lost one explains nothing",
         "fct_tie_out_billing_records": "both sides of what is checked above",
         "fct_tie_out_cash_records": "both sides of cash, held against each other",
+        "fct_tie_out_contract_records": "deals of fct_opportunity_closes and contracts, both told",
         "fct_tie_out_recognition_records": "months of fct_deferred_revenue_monthly",
         "fct_mrr_to_billings": "held by assert_mrr_leads_to_billings_without_residue",
         "fct_tie_out_ledger_records": "lines of fct_gl_balances and fct_gl_entries",
-        "fct_tie_out_records": "the four above in one",
+        "fct_tie_out_records": "those above and below in one",
         "fct_tie_out_voided_days": "void documents, each on two days",
         "fct_tie_out_differences": "held by assert_what_agrees_in_the_tie_out_does_not_differ",
         "fct_tie_out_judged": "every row of fct_tie_out_differences",
@@ -577,6 +584,7 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_closed_figures": "figures of closes, proven by their own hashes",
         "fct_deferred_revenue_monthly": "held by assert_deferred_revenue_rolls_forward",
         "fct_deferred_revenue_presented": "rows of the one above in each currency",
+        "fct_deferred_revenue_schedule": "held by assert_deferred_revenue_is_scheduled",
         "fct_fx_rates_monthly": "rates of fct_fx_rates_daily at ends of months",
         "fct_receivable_events": "held by assert_receivables_roll_forward",
         "fct_receivables_monthly": "held by assert_receivables_roll_forward",

@@ -20,7 +20,8 @@ from tests.pipeline.warehouse_build import build_warehouse
 pytestmark = pytest.mark.long
 
 SELECT = (
-    "+rpt_deferred_revenue_waterfall +rpt_receivables "
+    "+rpt_deferred_revenue_waterfall +rpt_receivables +fct_deferred_revenue_schedule "
+    "assert_deferred_revenue_is_scheduled "
     "assert_deferred_revenue_rolls_forward assert_receivables_roll_forward"
 )
 WATERFALL = ("billed", "credited", "recognised")

@@ -48,6 +48,7 @@ def warehouse(
         root,
         as_of=revenue_cases.AS_OF,
         select="+rpt_deferred_revenue_waterfall +rpt_receivables +rpt_mrr_bridge"
+        " fct_deferred_revenue_schedule assert_deferred_revenue_is_scheduled"
         " assert_deferred_revenue_rolls_forward assert_receivables_roll_forward"
         " assert_mrr_bridge_closes",
         entities=sorted({batch.entity for batch in batches}),
@@ -92,4 +93,18 @@ def test_mrr_moves_in_the_month_and_for_the_reason(
     assert moved == {
         key: (step, Decimal(amount))
         for key, (step, amount) in revenue_cases.MOVEMENTS.items()
+    }
+
+
+def test_what_is_deferred_has_its_months_to_come(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = warehouse.execute(
+        "select legal_entity, list(to_recognise_original_amount order by month_start_date)"
+        " from fct_deferred_revenue_schedule where to_recognise_original_amount <> 0"
+        " group by all"
+    ).fetchall()
+    assert dict(rows) == {
+        case: list(map(Decimal, amounts))
+        for case, amounts in revenue_cases.SCHEDULES.items()
     }

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.realdata import recount
 from tests.realdata.conftest import RealNight, run_night
 
 AS_OF = date(2025, 8, 31)
@@ -196,6 +197,42 @@ def test_revenue_by_month_is_the_files(night: RealNight) -> None:
     orders = night.monthly("average_order_value")
     assert {month: value for month, value in orders.items() if value is not None} == {
         "2021-02": Decimal("0.21")
+    }
+
+
+def test_revenue_cash_and_receivables_are_a_recount_in_plain_python(
+    night: RealNight,
+) -> None:
+    """No SQL and no model: `Decimal` over the rows of the files."""
+    notes = night.read("credit_note_data.csv")
+    billed = recount.billed_lines(
+        night.read("invoice_line_item_data.csv"), night.read("invoice_data.csv")
+    )
+    assert not {row["invoice_id"] for row in notes} & {
+        row["id"] for row in night.read("invoice_data.csv")
+    }
+    assert {row["currency"] for row, _ in billed} == {"usd"}
+    by_month = recount.billings(billed)
+    cash = recount.cash(night.read("balance_transaction_data.csv"))
+    assert len(cash) > 1
+    expected = {
+        "billings": by_month,
+        "recognised_revenue": recount.recognised(billed, notes),
+        "cash_collected": cash,
+        "deferred_revenue_closing": {},
+    }
+    for key, amounts in expected.items():
+        published = {m: v for m, v in night.monthly(key).items() if v}
+        assert published == {m: amount / 100 for m, amount in amounts.items()}, key
+    closing = dict(
+        night.published(
+            "select strftime(month_start_date, '%Y-%m'), sum(closing_original_amount)"
+            " from rpt_receivables where currency = 'USD' group by all"
+        )
+    )
+    owed = recount.owed(by_month, recount.credited(notes), cash)
+    assert {month: closing[month] for month in owed} == {
+        month: amount / 100 for month, amount in owed.items()
     }
 
 

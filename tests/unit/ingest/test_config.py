@@ -50,6 +50,15 @@ def drop(dataset: str) -> str:
     )
 
 
+def test_one_source_says_in_what_currency_an_entity_keeps_its_books(
+    tmp_path: Path,
+) -> None:
+    stated = STRIPE.replace("key_env", "functional_currency: USD, key_env")
+    other = STRIPE.replace("stripe_vn", "stripe_more")
+    config = load(tmp_path, COMPANY + "sources:\n" + other + stated)
+    assert [source.functional_currency for source in config.sources] == ["USD", "USD"]
+
+
 def test_defaults_come_from_the_company_and_the_kind(tmp_path: Path) -> None:
     config = load(tmp_path, COMPANY + "sources:\n" + STRIPE)
 
@@ -126,6 +135,18 @@ def test_configured_entities_are_those_of_vendors_and_datasets(tmp_path: Path) -
         (
             COMPANY + "sources:\n" + STRIPE + STRIPE,
             ":7: source name 'stripe_vn' is used twice",
+        ),
+        (
+            COMPANY
+            + "sources:\n"
+            + STRIPE.replace("key_env", "functional_currency: VND, key_env")
+            + STRIPE.replace("stripe_vn", "ads").replace(
+                "key_env", "functional_currency: USD, key_env"
+            ),
+            (
+                ":7: legal entity 'Acme' keeps its books in VND (source 'stripe_vn'), not in "
+                "USD: one functional currency per legal entity"
+            ),
         ),
         (
             COMPANY + "sources:\n" + STRIPE.replace("key_env", "name: again, key_env"),

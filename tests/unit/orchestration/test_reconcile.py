@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 from ingest.errors import EXIT_BAD_DATA, EXIT_OK, ConfigError
 from orchestration.cli import app
 from orchestration.cli.reconcile import money
+from orchestration.periods.served import Period
 from orchestration.publish import PublishedTable, PublishRequest, publish_build
-from orchestration.reconciliation import Period, parse_period
+from orchestration.reconciliation import parse_period
 
 if TYPE_CHECKING:
     from pathlib import Path
