@@ -28,6 +28,8 @@ KPIS: Final = {
     "cpl_media": Kind.MONEY_RATIO,
     "platform_conversion_value": Kind.AMOUNT,
 }
+_LEGAL_ENTITIES: Final = {"google": "acme_vn", "meta": "acme_sg"}
+"""Whose account it is, as `warehouse.yml` of the sandbox says."""
 
 
 def count_ads(night: Night) -> Iterator[Contribution]:
@@ -45,7 +47,9 @@ def _count_platform(
     """Yield the contributions of one platform; ids are unique only inside it."""
     days = platform.campaign_days(night.cut, STORY_START, night.as_of)
     for fact, state in days:
-        members = {"campaign": f"{name}:{fact.campaign_id}"}
+        campaign = {"campaign": f"{name}:{fact.campaign_id}", "platform": name}
+        members = {**campaign, "legal_entity": _LEGAL_ENTITIES[name]}
+        money = {**members, "currency": str(platform.account["currency"])}
         clicks, shown = (
             Decimal(str(state["clicks"])),
             Decimal(str(state["impressions"])),
@@ -58,10 +62,11 @@ def _count_platform(
             worth = night.rates.convert(
                 spend, str(platform.account["currency"]), currency, fact.date, FLOW
             )
-            yield Contribution("ad_spend", fact.date, worth, None, currency, members)
+            yield Contribution("ad_spend", fact.date, worth, None, currency, money)
             yield Contribution("cpc", fact.date, worth, clicks, currency, members)
-            by = {**members, "platform": name}
-            yield Contribution("cpl_media", fact.date, worth, Decimal(0), currency, by)
+            yield Contribution(
+                "cpl_media", fact.date, worth, Decimal(0), currency, campaign
+            )
             claimed = night.rates.convert(
                 Decimal(str(state["conversion_value"])),
                 str(platform.account["currency"]),
@@ -70,7 +75,7 @@ def _count_platform(
                 FLOW,
             )
             yield Contribution(
-                "platform_conversion_value", fact.date, claimed, None, currency, members
+                "platform_conversion_value", fact.date, claimed, None, currency, money
             )
 
 

@@ -119,12 +119,17 @@ def count_recognition(night: Night) -> Iterator[Contribution]:
                 worth = night.rates.convert_at_mean(
                     amount, line.currency, currency, days
                 )
-                for kpi in (
-                    "recognised_revenue",
-                    "sales_revenue/recognised",
-                    "sales_by_product/recognised",
+                for kpi, by in (
+                    ("recognised_revenue", members),
+                    ("sales_revenue/recognised", members),
+                    ("sales_by_product/recognised", _without_currency(members)),
                 ):
-                    yield Contribution(kpi, closing, worth, None, currency, members)
+                    yield Contribution(kpi, closing, worth, None, currency, by)
+
+
+def _without_currency(members: Mapping[str, str]) -> dict[str, str]:
+    """Return the members of a KPI that no own currency breaks down."""
+    return {name: member for name, member in members.items() if name != "currency"}
 
 
 def _months(line: ServedLine, as_of: date) -> dict[date, int]:
@@ -179,10 +184,10 @@ def count_cash(night: Night) -> Iterator[Contribution]:
                 "currency": account.currency,
                 "legal_entity": account.legal_entity,
             }
-            for kpi, amount in (
-                ("cash_collected", minor),
-                ("sales_revenue/collected", net),
-                ("sales_by_product/collected", net),
+            for kpi, amount, by in (
+                ("cash_collected", minor, members),
+                ("sales_revenue/collected", net, members),
+                ("sales_by_product/collected", net, _without_currency(members)),
             ):
                 for currency in CURRENCIES:
                     worth = night.rates.convert(
@@ -192,7 +197,7 @@ def count_cash(night: Night) -> Iterator[Contribution]:
                         day,
                         FLOW,
                     )
-                    yield Contribution(kpi, day, worth, None, currency, members)
+                    yield Contribution(kpi, day, worth, None, currency, by)
 
 
 def cash_moves(

@@ -100,6 +100,12 @@ _SCORES: Final = """
        and scores.period_start_date >= date_trunc('month', $as_of::date)
            - interval 1 month
 """
+_MATTERS: Final = (
+    "list_position(['sales', 'marketing', 'finance'], registry.theme), "
+    "bool_or(scores.target_value is not null) over (partition by scores.kpi_key) desc, "
+    "list_position(['KGI', 'KRI', 'KPI', 'PI'], registry.indicator_class)"
+)
+"""What a sales manager looks for first: sales, what has a target, results before causes."""
 SHEETS: Final = (
     Sheet(
         "rpt_kpi_scorecard",
@@ -108,7 +114,7 @@ SHEETS: Final = (
         "Toàn công ty, tháng này (đến nay) và tháng trước.",
         "The company, this month so far and the month before.",
         _SCORES + " and scores.breakdown = 'total' and scores.value is not null "
-        "order by registry.theme, registry.name_vi, scores.period_start_date desc",
+        f"order by {_MATTERS}, registry.name_vi, scores.period_start_date desc",
         (
             Column("kpi_theme", "Nhóm", "Theme", 14, "code:theme"),
             Column("name", "Chỉ tiêu", "Indicator", 52),
@@ -125,7 +131,7 @@ SHEETS: Final = (
         _SCORES + " and scores.breakdown = 'rep' and scores.value is not null "
         f"and registry.indicator_class in {_SHOWN_CLASSES} "
         "order by scores.member_id = '(unknown)', scores.member_name, scores.member_id, "
-        "registry.name_vi, scores.period_start_date desc",
+        f"{_MATTERS}, registry.name_vi, scores.period_start_date desc",
         (
             Column("member_name", "Nhân viên", "Person", 24, "code:member"),
             Column("name", "Chỉ tiêu", "Indicator", 52),
@@ -187,7 +193,7 @@ SHEETS: Final = (
          order by queue.due_to_date, queue.opportunity_id
         """,
         (
-            Column("rep_name", "Nhân viên", "Person", 24),
+            Column("rep_name", "Nhân viên", "Person", 24, "code:member"),
             Column("account_name", "Khách hàng", "Customer", 34),
             Column("opportunity_id", "Mã cơ hội", "Opportunity", 22),
             Column("lost_date", "Ngày mất", "Lost on", 12, "date"),
@@ -212,7 +218,7 @@ SHEETS: Final = (
          order by queue.rep_name, queue.amount desc nulls last, queue.opportunity_id
         """,
         (
-            Column("rep_name", "Nhân viên", "Person", 24),
+            Column("rep_name", "Nhân viên", "Person", 24, "code:member"),
             Column("account_name", "Khách hàng", "Customer", 34),
             Column("opportunity_id", "Mã cơ hội", "Opportunity", 22),
             Column("stage", "Giai đoạn", "Stage", 24),
@@ -237,7 +243,7 @@ SHEETS: Final = (
          order by queue.opportunity_priority_score desc nulls last, queue.opportunity_id
         """,
         (
-            Column("rep_name", "Nhân viên", "Person", 24),
+            Column("rep_name", "Nhân viên", "Person", 24, "code:member"),
             Column("account_name", "Khách hàng", "Customer", 34),
             Column("opportunity_id", "Mã cơ hội", "Opportunity", 22),
             Column("opportunity_priority_score", "Điểm ưu tiên", "Score", 20, "money"),
@@ -267,8 +273,8 @@ SHEETS: Final = (
          order by entered_by_name nulls last, created_date desc, lead_id
         """,
         (
-            Column("entered_by_name", "Người nhập", "Entered by", 24),
-            Column("owner_name", "Người phụ trách", "Owner", 24),
+            Column("entered_by_name", "Người nhập", "Entered by", 24, "code:member"),
+            Column("owner_name", "Người phụ trách", "Owner", 24, "code:member"),
             Column("source_record_id", "Mã trong CRM", "CRM record", 22),
             Column("created_date", "Ngày tạo", "Created", 12, "date"),
             Column("is_blank", "Bỏ trống", "Left blank", 10, "yes"),

@@ -92,15 +92,15 @@ def opened(build: Path, language: str) -> Workbook:
 def test_figures_are_numbers_in_the_reporting_currency(build: Path) -> None:
     page = opened(build, "vi")["Bảng điểm"]
     rows = [[cell.value for cell in row] for row in page.iter_rows(min_row=4)]
-    # Two months are shown, not three; dollars are another sheet's business.
+    # Sales first. Two months are shown, not three; dollars are another sheet's business.
     assert rows == [
-        ["Tài chính", "Doanh thu", datetime(2026, 10, 1), 412300000, 500000000,  # noqa: DTZ001 - a spreadsheet has no zones
-         0.8246, None, None, None, "Tăng", None, "có"],
         ["Bán hàng", "Tỷ lệ chốt", datetime(2026, 10, 1), 0.25, None, None, None,  # noqa: DTZ001 - a spreadsheet has no zones
          None, None, "Tăng", "Cao hơn mức thường thấy", "có"],
+        ["Tài chính", "Doanh thu", datetime(2026, 10, 1), 412300000, 500000000,  # noqa: DTZ001 - a spreadsheet has no zones
+         0.8246, None, None, None, "Tăng", None, "có"],
     ]  # fmt: skip
-    assert page["D4"].number_format == '#,##0\\ "₫"'
-    assert page["D5"].number_format == "0.0%"
+    assert page["D4"].number_format == "0.0%"
+    assert page["D5"].number_format == '#,##0\\ "₫"'
     assert "30/10/2026" in page["A2"].value
 
 
@@ -110,7 +110,27 @@ def test_the_other_language_has_the_same_figures(build: Path) -> None:
     assert [c.value for c in en["Scorecard"]["D"][3:]] == [
         c.value for c in vi["Bảng điểm"]["D"][3:]
     ]
-    assert en["Scorecard"]["A4"].value == "Finance"
+    assert en["Scorecard"]["A4"].value == "Sales"
+
+
+def test_what_has_a_target_comes_first_then_results_before_causes(
+    build: Path,
+) -> None:
+    def names() -> list[str]:
+        return [c.value for c in opened(build, "en")["Scorecard"]["B"][3:]]
+
+    def change(*statements: str) -> None:
+        with duckdb.connect(str(build / "bi.duckdb")) as con:
+            for statement in statements:
+                con.execute(statement)
+
+    change("update kpi_registry set theme = 'sales'")
+    assert names() == ["Revenue", "Win rate"]
+    change(
+        "update rpt_kpi_scorecard set target_value = null",
+        "update kpi_registry set indicator_class = 'KRI' where kpi_key = 'win_rate'",
+    )
+    assert names() == ["Win rate", "Revenue"]
 
 
 def test_a_name_that_looks_like_a_formula_stays_a_name(build: Path) -> None:
