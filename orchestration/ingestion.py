@@ -22,6 +22,7 @@ from orchestration.batch_changes import NEVER_LATE, Freshness
 from orchestration.gaps import describe_gap
 from orchestration.gates import judge_batch
 from orchestration.night import Outcome, StreamReport, describe_stream
+from orchestration.periods.late import describe_late_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,6 +207,8 @@ def _judge(
             freshness=_freshness_of(source),
         )
     report.notes += [*verdict.notes, *_excluded(manifest), *_unmatched_codes(manifest)]
+    zone = run.settings.config.company.timezone
+    report.notes += describe_late_rows(run.settings.home.root, batch, zone)
     run.report.gates.append(verdict.as_dict())
     note_verdict(report, verdict)
     if not verdict.passed:
