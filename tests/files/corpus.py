@@ -374,6 +374,12 @@ DAMAGES = [
         {"total row": 1},
     ),
     Case(
+        "a broken row below a wrong total does not excuse it",
+        (HEAD + "2026-01-01,tool,a,1.5,USD\nTotal,,,4,\n2026-02-01,tool\n").encode(),
+        {"total_rows": {"column": "month", "words": "Total"}},
+        message="c.csv:3: the total of amount is 4, but its rows add up to 1.5",
+    ),
+    Case(
         "a total not declared",
         (HEAD + GOOD + "Total,,,1,\n").encode(),
         {},
