@@ -111,14 +111,17 @@ def read_published_tables(manifest_path: Path) -> tuple[PublishedTable, ...]:
 
 
 def _read_keys(nodes: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """Return the tested key of every model: the columns of its `unique_key` test."""
+    """Return the tested key of every model; one of several columns before one of one."""
     keys: dict[str, tuple[str, ...]] = {}
     for node in nodes:
         test = node.get("test_metadata") or {}
-        if test.get("name") == "unique_key" and node.get("attached_node"):
-            keys[node["attached_node"]] = tuple(test["kwargs"]["columns"])
-        elif test.get("name") == "unique" and node.get("attached_node"):
-            keys.setdefault(node["attached_node"], (test["kwargs"]["column_name"],))
+        model = node.get("attached_node")
+        if not model or test.get("name") not in {"unique_key", "unique"}:
+            continue
+        if "columns" in test["kwargs"]:
+            keys[model] = tuple(test["kwargs"]["columns"])
+        else:
+            keys.setdefault(model, (test["kwargs"]["column_name"],))
     return keys
 
 

@@ -162,10 +162,12 @@ def keys_hold(root: Path, served: Path) -> list[str]:
         test = node.get("test_metadata") or {}
         # A table's name is its alias: the registry is published under the name of its seed.
         attached = nodes.get(node.get("attached_node"), {}).get("alias")
-        if attached and test.get("name") == "unique_key":
-            keys[attached] = test["kwargs"]["columns"]
-        elif attached and test.get("name") == "unique":
-            keys.setdefault(attached, [test["kwargs"]["column_name"]])
+        if attached and test.get("name") in {"unique_key", "unique"}:
+            told = test["kwargs"]
+            if "columns" in told:
+                keys[attached] = told["columns"]
+            else:
+                keys.setdefault(attached, [told["column_name"]])
     for file in (root / "warehouse.duckdb", served):
         with _opened(root, file) as con:
             for table in _present(con, keys):
