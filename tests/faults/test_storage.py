@@ -51,6 +51,7 @@ sources:
   - name: people
     kind: files
     path: drop
+    settle_seconds: 0
     datasets:
       users:
         files: users.csv

@@ -52,6 +52,7 @@ sources:
   - name: drop
     kind: files
     path: drop
+    settle_seconds: 0
     legal_entity: tiny
     datasets:
       ad_performance_daily:

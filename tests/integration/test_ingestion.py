@@ -24,6 +24,7 @@ sources:
   - name: people
     kind: files
     path: drop
+    settle_seconds: 0
     datasets:
       users:
         files: users.csv
@@ -33,6 +34,7 @@ sources:
   - name: plans
     kind: files
     path: drop
+    settle_seconds: 0
     optional: true
     datasets:
       users:

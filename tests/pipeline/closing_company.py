@@ -58,6 +58,7 @@ sources:
   - name: drop_07
     kind: files
     path: drop
+    settle_seconds: 0
     legal_entity: acme
     datasets:
       users:

@@ -21,6 +21,7 @@ sources:
   - name: drop
     kind: files
     path: ./drop
+    settle_seconds: 0
     legal_entity: solo
     functional_currency: VND
     datasets:

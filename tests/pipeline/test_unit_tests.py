@@ -28,22 +28,25 @@ def test_unit_tests_of_all_models_pass(first_night: Warehouse, tmp_path: Path) -
         sandbox_url="http://x",
     )
     manifest = manifest_file(settings)
-    build_file = shutil.copy(settings.home.warehouse, tmp_path)
-    # The parse of the night serves, where the variables are those of a parse.
-    shutil.copy(manifest.with_name("partial_parse.msgpack"), tmp_path)
+    shutil.copy(settings.home.warehouse, tmp_path)
+    (tmp_path / "raw").symlink_to(settings.home.root / "raw")
+    # The parse of the night serves: the same profile, and variables no parse looks at.
+    target = tmp_path / "target"
+    target.mkdir()
+    shutil.copy(manifest.with_name("partial_parse.msgpack"), target)
     variables = dbt_vars(settings.config, raw=settings.home.raw_from_root)
     done = subprocess.run(
         [
             str(Path(sys.executable).with_name("dbt")), "test", "--select", "test_type:unit",
-            "--target-path", str(tmp_path), "--vars", json.dumps(variables),
+            "--target-path", str(target), "--vars", json.dumps(variables),
         ],
-        env={**dbt_environment(settings), "WAREHOUSE_DUCKDB": str(build_file)},
-        cwd=first_night.root,
+        env=dbt_environment(settings),
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )  # fmt: skip
-    results = json.loads((tmp_path / "run_results.json").read_text("utf-8"))["results"]
+    results = json.loads((target / "run_results.json").read_text("utf-8"))["results"]
     written = json.loads(manifest.read_text("utf-8"))["unit_tests"]
     ran = {one["unique_id"] for one in results if "unit_test." in one["unique_id"]}
     assert ran == set(written)

@@ -30,6 +30,7 @@ sources:
   - name: d
     kind: files
     path: .
+    settle_seconds: 0
     max_quarantine_share: 1
 """
 PART_BYTES = (40, 1 << 20)

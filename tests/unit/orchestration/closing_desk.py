@@ -36,6 +36,7 @@ sources:
   - name: drop
     kind: files
     path: drop
+    settle_seconds: 0
     legal_entity: acme
     datasets:
       invoices:

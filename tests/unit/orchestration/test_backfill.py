@@ -54,6 +54,7 @@ sources:
   - name: people
     kind: files
     path: drop
+    settle_seconds: 0
     datasets:
       users:
         files: users.csv
@@ -63,6 +64,7 @@ sources:
   - name: plans
     kind: files
     path: drop
+    settle_seconds: 0
     datasets:
       users:
         files: plans.csv

@@ -27,6 +27,7 @@ sources:
   - name: drop
     kind: files
     path: ./drop
+    settle_seconds: 0
     max_quarantine_share: 0.5
     datasets:
       products: {files: products.csv, mode: replace}

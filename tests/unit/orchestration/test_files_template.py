@@ -37,7 +37,7 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 CONFIG = """\
 company: {name: Ánh Dương, reporting_currency: VND, timezone: Asia/Ho_Chi_Minh}
 sources:
-  - {name: forms, kind: files, path: ./forms, templates: true}
+  - {name: forms, kind: files, path: ./forms, templates: true, settle_seconds: 0}
 """
 ROWS = 12
 

@@ -155,9 +155,10 @@ records_in_books as (
         on records_dated.line = tie_out_lines.line
     left join single_currency_ledgers as ledgers
         on
-            tie_out_lines.other_side = 'ledger'
-            and records_dated.side = 'warehouse'
-            and records_dated.legal_entity = ledgers.legal_entity
+            case
+                when tie_out_lines.other_side = 'ledger' and records_dated.side = 'warehouse'
+                    then records_dated.legal_entity
+            end = ledgers.legal_entity
             and records_dated.currency <> ledgers.functional_currency
     left join rates
         on
