@@ -117,7 +117,9 @@ def hash_row_keys(rows: Sequence[Row], contract: EntityContract) -> np.ndarray:
         try:
             typed.append(
                 {
-                    name: TYPERS[contract.column(name).type](row.values[name])
+                    name: None
+                    if row.values[name] is None
+                    else TYPERS[contract.column(name).type](row.values[name])
                     for name in _own_key(contract)
                     if name in row.values
                 }

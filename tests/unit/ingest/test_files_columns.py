@@ -206,6 +206,14 @@ def yaml_of(options: str) -> str:
     [("c1", "31/10/2026", spend, "VND", "", "", "") for spend in ("0", "7")],
     {"number_format": "1,234.56", "mode": "upsert", "spend": "micros", "keep": False},
 )
+# A blank part of a key is the same in a row read by itself as in a column.
+@example(
+    [
+        ("", "31/10/2026", "", "VND", "", conversions, "")
+        for conversions in ("", "9" * 40)
+    ],
+    {"number_format": "1.234,56", "mode": "upsert", "spend": "major", "keep": False},
+)
 @given(st.lists(SPEND_ROW, max_size=8), SPEND_OPTIONS)
 def test_money_and_counts_of_any_spelling(
     rows: list[tuple[str, ...]], options: dict[str, Any]
