@@ -95,14 +95,19 @@ class Dropped:
         }
 
 
-def both_ways(options: str, *files: str, earlier: bool = False) -> Any:
+def both_ways(
+    options: str,
+    *files: str,
+    earlier: bool = False,
+    parts: Sequence[int] = PART_BYTES,
+) -> Any:
     """Return what the rows give, which every way of reading columns must give too."""
     with tempfile.TemporaryDirectory() as folder:
         dropped = Dropped(Path(folder), options, files)
         expected = dropped.landed(
             by_rows=True, part_bytes=PART_BYTES[-1], earlier=earlier
         )
-        for part_bytes in PART_BYTES:
+        for part_bytes in parts:
             found = dropped.landed(
                 by_rows=False, part_bytes=part_bytes, earlier=earlier
             )
@@ -293,7 +298,12 @@ def test_many_words_take_the_way_for_many_words() -> None:
     options = {
         "number_format": "1.234,56", "mode": "replace_period", "spend": "major", "keep": False,
     }  # fmt: skip
-    found = both_ways(yaml_of(spend_options(options)), table(SPEND_HEADER, rows))
+    # In small parts no part has that many words.
+    found = both_ways(
+        yaml_of(spend_options(options)),
+        table(SPEND_HEADER, rows),
+        parts=PART_BYTES[-1:],
+    )
     assert len(found["rows"]) == 5997
     exact = sum(
         Decimal(n) + Decimal("0.25") for n in range(1000) if n not in (17, 18, 19)
