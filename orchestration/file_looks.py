@@ -1,7 +1,7 @@
 """What a dropped file is, judged by its bytes: format, encoding, delimiter, header, rows.
 
 Belongs here: looking, with the evidence for each finding. Stays out: what the file may feed
-(`header_proposals`), what is printed (`cli.files`), reading for a night
+(`header_proposals`), what is printed (`cli.files_inspect`), reading
 (`ingest.sources.files`). Where the bytes allow several readings all of them are kept: a
 person chooses, nothing is guessed.
 """

@@ -1,33 +1,31 @@
 """`warehouse files`: what a person with a folder of exports does on the first day.
 
-Belongs here: the verbs and what is printed. Stays out: looking (`orchestration.file_looks`),
-proposing (`orchestration.header_proposals`), the dry run (`orchestration.file_check`),
-templates (`orchestration.templates`).
+Belongs here: the verbs `template` and `check` and what they print. Stays out: `inspect`
+(`cli.files_inspect`), the dry run (`orchestration.file_check`), templates
+(`orchestration.templates`).
 """
 
 from __future__ import annotations
 
-import glob
 import sys
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from ingest.errors import EXIT_BAD_DATA, ConfigError
+from orchestration.cli.files_inspect import inspect
 from orchestration.cli.options import Config, Json, Root, now, print_json, say
 from orchestration.night_run import yesterday
 from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
 
     from orchestration.file_check import DatasetCheck, FilesCheck
-    from orchestration.file_looks import Look
-    from orchestration.header_proposals import Proposal
     from orchestration.settings import Settings
 
 files_app = typer.Typer(
@@ -37,26 +35,6 @@ files_app = typer.Typer(
 _REFUSED_SHOWN: Final = 8
 _UNMATCHED_SHOWN: Final = 20
 _UNUSED_SHOWN: Final = 8
-_WIDTH: Final = 26
-_DATA: Final = frozenset(
-    (
-        ".csv",
-        ".tsv",
-        ".txt",
-        ".jsonl",
-        ".ndjson",
-        ".json",
-        ".xlsx",
-        ".xls",
-        ".xlsm",
-        ".parquet",
-        ".zip",
-        ".gz",
-        ".html",
-    )
-)
-"""Endings of what people mean as data, also those that have to be saved as something else."""
-_ZONE: Final = "Asia/Ho_Chi_Minh"
 
 
 def register(app: typer.Typer) -> None:
@@ -64,275 +42,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(files_app, name="files")
 
 
-@files_app.command(
+files_app.command(
     epilog="Examples: warehouse files inspect ./drop · warehouse files inspect "
     "./drop/pipeline.xlsx · warehouse files inspect './drop/*.csv' --to datasets.yml"
-)
-def inspect(
-    path: Annotated[str, typer.Argument(help="A file, a folder or a pattern.")],
-    *,
-    entity: Annotated[
-        str, typer.Option("--as", help="What it feeds, when you know: opportunities …")
-    ] = "",
-    zone: Annotated[
-        str, typer.Option("--timezone", help="Zone its times are written in.")
-    ] = _ZONE,
-    currency: Annotated[
-        str, typer.Option("--currency", help="Currency where no column says one.")
-    ] = "VND",
-    to: Annotated[
-        Path | None, typer.Option("--to", help="Write the proposed datasets there.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Say what files are, what in them must be declared, and propose datasets for them.
-
-    Nothing is loaded and nothing is changed. What is guessed is marked; what can be read in
-    two ways stays `?` until you settle it.
-    """
-    # The readers of files load pandas and openpyxl, which no other verb should wait for.
-    from ingest.contracts import CONTRACTS  # noqa: PLC0415 - only this verb pays
-    from orchestration.file_looks import look_at  # noqa: PLC0415 - only this verb pays
-    from orchestration.header_proposals import (  # noqa: PLC0415 - only this verb pays
-        propose,
-        rank,
-    )
-
-    if entity and entity not in CONTRACTS["files"]:
-        from ingest.config_yaml import nearest  # noqa: PLC0415 - only on a mistake
-
-        message = f"no entity {entity!r}{nearest(entity, CONTRACTS['files'])}"
-        raise ConfigError(message)
-    paths, litter = _find(path)
-    seen: list[tuple[Look, Proposal | None]] = []
-    folder = Path(path).expanduser()
-    for one in paths:
-        called = one.relative_to(folder).as_posix() if folder.is_dir() else one.name
-        look = look_at(one, zone=zone, name=called)
-        found = propose(
-            look,
-            zone=zone,
-            currency=currency,
-            entity=entity,
-            is_asked=len(paths) == 1,
-        )
-        seen.append((look, found))
-    ranked = rank(found for _, found in seen if found is not None)
-    if as_json:
-        print_json(_as_json(seen, litter))
-    else:
-        lines = _one(*seen[0]) if len(seen) == 1 else _many(seen, litter)
-        sys.stdout.write(
-            "\n".join(
-                [
-                    *lines,
-                    *_closing(
-                        ranked,
-                        to,
-                        is_readable=any(not look.problem for look, _ in seen),
-                    ),
-                ]
-            )
-            + "\n"
-        )
-    if to is not None and ranked:
-        _write_block(ranked, to)
-
-
-def _find(path: str) -> tuple[list[Path], list[str]]:
-    """Return the files a path means, and the names among them nobody loads.
-
-    Raises:
-        ConfigError: it means no file.
-    """
-    from ingest.sources.files.discover import is_litter  # noqa: PLC0415 - only this verb pays
-
-    place = Path(path).expanduser()
-    if place.is_file():
-        return [place], []
-    if place.is_dir():
-        found = sorted(p for p in place.rglob("*") if p.is_file())
-    else:
-        # The pattern may be absolute, which Path.glob refuses.
-        named = glob.glob(path, recursive=True)  # noqa: PTH207 - see above
-        found = sorted(p for p in map(Path, named) if p.is_file())
-    kept = [p for p in found if not is_litter(p.name) and p.suffix.lower() in _DATA]
-    if not kept:
-        message = f"{path}: no file there; name a file, a folder or a quoted pattern"
-        raise ConfigError(message)
-    return kept, [p.name for p in found if p not in kept]
-
-
-def _one(look: Look, proposal: Proposal | None) -> Iterator[str]:
-    """Yield one file in detail."""
-    from orchestration.file_columns import describe_columns  # noqa: PLC0415 - only this verb pays
-
-    yield look.name
-    if look.problem:
-        yield f"  ✗ {look.problem}"
-        return
-    yield f"  what it is    {look.words}"
-    for number, evidence in enumerate(look.evidence):
-        if not number:
-            told = " or ".join(look.encodings)
-            yield f"  encoding      {told}: {evidence}"
-        else:
-            yield f"                {evidence}"
-    yield f"  header        in line {look.skip_rows + 1}" + (
-        f", the {look.skip_rows} above it are left out" if look.skip_rows else ""
-    )
-    yield f"  rows          {look.rows:,} below the header" + (
-        f"; {look.broken:,} of them cannot be read" if look.broken else ""
-    )
-    if look.total_rows is not None:
-        said = ", ".join(look.total_rows.words)
-        yield f"  totals        rows saying {said} in {look.total_rows.column} add up others"
-    if proposal is not None:
-        yield f"  looks like    {_entity_words(proposal)}"
-    yield ""
-    yield f"  {'column of the file':<{_WIDTH}}  {'goes to':<22} {'filled':>8}  holds"
-    table = look.table
-    for facts in describe_columns(table, proposal) if table is not None else ():
-        target = facts.column + (" (guessed)" if facts.is_guessed else "")
-        share = f"{facts.filled / facts.rows:.0%}" if facts.rows else "–"
-        examples = f": {', '.join(facts.examples)}" if facts.examples else ""
-        yield (
-            f"  {facts.header[:_WIDTH]:<{_WIDTH}}  {target or '–':<22} {share:>8}  "
-            f"{facts.holds}{examples}"
-        )
-    yield "  (what may name a person is shown as first letters)"
-
-
-def _entity_words(proposal: Proposal) -> str:
-    from ingest.contracts.headers import TITLES  # noqa: PLC0415 - only this verb pays
-
-    known = len(set(proposal.columns.values()))
-    vietnamese, english = TITLES[proposal.entity]
-    lacks = f"; lacks {', '.join(proposal.missing)}" if proposal.missing else ""
-    return (
-        f"{proposal.entity} ({english} · {vietnamese}): {known} of "
-        f"{len(proposal.headers)} columns recognised{lacks}"
-    )
-
-
-def _many(
-    seen: Sequence[tuple[Look, Proposal | None]], litter: Sequence[str]
-) -> Iterator[str]:
-    """Yield one line per file."""
-    width = min(48, max(len(look.name) for look, _ in seen))
-    yield f"{'file':<{width}}  {'rows':>9}  what it is · what it looks like"
-    for look, proposal in seen:
-        name = look.name[:width]
-        if look.problem:
-            yield f"{name:<{width}}  {'–':>9}  ✗ {look.problem}"
-            continue
-        likely = _entity_words(proposal) if proposal else "resembles nothing known"
-        yield f"{name:<{width}}  {look.rows:>9,}  {look.words} · {likely}"
-    if litter:
-        yield f"ignored: {', '.join(litter)} (locks, unfinished files, other endings)"
-    yield "Look at one more closely: warehouse files inspect FILE"
-
-
-def _closing(
-    ranked: Sequence[Proposal], to: Path | None, *, is_readable: bool
-) -> Iterator[str]:
-    """Yield what is to settle, the proposed datasets, and what to do next."""
-    from orchestration.dataset_blocks import block_lines  # noqa: PLC0415 - only this verb pays
-
-    if not ranked and not is_readable:
-        return
-    if not ranked:
-        yield ""
-        yield (
-            "Nothing here resembles what the warehouse knows. Say what it is with --as, "
-            "for example --as opportunities; warehouse files template lists all."
-        )
-        return
-    questions = [(p.file, text) for p in ranked for text in _open_points(p)]
-    questions += _several(ranked)
-    if questions:
-        yield ""
-        yield f"To settle before the first night ({len(questions)}), marked ? below:"
-        yield from (f"  {n}. {f}: {text}" for n, (f, text) in enumerate(questions, 1))
-    if to is None:
-        yield ""
-        yield "Proposed for warehouse.yml, under a source of kind files:"
-        yield ""
-        yield from (f"    {line}" for line in block_lines(ranked))
-    yield ""
-    yield (
-        "Next: put it into warehouse.yml (warehouse init --kind files writes a first one), "
-        "settle every ?, then warehouse doctor and warehouse files check"
-    )
-
-
-def _several(ranked: Sequence[Proposal]) -> list[tuple[str, str]]:
-    """Return, per entity, the files that may say again what another one says."""
-    from orchestration.dataset_blocks import first_of_each  # noqa: PLC0415 - only this verb pays
-
-    points = []
-    for entity in dict.fromkeys(p.entity for p in ranked):
-        members = [p for p in ranked if p.entity == entity]
-        kept = first_of_each(members)
-        others = [one.file for one in members if one not in kept]
-        if others:
-            text = (
-                f"also feed{'s' if len(others) == 1 else ''} {entity}. If they tell of the "
-                "same at another level, taking both counts it twice; they stand behind #"
-            )
-            points.append((", ".join(others), text))
-    return points
-
-
-def _open_points(proposal: Proposal) -> Iterator[str]:
-    """Yield what a person has to decide about one file."""
-    yield from (f"which header is {name}? It is required" for name in proposal.missing)
-    for key, candidates in proposal.unsettled.items():
-        choice = " or ".join(candidates) or "none of the usual ones fits; see README.md"
-        if key == "encoding":
-            yield f"encoding: {choice}; take the one whose words are right"
-        else:
-            example = f"{proposal.shown[key]}? " if key in proposal.shown else ""
-            yield f"{example}{key}: {choice}"
-    # Questions of the file as a whole are those of formats, asked above.
-    yield from (q.text for q in proposal.questions if q.where != proposal.entity)
-
-
-def _write_block(ranked: Sequence[Proposal], to: Path) -> None:
-    from orchestration.dataset_blocks import block_lines  # noqa: PLC0415 - only this verb pays
-
-    if to.exists():
-        message = f"{to} is there already and stays as it is; choose another with --to"
-        raise ConfigError(message)
-    to.write_text("\n".join(block_lines(ranked)) + "\n", encoding="utf-8")
-    sys.stdout.write(f"{to} is written.\n")
-
-
-def _as_json(
-    seen: Sequence[tuple[Look, Proposal | None]], litter: Sequence[str]
-) -> dict[str, Any]:
-    return {
-        "files": [
-            {
-                "file": look.name,
-                "kind": look.kind,
-                "problem": look.problem or None,
-                "encodings": look.encodings,
-                "evidence": look.evidence,
-                "delimiter": look.delimiter if look.kind == "text" else None,
-                "header_line": look.skip_rows + 1,
-                "rows": look.rows,
-                "broken": look.broken,
-                "entity": found.entity if found else None,
-                "columns": found.columns if found else {},
-                "guessed": sorted(found.guessed) if found else [],
-                "missing": found.missing if found else (),
-                "to_settle": list(_open_points(found)) if found else [],
-            }
-            for look, found in seen
-        ],
-        "ignored": list(litter),
-    }
+)(inspect)
 
 
 @files_app.command(
