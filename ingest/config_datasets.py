@@ -16,6 +16,8 @@ from ingest.periods import period_column
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ingest.config_files import Words
+
 _NUMERIC: Final = frozenset({Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE})
 
 
@@ -67,18 +69,21 @@ def _check_column_names(dataset: Dataset, location: Location) -> Iterator[Proble
                 continue
             text = f"{dataset.entity} has no column {name!r}{nearest(name, known)}"
             yield Problem((*location, part, name), text)
-    if dataset.aggregate is not None:
-        for part in ("by", "sum"):
-            for index, name in enumerate(getattr(dataset.aggregate, part)):
-                if name not in known:
-                    text = (
-                        f"{dataset.entity} has no column {name!r}{nearest(name, known)}"
-                    )
-                    yield Problem((*location, "aggregate", part, index), text)
-    for index, name in enumerate(dataset.total_rows.sums if dataset.total_rows else ()):
-        if name not in known:
-            text = f"{dataset.entity} has no column {name!r}{nearest(name, known)}"
-            yield Problem((*location, "total_rows", "sums", index), text)
+    for where, names in _lists_of_columns(dataset).items():
+        for index, name in enumerate(names):
+            if name not in known:
+                text = f"{dataset.entity} has no column {name!r}{nearest(name, known)}"
+                yield Problem((*location, *where, index), text)
+
+
+def _lists_of_columns(dataset: Dataset) -> dict[tuple[str, str], Words]:
+    """Return every list of columns a dataset may hold, by where it is declared."""
+    added, totals = dataset.aggregate, dataset.total_rows
+    return {
+        ("aggregate", "by"): added.by if added else (),
+        ("aggregate", "sum"): added.sum if added else (),
+        ("total_rows", "sums"): totals.sums if totals else (),
+    }
 
 
 def _check_types(dataset: Dataset, location: Location) -> Iterator[Problem]:
@@ -92,14 +97,10 @@ def _check_types(dataset: Dataset, location: Location) -> Iterator[Problem]:
         elif unit == "minor" and name in numeric and not columns[name].currency_column:
             text = f"{name} has no currency, so it has no minor unit"
             yield Problem((*location, "units", name), text)
-    for name in dataset.aggregate.sum if dataset.aggregate else ():
-        if name in columns and name not in numeric:
-            yield Problem((*location, "aggregate", "sum"), f"{name} cannot be added up")
-    for name in dataset.total_rows.sums if dataset.total_rows else ():
-        if name in columns and name not in numeric:
-            yield Problem(
-                (*location, "total_rows", "sums"), f"{name} cannot be added up"
-            )
+    for where, names in _lists_of_columns(dataset).items():
+        for name in names if where != ("aggregate", "by") else ():
+            if name in columns and name not in numeric:
+                yield Problem((*location, *where), f"{name} cannot be added up")
 
 
 def _check_words(dataset: Dataset, location: Location) -> Iterator[Problem]:

@@ -129,10 +129,22 @@ class Night:
         return deleted_at < first_read - timedelta(days=90)
 
 
+_LAST: Final[list[Night]] = []
+"""The night opened last: questions come one after another."""
+
+
 def open_night(company: Company, as_of: date, first_as_of: date | None = None) -> Night:
-    """Return the night of a day; the company's first night is that same one by default."""
+    """Return the night of a day; the company's first night is that same one by default.
+
+    Asked for again it is the same night, with what was worked out for it.
+    """
+    asked = (as_of, first_as_of or as_of)
+    for night in _LAST:
+        if night.company is company and (night.as_of, night.first_as_of) == asked:
+            return night
     rates = read_rates(company.seed, end_of(as_of) - _TICK)
-    return Night(company, as_of, first_as_of or as_of, rates)
+    _LAST[:] = [Night(company, *asked, rates)]
+    return _LAST[0]
 
 
 def end_of(day: date) -> datetime:

@@ -135,7 +135,7 @@ def wait_until_settled(
     """
     before = [path.stat() for path in paths]
     ages = [clock() - state.st_mtime for state in before]
-    # A time to come is of another clock and says nothing.
+    # A time to come is of another clock: it tells no age, so the file is waited for.
     if not any(age < seconds for age in ages):
         return
     sleep(max(seconds - max(age, 0) for age in ages))
