@@ -27,7 +27,8 @@ from ingest.config import Dataset, load_config
 from ingest.conform import Tally, conform_rows
 from ingest.errors import IngestError, StorageError
 from ingest.landing import _count_rejected, check_nothing_lost
-from ingest.sources.files.reading import DroppedFile, Reading
+from ingest.sources.files.contents import DroppedFile
+from ingest.sources.files.reading import Reading
 from ingest.sources.protocol import Extract
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 from pyarrow.compute import call_function
 
-from ingest.archive import archive_file, archived_file
 from ingest.errors import ContractViolation
 from ingest.ordered import map_in_order
 from ingest.periods import period_column
@@ -33,14 +32,11 @@ from ingest.sources.files.apart import (
     stretches_of_rows,
 )
 from ingest.sources.files.columns import TypedTable, type_table
-from ingest.sources.files.decode import decode_file, decode_parts
-from ingest.sources.files.discover import find_files, nearest_name
+from ingest.sources.files.contents import Contents, DroppedFile
 from ingest.sources.files.mapping import (
     INSTANTS,
     NO_VERSION,
     NUMBERS,
-    FileMapping,
-    LookupTables,
     order_values,
     version_kinds,
 )
@@ -57,7 +53,7 @@ from ingest.sources.files.merge import (
     round_micros,
     supersede_periods,
 )
-from ingest.sources.files.proof import Stated, check_stated
+from ingest.sources.files.proof import check_stated
 from ingest.sources.files.survey import (
     Days,
     PartFacts,
@@ -78,28 +74,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 REF_DIGITS: Final = 16
-OF_ONE_FILE: Final[dict[str, object]] = {
-    "skip_rows": 0,
-    "header_rows": 1,
-    "sheet": None,
-    "fixed_width": {},
-    "rows_quoted": False,
-    "member": None,
-    "total_rows": None,
-}
-"""What is declared of a dataset's own files and not of the files it looks up."""
 ROWS_PER_PASS: Final = 300_000
 """Rows of repeated keys merged at once; a drop with more of them is read again for each."""
-
-
-@dataclass(frozen=True)
-class DroppedFile:
-    """One content to load: the name it was dropped under, its SHA-256, what its manifest says."""
-
-    name: str
-    sha256: str
-    is_replay: bool = False
-    stated: Stated | None = None
 
 
 @dataclass
@@ -150,17 +126,17 @@ class Reading:
         self.source = source
         self.dataset = dataset
         self.contract = dataset.contract
-        self.archive_dir = archive_dir
         self.files = files
+        self.contents = Contents(
+            source, dataset, archive_dir=archive_dir, files=files, part_bytes=part_bytes
+        )
         self.has_earlier = has_earlier
         self.extract = extract
-        self.part_bytes = part_bytes
         self.zone = ZoneInfo(source.reporting_timezone)
         self.what = f"{source.name}.{dataset.name}"
         self.plan = _Plan(list(range(len(files))))
         self.facts: dict[tuple[int, int], PartFacts] = {}
         self.superseded: dict[tuple[int, int], int] = {}
-        self.mappings: dict[int, FileMapping] = {}
         self.proven: set[int] = set()
 
     def begin(self) -> None:
@@ -223,7 +199,7 @@ class Reading:
         if len(self.files) > 1 and not self.plan.is_sure:
             self._survey()
         for number in self.plan.taken:
-            for index, part in enumerate(self._parts(number)):
+            for index, part in enumerate(self.contents.parts(number)):
                 yield functools.partial(self._block, (number, index), part)
 
     def _survey(self) -> None:
@@ -237,7 +213,7 @@ class Reading:
         places = (
             ((number, index), part)
             for number in numbers
-            for index, part in enumerate(self._parts(number))
+            for index, part in enumerate(self.contents.parts(number))
         )
         for _ in map_in_order(examine, places):
             pass
@@ -278,7 +254,7 @@ class Reading:
         for number in self.plan.taken:
             kind = self._version_kind(number)
             later = self.plan.later_periods(number)
-            for index, part in enumerate(self._parts(number)):
+            for index, part in enumerate(self.contents.parts(number)):
                 facts = self.facts[number, index]
                 places = np.sort(facts.rows[np.isin(facts.keys, keys)])
                 if not places.size:
@@ -336,7 +312,7 @@ class Reading:
         )
 
     def _examine(self, number: int, table: RawTable) -> _Examined:
-        mapping = self.mappings[number]
+        mapping = self.contents.mappings[number]
         typed = type_table(table, mapping)
         places = np.flatnonzero(typed.unclear).tolist()
         rows = self._rows(number, table, places, None) if places else []
@@ -415,7 +391,7 @@ class Reading:
     ) -> list[Row]:
         """Return some rows of a table, each read by itself."""
         some = table.take(places)
-        mapped = self.mappings[number].map(some, versions=versions)
+        mapped = self.contents.mappings[number].map(some, versions=versions)
         short = f"{self.files[number].sha256[:REF_DIGITS]}{table.member}"
         names = list(mapped.columns)
         cells = zip(*mapped.columns.values(), strict=True)
@@ -440,10 +416,10 @@ class Reading:
     def _file_rows(self, number: int) -> list[Row]:
         """Return all rows of a file, each read by itself."""
         parts: dict[tuple[int, int], RawTable] = {}
-        for index, part in enumerate(self._parts(number)):
+        for index, part in enumerate(self.contents.parts(number)):
             table = part.read()
             parts[number, index] = table
-            mapping = self.mappings[number]
+            mapping = self.contents.mappings[number]
             kinds = None
             if mapping.version_header is not None:
                 kinds = version_kinds(mapping.header_words(table), mapping)
@@ -476,57 +452,6 @@ class Reading:
         shared = frozenset.intersection(*kinds)
         return next((k for k in (INSTANTS, NUMBERS) if k in shared), NO_VERSION)
 
-    def _parts(self, number: int) -> Iterator[Part]:
-        """Yield the parts of a file; its mapping stands from the first one on."""
-        file = self.files[number]
-        with self._content(file.sha256).open("rb") as stream:
-            for part in decode_parts(
-                stream, self.dataset, name=file.name, part_bytes=self.part_bytes
-            ):
-                if number not in self.mappings:
-                    self.mappings[number] = FileMapping(
-                        part.headers,
-                        self.dataset,
-                        what=file.name,
-                        lookups=self._lookups,
-                        is_native=part.is_native,
-                    )
-                elif part.headers != self.mappings[number].headers:
-                    message = (
-                        f"{file.name}: its members have different headers; declare them as "
-                        "datasets of their own"
-                    )
-                    raise ContractViolation(message)
-                yield part
-
-    @functools.cached_property
-    def _lookups(self) -> LookupTables:
-        """Return the tables lookups refer to; of several matches, the last by name."""
-        tables: dict[str, RawTable] = {}
-        plain = self.dataset.model_copy(update=OF_ONE_FILE)
-        for rule in self.dataset.lookup.values():
-            if rule.file in tables:
-                continue
-            paths = find_files(self.source.path, [rule.file])
-            if not paths:
-                hint = nearest_name(self.source.path, rule.file)
-                message = (
-                    f"{self.what}: no file matches {rule.file} (for a lookup){hint}"
-                )
-                raise ContractViolation(message)
-            kept = archived_file(
-                self.archive_dir, archive_file(paths[-1], self.archive_dir)
-            )
-            tables[rule.file] = decode_file(
-                kept.read_bytes(), plain, name=paths[-1].name
-            )
-        return LookupTables(tables)
-
-    @functools.cache  # noqa: B019 - one reading, a handful of files
-    def _content(self, sha256: str) -> Path:
-        """Return the kept copy of a content, looked at once to be what its name says."""
-        return archived_file(self.archive_dir, sha256)
-
     def _check_files(self, numbers: Sequence[int]) -> None:
         """Refuse a file without rows, a wrong total, a version header nobody can order by.
 
@@ -545,10 +470,10 @@ class Reading:
                 raise ContractViolation(message)
             self._check_proof(number, rows)
             stretches = [stretch for f in parts for stretch in f.stretches]
-            if check_totals(stretches, self.mappings[number], what=name):
+            if check_totals(stretches, self.contents.mappings[number], what=name):
                 self.proven.add(number)
             if self._version_kind(number) == NO_VERSION:
-                mapping = self.mappings[number]
+                mapping = self.contents.mappings[number]
                 what = f"{name} {mapping.version_header}"
                 order_values([], mapping.formats, mapping.zone, what, kind=NO_VERSION)
 
@@ -601,11 +526,11 @@ class Reading:
         extract.unproven_files = len(set(taken) - self.proven)
         extract.file_sha256s = tuple(self.files[number].sha256 for number in taken)
         for number in taken:
-            extract.unknown_fields |= self.mappings[number].unused_headers
+            extract.unknown_fields |= self.contents.mappings[number].unused_headers
         extract.absorbed = dict(absorbed)
         extract.received = received
         if self.dataset.lookup:
-            missed = self._lookups.missed
+            missed = self.contents.lookups.missed
             extract.unmatched_codes = {n: sorted(codes) for n, codes in missed.items()}
         periods = join_periods(p for own in self.plan.periods.values() for p in own)
         extract.coverage.append(

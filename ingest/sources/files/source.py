@@ -34,6 +34,7 @@ from ingest.archive import archive_file, archived_file
 from ingest.config import FilesSource
 from ingest.contracts import CONTRACTS
 from ingest.errors import ConfigError, ContractViolation, RetryableError
+from ingest.sources.files.contents import DroppedFile
 from ingest.sources.files.decode import GUESSED_BYTES, guess_ending
 from ingest.sources.files.discover import find_files, nearest_name
 from ingest.sources.files.proof import (
@@ -44,7 +45,7 @@ from ingest.sources.files.proof import (
     still_written,
     wait_until_settled,
 )
-from ingest.sources.files.reading import REF_DIGITS, DroppedFile, Reading
+from ingest.sources.files.reading import REF_DIGITS, Reading
 from ingest.sources.protocol import Extract, Stream
 from ingest.storage import sha256_of
 

@@ -18,7 +18,8 @@ from ingest.config import FilesSource, load_config
 from ingest.conform import Tally, conform_rows
 from ingest.errors import ContractViolation
 from ingest.sources.files import reading
-from ingest.sources.files.reading import DroppedFile, Reading
+from ingest.sources.files.contents import DroppedFile
+from ingest.sources.files.reading import Reading
 from ingest.sources.protocol import Extract
 
 if TYPE_CHECKING:
