@@ -90,7 +90,7 @@ def fill(contract: EntityContract, rows: list[dict[str, object]]) -> bytes:
     for line, row in enumerate(rows, HEADER_LINE + 1):
         for number, column in enumerate(contract.columns, 1):
             cell = page.cell(line, number)
-            cell.value = row[column.name]  # type: ignore[assignment]
+            cell.value = row[column.name]  # type: ignore[assignment]  # cells take any value
             if isinstance(row[column.name], str):
                 cell.data_type = "s"
     content = io.BytesIO()
