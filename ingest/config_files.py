@@ -8,6 +8,8 @@ dataset against its entity contract (`ingest.config_datasets`), opening or readi
 from __future__ import annotations
 
 import codecs
+import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Mapping  # noqa: TC003 - pydantic reads these at run time
@@ -43,6 +45,12 @@ UNSETTLED: Final = "?"
 UNDECLARED: Final = "undeclared"
 """Number format of a source that declares none."""
 _NUMBER_SIGNS: Final = re.compile(r"[0-9.,'()+\-\u2212]")
+_MEANING: Final = (
+    "aggregate", "columns", "constants", "date_formats", "keep_duplicates", "lookup", "nulls",
+    "number_format", "number_words", "source_account", "timezone", "units", "values",
+    "version_column",
+)  # fmt: skip
+"""What a dataset declares that decides which values come out of a file."""
 _DEFAULT_MODE: Final[dict[Truth, Mode]] = {
     Truth.LEDGER: "append",
     Truth.RESTATED_DAILY: "replace_period",
@@ -232,6 +240,13 @@ class Dataset(TextFormat):
     source_account: str = ""
     legal_entity: str = Field(default="", exclude=True)
     """Set by `load_config` with `history_of`; '' = that of the files source."""
+
+    @property
+    def reading(self) -> str:
+        """Hash of what the cells of its files mean, not of how files are found and opened."""
+        told = self.model_dump(mode="json", include=set(_MEANING))
+        text = json.dumps(told, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def contract(self) -> EntityContract:

@@ -134,6 +134,7 @@ def extract_entity(
     else:
         drop = cast("FileSource", source or file_source())
         known, own = ledger.loaded_files(root, where, load_date=load_date)
+        newest = ledger.newest_date(root, where)
         extract = drop.fetch_files(
             stream,
             window,
@@ -141,6 +142,9 @@ def extract_entity(
             archive_dir=archive_dir(root),
             known_files=known,
             replay_files=own,
+            # A new file is the newest night's: an earlier date is only read again, else what
+            # corrects a file would count as older than the file.
+            takes_new=newest is None or newest <= load_date,
         )
         landed = land(extract)
     _log_landed(landed, contract)

@@ -322,7 +322,8 @@ def _write_batch(
             column: tuple(map(clean_text, codes[:_CODES_KEPT]))
             for column, codes in sorted(extract.unmatched_codes.items())
         },
-        unproven_files=extract.unproven_files,
+        unproven=extract.unproven,
+        read_as=extract.read_as,
     )
     write_file(working / MANIFEST_FILE, encode_manifest(manifest))
     return manifest

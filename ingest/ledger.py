@@ -164,6 +164,11 @@ def last_full_list(
     return lists[-1] if lists else None
 
 
+def newest_date(root: Path, stream: StreamPath) -> date | None:
+    """Return the newest load date of a stream; None = nothing was promoted."""
+    return max((batch.load_date for batch in read(root, stream)), default=None)
+
+
 def loaded_files(
     root: Path, stream: StreamPath, *, load_date: date
 ) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -63,7 +63,9 @@ class BatchManifest:
 
     Every record received is counted once: landed, quarantined, or absorbed (see
     `Extract.absorbed`; records of a file that stand in no row of their own, by cause).
-    `unproven_files`: files in it that nothing proves to be whole (no manifest, no total row).
+    `unproven`: SHA-256 -> name of the files in it that nothing proves to be whole (no manifest,
+    no total row, no end of its own as a workbook has). `read_as`: how its files were declared
+    to be read (`Dataset.reading`), '' = it has none.
     """
 
     kind: str
@@ -89,7 +91,8 @@ class BatchManifest:
     absorbed: dict[str, int] = field(default_factory=dict)
     unmatched_codes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The first codes, by column, that a lookup file does not hold; their cells are NULL."""
-    unproven_files: int = 0
+    unproven: dict[str, str] = field(default_factory=dict)
+    read_as: str = ""
 
     @property
     def stream_path(self) -> StreamPath:

@@ -14,14 +14,16 @@ from ingest import ledger
 from ingest.config import FilesSource
 from ingest.paths import raw_dir
 from ingest.sources.files.discover import find_leftovers
+from orchestration.file_history import find_read_otherwise, standing_batches
 from orchestration.header_words import NOISE, likeness, plain
 from orchestration.members import LandedRows, describe_all, find_unmatched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from ingest.config import SourceConfig
+    from orchestration.members import Unmatched
     from orchestration.settings import Settings
 
 _SHOWN: Final = 5
@@ -35,12 +37,25 @@ def file_notices(settings: Settings, served: Path | None) -> list[str]:
     """
     sources = settings.config.sources
     lines = [line for source in sources for line in drop_notices(source)]
-    told = describe_all(find_unmatched(live_rows(settings), served))
+    strangers = find_unmatched(live_rows(settings), served)
+    told = describe_all([s for s in strangers if not _is_mapped(s, sources)])
     lines += told[:_SHOWN]
     if len(told) > _SHOWN:
         more = len(told) - _SHOWN
         lines.append(f"and {more} more words without a member: warehouse files check")
-    return lines
+    live = ledger.live(ledger.read(settings.home.root))
+    return [*lines, *(one.notice for one in find_read_otherwise(sources, live))]
+
+
+def _is_mapped(stranger: Unmatched, sources: Iterable[SourceConfig]) -> bool:
+    """Return whether a word is mapped today: then its rows only wait to be read again."""
+    return any(
+        stranger.value in dataset.values.get(stranger.column, {})
+        for source in sources
+        if isinstance(source, FilesSource)
+        for dataset in source.datasets
+        if source.stream_of(dataset) == stranger.stream
+    )
 
 
 def drop_notices(source: SourceConfig) -> Iterator[str]:
@@ -90,15 +105,11 @@ def live_rows(settings: Settings) -> list[LandedRows]:
     """Return what dropped files have brought into raw and what of it stands."""
     root = settings.home.root
     grouped: dict[tuple[str, str], list[Path]] = {}
-    for batch in ledger.live(ledger.read(root)):
-        if batch.kind != "files" or not batch.row_count:
-            continue
-        file = raw_dir(root, batch.stream_path, batch.load_date) / batch.parquet_name
-        files = grouped.setdefault((batch.stream, batch.entity), [])
-        # A list that replaces the one before is the whole truth.
-        if batch.mode == "replace":
-            files.clear()
-        files.append(file)
+    for batch in standing_batches(ledger.live(ledger.read(root))):
+        if batch.row_count:
+            folder = raw_dir(root, batch.stream_path, batch.load_date)
+            files = grouped.setdefault((batch.stream, batch.entity), [])
+            files.append(folder / batch.parquet_name)
     return [
         LandedRows(stream, entity, tuple(file for file in files if file.is_file()))
         for (stream, entity), files in grouped.items()

@@ -186,7 +186,7 @@ def _count_rows(report: StreamReport, manifest: BatchManifest) -> None:
     report.row_count = manifest.row_count
     report.quarantined_count = manifest.quarantined_count
     report.absorbed_count = manifest.absorbed_count
-    report.unproven_files = manifest.unproven_files
+    report.unproven_files = len(manifest.unproven)
 
 
 def _judge(

@@ -32,6 +32,12 @@ from ingest.manifest import GATE_FILE
 from ingest.paths import quarantine_dir
 from orchestration.acknowledgements import read_acknowledged
 from orchestration.backfill import read_backfill
+from orchestration.file_history import (
+    ReadOtherwise,
+    Unproven,
+    find_read_otherwise,
+    find_unproven,
+)
 from orchestration.freshness import (
     STALE,
     SourceFreshness,
@@ -146,6 +152,8 @@ class Status:
     sources: list[SourceFreshness] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
+    unproven: list[Unproven] = field(default_factory=list)
+    read_otherwise: list[ReadOtherwise] = field(default_factory=list)
     closes: dict[str, list[ClosedMonth]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -224,6 +232,8 @@ class _Judge:
                 home.root, self.config.sources, live, now=clock
             )
             status.missed = self._find_missed()
+            status.unproven = find_unproven(self.config.sources, live)
+            status.read_otherwise = find_read_otherwise(self.config.sources, live)
 
     def _read_closes(self) -> dict[str, list[ClosedMonth]]:
         """Return what is closed, by area; a record that was changed is a finding."""
@@ -367,9 +377,14 @@ class _Judge:
             )
 
     def _judge_files(self) -> Iterator[Finding]:
-        """Yield what the last night saw in the drops and could not use; none of it is wrong."""
+        """Yield what of the drops a person may want to mend; none of it is wrong."""
+        for one in self.status.read_otherwise:
+            yield Finding(f"mapping {one.stream}", one.describe(), one.command, EXIT_OK)
+        told = {one.notice for one in self.status.read_otherwise}
         report = self.status.last_run
         for notice in report.notices if report else []:
+            if notice in told:
+                continue
             yield Finding(f"files {notice}", notice, "warehouse files check", EXIT_OK)
 
     def _judge_streams(self) -> Iterator[Finding]:

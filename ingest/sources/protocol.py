@@ -143,7 +143,8 @@ class Extract:
     `received`: rows the files held, counted where they were read; landing holds it against
     what became of them. None = the source does not count.
     `unmatched_codes`: codes, by column, a lookup file does not hold; their cells are NULL.
-    `unproven_files`: files landed that neither a manifest nor a total row proves to be whole.
+    `unproven`: SHA-256 -> name of files landed that nothing proves to be whole. `read_as`: how
+    they were declared to be read.
     `rows` may hold, in place of a record, a function that returns a `Block`: blocks are read
     side by side. `is_settled` is asked once all rows were consumed; False = what was read
     does not stand (two rows of one key), `rows` now gives it anew.
@@ -164,7 +165,8 @@ class Extract:
     absorbed: dict[str, int] = field(default_factory=dict)
     received: int | None = None
     unmatched_codes: dict[str, list[str]] = field(default_factory=dict)
-    unproven_files: int = 0
+    unproven: dict[str, str] = field(default_factory=dict)
+    read_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,7 @@ class FileSource(Protocol):
         archive_dir: Path,
         known_files: frozenset[str],
         replay_files: tuple[str, ...],
+        takes_new: bool = True,
     ) -> Extract:
         """Return the rows of the dataset's files that no other load date has loaded.
 
@@ -238,6 +241,6 @@ class FileSource(Protocol):
         the batch this one will replace, so they are delivered again: from the drop, or from
         `archive_dir/<sha256>` when they are gone from there. Every file delivered is
         archived before its first row is yielded. No file at all: an empty extract with
-        `is_full_list=False`.
+        `is_full_list=False`. Without `takes_new` nothing but `replay_files` is delivered.
         """
         ...

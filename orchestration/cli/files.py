@@ -146,6 +146,8 @@ def check(
 
 
 def _check_lines(found: FilesCheck, settings: Settings) -> Iterator[str]:
+    from ingest import ledger  # noqa: PLC0415 - only this verb pays
+    from orchestration.file_history import find_read_otherwise  # noqa: PLC0415 - only this verb pays
     from orchestration.file_notices import drop_notices  # noqa: PLC0415 - only this verb pays
     from orchestration.members import (  # noqa: PLC0415 - only this verb pays
         describe_all,
@@ -166,11 +168,18 @@ def _check_lines(found: FilesCheck, settings: Settings) -> Iterator[str]:
         if lines:
             yield "  If the suggestions are right, say so under the source in warehouse.yml:"
             yield from (f"    {line}" for line in lines)
+            yield "  Files loaded before keep their words until they are read again; `warehouse"
+            yield "  status` then names the command."
     notices = [n for source in settings.config.sources for n in drop_notices(source)]
     if notices:
         yield ""
         yield "Left aside:"
         yield from (f"  · {notice}" for notice in notices)
+    live = ledger.live(ledger.read(settings.home.root))
+    for one in find_read_otherwise(settings.config.sources, live):
+        yield ""
+        yield f"{one.describe()}."
+        yield f"  To read them again by today's: {one.command}"
     yield ""
     yield "Nothing was loaded; the warehouse is as it was."
 

@@ -153,6 +153,10 @@ def _as_json(found: Status) -> dict[str, Any]:
         "sources": [asdict(source) for source in found.sources],
         "waiting": [asdict(batch) for batch in found.waiting],
         "quarantine": [asdict(count) for count in found.quarantine],
+        "unproven_files": [asdict(file) for file in found.unproven],
+        "read_otherwise": [
+            asdict(one) | {"next": one.command} for one in found.read_otherwise
+        ],
         "closes": {
             area: [asdict(month) for month in months]
             for area, months in found.closes.items()
@@ -195,6 +199,7 @@ def _lines(found: Status, root: Path) -> list[str]:
             for q in found.quarantine[:_SHOWN]
         ]
         lines += _more(len(found.quarantine))
+    lines += _unproven_lines(found)
     if found.waiting:
         lines.append("Landed and not let through")
         lines += [
@@ -209,6 +214,20 @@ def _lines(found: Status, root: Path) -> list[str]:
     lines.append("Needs a person" if needs else "Nothing needs a person.")
     lines += [_finding_line(finding) for finding in found.findings]
     return lines
+
+
+def _unproven_lines(found: Status) -> list[str]:
+    """Return the files nothing proves to be whole, and what would."""
+    if not found.unproven:
+        return []
+    lines = ["Loaded files nothing proves to be whole"]
+    lines += [
+        f"  {u.file}  {u.stream}, loaded by the night of {u.since}"
+        for u in found.unproven[:_SHOWN]
+    ]
+    lines += _more(len(found.unproven))
+    step = "have the sender put a manifest.json beside them, or declare total_rows"
+    return [*lines, f"  next: {step}"]
 
 
 def _build_lines(found: Status, root: Path) -> list[str]:

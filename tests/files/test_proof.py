@@ -47,21 +47,21 @@ def promote(drop: Drop, landed: Landed) -> None:
 def test_a_manifest_proves_a_file(tmp_path: Path) -> None:
     drop = costs(tmp_path)
     drop.write("c.csv", OCTOBER)
-    assert drop.land().manifest.unproven_files == 1
+    assert len(drop.land().manifest.unproven) == 1
 
     state(drop, "c.csv", OCTOBER, rows=2, content="full")
 
-    assert drop.land().manifest.unproven_files == 0
+    assert len(drop.land().manifest.unproven) == 0
 
 
 def test_a_total_below_the_last_row_proves_a_file(tmp_path: Path) -> None:
     drop = costs(tmp_path, total_rows={"column": "month", "words": "Total"})
     drop.write("c.csv", OCTOBER + "Total,,3,\n")
-    assert drop.land().manifest.unproven_files == 0
+    assert len(drop.land().manifest.unproven) == 0
     drop.write(
         "c.csv", HEAD + "2026-10-01,tool,1,USD\nTotal,,1,\n2026-11-01,tool,1,USD\n"
     )
-    assert drop.land().manifest.unproven_files == 1
+    assert len(drop.land().manifest.unproven) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 Belongs here: reading manifests, holding files against them, waiting until a file is left
 alone. Stays out: totals inside a file (`apart`), which files are new (`source`).
 
+Without a manifest a workbook, a Parquet file and a zip archive still say where they end: one
+that is cut cannot be opened. Text does not, and a gzip file may be cut between two members.
+
 A manifest is JSON in a file named `manifest.json` or `….manifest.json`, written after the
 files it names, which lie beside it:
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MANIFEST_ENDING: Final = "manifest.json"
+_WITH_END: Final = (".xlsx", ".parquet", ".zip")
 _MAX_BYTES: Final = 8 << 20
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _KEYS: Final = frozenset(
@@ -47,6 +51,11 @@ class Stated:
     rows: int | None = None
     period: Period | None = None
     content: str | None = None
+
+
+def ends_itself(name: str) -> bool:
+    """Say whether a file of that name cannot be opened when its end is missing."""
+    return name.lower().endswith(_WITH_END)
 
 
 def is_manifest(name: str) -> bool:

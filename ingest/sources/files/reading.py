@@ -53,7 +53,7 @@ from ingest.sources.files.merge import (
     round_micros,
     supersede_periods,
 )
-from ingest.sources.files.proof import check_stated
+from ingest.sources.files.proof import check_stated, ends_itself
 from ingest.sources.files.survey import (
     Days,
     PartFacts,
@@ -523,7 +523,11 @@ class Reading:
                 extract.rejected += [
                     self._rejected(number, facts.member, row) for row in facts.broken
                 ]
-        extract.unproven_files = len(set(taken) - self.proven)
+        extract.unproven = {
+            self.files[number].sha256: self.files[number].name
+            for number in taken
+            if number not in self.proven and not ends_itself(self.files[number].name)
+        }
         extract.file_sha256s = tuple(self.files[number].sha256 for number in taken)
         for number in taken:
             extract.unknown_fields |= self.contents.mappings[number].unused_headers

@@ -87,6 +87,7 @@ class FileDrop:
         archive_dir: Path,
         known_files: frozenset[str],
         replay_files: tuple[str, ...],
+        takes_new: bool = True,
     ) -> Extract:
         """Return the rows of the dataset's files that no other load date has loaded.
 
@@ -97,7 +98,14 @@ class FileDrop:
         """
         source = _files_source(config)
         dataset = next(d for d in source.datasets if d.name == stream.dataset)
-        files = _choose_files(source, dataset, archive_dir, known_files, replay_files)
+        files = _choose_files(
+            source,
+            dataset,
+            archive_dir,
+            known_files,
+            replay_files,
+            takes_new=takes_new,
+        )
         extract = Extract(
             source_name=dataset.history_of or "",
             legal_entity=dataset.legal_entity,
@@ -106,6 +114,7 @@ class FileDrop:
         if files:
             extract.mode = landed_mode(dataset)
             extract.is_full_list = dataset.mode == "replace"
+            extract.read_as = dataset.reading
             Reading(
                 source,
                 dataset,
@@ -137,8 +146,13 @@ def _choose_files(
     archive_dir: Path,
     known_files: frozenset[str],
     replay_files: tuple[str, ...],
+    *,
+    takes_new: bool,
 ) -> list[DroppedFile]:
-    """Return the files to load, oldest first, each archived; equal contents count once."""
+    """Return the files to load, oldest first, each archived; equal contents count once.
+
+    Without `takes_new` only what the date loaded before; it is in the archive.
+    """
     paths = [
         path
         for path in find_files(source.path, dataset.files)
@@ -160,6 +174,8 @@ def _choose_files(
     contents: dict[str, Path] = {}
     for path in paths:
         contents.setdefault(_hash_settled(path), path)
+    if not takes_new:
+        contents = {s: path for s, path in contents.items() if s in replay_files}
     if dataset.mode == "replace" and contents:
         newest, path = list(contents.items())[-1]
         contents = {newest: path}

@@ -271,8 +271,9 @@ class Drop:
         archive_dir: Path,
         known_files: frozenset[str],
         replay_files: tuple[str, ...],
+        takes_new: bool = True,
     ) -> Extract:
-        del stream, config
+        del stream, config, takes_new
         self.asked.append((known_files, replay_files, archive_dir))
         sha256 = f"sha-of-{window.load_date}"
         row = {

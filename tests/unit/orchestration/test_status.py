@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -374,6 +374,33 @@ def test_what_a_drop_holds_in_vain_is_said_and_calls_nobody(made: Made) -> None:
         (told, "warehouse files check")
     ]
     assert status.exit_code == 0
+
+
+def test_files_nothing_proves_and_files_read_otherwise_are_shown(made: Made) -> None:
+    made.publish(at=datetime.now(UTC))
+    made.config()
+    stream = StreamPath("files", "targets", "drop.targets")
+    manifest = replace(
+        make_manifest(stream, AS_OF, 1),
+        file_sha256s=("1" * 64,),
+        unproven={"1" * 64: "t.csv"},
+        read_as="as nobody would today",
+    )
+    ledger.append(made.root, manifest)
+    asked = ["status", "--root", str(made.root), "--config"]
+    asked.append(str(made.root / "warehouse.yml"))
+
+    shown = CliRunner().invoke(app, asked).output
+    told = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+
+    assert "t.csv  drop.targets, loaded by the night of 2026-10-31" in shown
+    assert "next: have the sender put a manifest.json beside them" in shown
+    command = "warehouse backfill --from 2026-10-31 --to 2026-10-31 --source drop"
+    assert f"next: {command}" in shown
+    assert told["unproven_files"] == [
+        {"stream": "drop.targets", "file": "t.csv", "since": "2026-10-31"}
+    ]
+    assert [one["next"] for one in told["read_otherwise"]] == [command]
 
 
 def test_the_command_leaves_with_the_code_of_the_worst_finding(made: Made) -> None:
