@@ -26,6 +26,7 @@ from ingest.config_templates import HEADER_LINE
 from ingest.config_yaml import nearest
 from ingest.contracts import CONTRACTS
 from ingest.contracts.headers import TITLES, VIETNAMESE
+from ingest.contracts.notes import UNITS, note_in_vietnamese
 from ingest.entities import Type
 from ingest.errors import ConfigError
 
@@ -150,8 +151,14 @@ def render_template(contract: EntityContract) -> bytes:
     page["A1"].font = Font(bold=True)
     required = required_columns(contract)
     for number, column in enumerate(contract.columns, 1):
-        _write_column(page, number, column, is_required=column.name in required)
-    page.row_dimensions[2].height = 60
+        _write_column(
+            page,
+            number,
+            column,
+            is_required=column.name in required,
+            meaning=note_in_vietnamese(contract.name, column.name),
+        )
+    page.row_dimensions[2].height = 84
     page.freeze_panes = f"A{HEADER_LINE + 1}"
     _write_guide(book.create_sheet("Hướng dẫn - Guide"), contract, required)
     content = io.BytesIO()
@@ -168,7 +175,7 @@ def note_of(column: Column, *, is_required: bool) -> tuple[str, str]:
         vi += f", loại tiền ở cột {column.currency_column}"
         en += f", currency in {column.currency_column}"
     elif column.unit:
-        vi += f", đơn vị: {column.unit}"
+        vi += f", đơn vị: {UNITS[column.unit]}"
         en += f", unit: {column.unit}"
     if column.values:
         words = ", ".join(column.values)
@@ -191,11 +198,16 @@ def example_of(column: Column) -> Cell:
 
 
 def _write_column(
-    page: Worksheet, number: int, column: Column, *, is_required: bool
+    page: Worksheet,
+    number: int,
+    column: Column,
+    *,
+    is_required: bool,
+    meaning: str,
 ) -> None:
     letter = get_column_letter(number)
     vi, en = note_of(column, is_required=is_required)
-    note = page.cell(2, number, f"{column.doc}\n{vi}")
+    note = page.cell(2, number, f"{meaning}\n{vi}\n{column.doc}")
     note.font = Font(size=8, color=_GREY)
     note.alignment = Alignment(wrap_text=True, vertical="top")
     example = page.cell(3, number, example_of(column))
@@ -209,7 +221,7 @@ def _write_column(
     head.font = Font(bold=True, color="FFFFFF")
     head.fill = PatternFill("solid", fgColor=_NAVY)
     head.comment = Comment(
-        f"{column.doc}\n{vi}\n{en}", "warehouse", height=120, width=280
+        f"{meaning}\n{vi}\n\n{column.doc}\n{en}", "warehouse", height=160, width=280
     )
     page.column_dimensions[letter].width = max(14, len(called) + 3)
     page.column_dimensions[letter].number_format = _FORMATS[column.type]
@@ -229,16 +241,24 @@ def _write_guide(
     page: Worksheet, contract: EntityContract, required: tuple[str, ...]
 ) -> None:
     """Write what every column means, in words, for reading and printing."""
-    page.append([f"{contract.grain} Key: {', '.join(contract.key)}."])
+    key = ", ".join(VIETNAMESE[n] for n in contract.key if n != "legal_entity")
+    columns = ", ".join(contract.key)
+    told = f"Mỗi dòng được nhận biết bởi: {key}. · {contract.grain} Key: {columns}."
+    page.append([told])
     page.append(
-        ["Cột", "Column", "Bắt buộc · Required", "Ý nghĩa · Meaning", "Cách ghi", "How"]
+        [
+            *("Cột", "Column", "Bắt buộc · Required"),
+            *("Ý nghĩa", "Meaning", "Cách ghi", "How"),
+        ]
     )
     for column in contract.columns:
         is_required = column.name in required
         vi, en = note_of(column, is_required=is_required)
-        told = "có · yes" if is_required else ""
-        page.append([VIETNAMESE[column.name], column.name, told, column.doc, vi, en])
+        needed = "có · yes" if is_required else ""
+        meaning = note_in_vietnamese(contract.name, column.name)
+        titles = VIETNAMESE[column.name], column.name
+        page.append([*titles, needed, meaning, column.doc, vi, en])
     for cell in page[2]:
         cell.font = Font(bold=True)
-    for letter, width in zip("ABCDEF", (26, 22, 20, 60, 60, 60), strict=True):
+    for letter, width in zip("ABCDEFG", (26, 22, 20, 60, 60, 60, 60), strict=True):
         page.column_dimensions[letter].width = width

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import random
+import unicodedata
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from ingest.config import FilesSource, load_config
 from ingest.config_files import required_columns
 from ingest.config_templates import HEADER_LINE, template_patterns
 from ingest.contracts import CONTRACTS
+from ingest.contracts.notes import NOTES, UNITS, note_in_vietnamese
 from ingest.entities import Type
 from ingest.errors import ConfigError
 from ingest.job import extract_entity
@@ -152,6 +154,32 @@ def test_an_untouched_template_holds_no_row_of_data(entity: str) -> None:
     assert all(page.cell(HEADER_LINE, n).comment for n in range(1, len(names) + 1))
     below = page.iter_rows(min_row=HEADER_LINE + 1, values_only=True)
     assert not [row for row in below if any(cell is not None for cell in row)]
+
+
+def test_every_column_is_explained_in_vietnamese_and_no_note_is_left_over() -> None:
+    used: set[str] = set()
+    for entity, contract in FILES.items():
+        for column in contract.columns:
+            own = f"{entity}.{column.name}"
+            used.add(own if own in NOTES else column.name)
+            note = note_in_vietnamese(entity, column.name)
+            assert note.endswith((".", "…")), own
+            assert note != column.doc, own
+            assert unicodedata.is_normalized("NFC", note), own
+            assert not column.unit or UNITS[column.unit], own
+    assert used == set(NOTES)
+
+
+def test_a_template_explains_itself_in_both_languages() -> None:
+    book = openpyxl.load_workbook(io.BytesIO(render_template(FILES["costs"])))
+    note, guide = book["costs"].cell(2, 6).value, book["Hướng dẫn - Guide"]
+    assert note == (
+        "Chi phí của tháng.\nBắt buộc; số tiền, theo đơn vị đầy đủ (đồng, đô la), loại tiền "
+        "ở cột currency\nCost of the month."
+    )
+    assert [cell.value for cell in guide[8]][:5] == [
+        "Số tiền", "amount", "có · yes", "Chi phí của tháng.", "Cost of the month.",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("entity", sorted(FILES))
