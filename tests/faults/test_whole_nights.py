@@ -196,38 +196,38 @@ def test_kill_at_a_point_that_takes_a_history(
     assert invariants.readers_were_served(readers.found[0]) == []
 
 
+@pytest.mark.parametrize("row", range(RANDOM_KILLS // KILLS_IN_A_ROW))
 def test_kill_at_random_instants(
-    company: Company, untouched: Untouched, tmp_path: Path
+    company: Company, untouched: Untouched, row: int, tmp_path: Path
 ) -> None:
-    chance = random.Random(20261101)  # noqa: S311 - seeded on purpose
+    chance = random.Random(20261101 + row)  # noqa: S311 - seeded on purpose
     company.go_back()
     with Reading(company.root / "published", tmp_path, 1) as readers:
-        for number in range(RANDOM_KILLS):
+        for _ in range(KILLS_IN_A_ROW):
             company.night(
                 expect=None, send=signal.SIGKILL,
                 after=chance.uniform(0, company.seconds),
             )  # fmt: skip
             held_mid_way(company.root)
-            # Every other time a kill follows a kill; the rest heal and are compared.
-            if number % 2:
-                heals(company, untouched)
+        heals(company, untouched)
     assert invariants.readers_were_served(readers.found[0]) == []
 
 
-@pytest.mark.parametrize("number", range(STOPS))
+@pytest.mark.parametrize("row", range(STOPS // KILLS_IN_A_ROW))
 @pytest.mark.parametrize("send", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_end_at_a_random_instant(
-    company: Company, untouched: Untouched, number: int, send: int
+def test_asked_to_end_at_random_instants(
+    company: Company, untouched: Untouched, row: int, send: int
 ) -> None:
-    chance = random.Random(f"{send} {number}")  # noqa: S311 - seeded on purpose
+    chance = random.Random(f"{send} {row}")  # noqa: S311 - seeded on purpose
     company.go_back()
-    # Python itself starts within the first half second and knows no handler yet.
-    after = chance.uniform(1, company.seconds)
-    code, said, seconds = company.night(expect=None, send=send, after=after)
-    assert code in {0, 75, 130}, said
-    assert "Traceback" not in said
-    assert seconds < MOST_SECONDS_TO_STOP
-    held_mid_way(company.root, said)
+    for _ in range(KILLS_IN_A_ROW):
+        # Python itself starts within the first half second and knows no handler yet.
+        after = chance.uniform(1, company.seconds)
+        code, said, seconds = company.night(expect=None, send=send, after=after)
+        assert code in {0, 75, 130}, said
+        assert "Traceback" not in said
+        assert seconds < MOST_SECONDS_TO_STOP
+        held_mid_way(company.root, said)
     heals(company, untouched)
 
 
