@@ -66,6 +66,23 @@ class Warehouse:
             return db.execute(sql).fetchall()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that ask for the first night behind the others that build something.
+
+    One process makes it while the others wait; what needs none of it is done meanwhile. The
+    first file stays where it is, because it begins the night.
+    """
+    places = [i for i, item in enumerate(items) if "pipeline" in item.path.parts]
+    ours = [items[place] for place in places]
+    reads = {
+        item.path for item in ours if "first_night" in getattr(item, "fixturenames", ())
+    }
+    begins = next((item.path for item in ours if item.path in reads), None)
+    order = sorted(ours, key=lambda i: i.path != begins and 1 + (i.path in reads))
+    for place, item in zip(places, order, strict=True):
+        items[place] = item
+
+
 @pytest.fixture(scope="session")
 def first_night(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Warehouse:
     """A warehouse after its first night; read it, do not run nights on it.

@@ -19,10 +19,8 @@ def script_faults(warehouse: Warehouse, *rules: dict[str, Any]) -> None:
     script.write_text(json.dumps(list(rules)), encoding="utf-8")
 
 
-def test_a_required_source_gone_bad_stops_the_night_on_a_rough_wire_and_heals(
-    warehouse: Warehouse,
-) -> None:
-    before = warehouse.manifest()
+def rough_night(warehouse: Warehouse) -> str:
+    """A night whose required source sends no stages, on a wire that throttles and cuts."""
     script_faults(
         warehouse,
         {"path": "/hubspot/crm/v3/objects/deals/search", "times": 0,
@@ -34,13 +32,22 @@ def test_a_required_source_gone_bad_stops_the_night_on_a_rough_wire_and_heals(
         {"path": "/google_ads/", "nth": 2, "times": 2, "action": "status", "status": 503,
          "payload": {"error": {"code": 503, "message": "busy", "status": "UNAVAILABLE"}}},
     )  # fmt: skip
-    said = warehouse.night(NEXT, expect=65)
+    return warehouse.night(NEXT, expect=65)
+
+
+def test_a_required_source_gone_bad_stops_the_night(warehouse: Warehouse) -> None:
+    before = warehouse.manifest()
+    said = rough_night(warehouse)
     last = said.strip().splitlines()[-1]
     assert "hubspot_main" in last
     assert "deals" in last
     assert "stage_id" in said
     assert warehouse.manifest() == before
 
+
+@pytest.mark.long
+def test_the_night_after_lands_what_was_missing_alone(warehouse: Warehouse) -> None:
+    rough_night(warehouse)
     script_faults(warehouse)
     said = warehouse.night(NEXT)
     assert "hubspot_main: extracting deals" in said
