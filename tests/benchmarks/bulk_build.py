@@ -231,6 +231,7 @@ def _given(root: Path) -> list[str]:
         f"set variable as_of = date '{FIRST_NIGHT}'",
         "set variable build_id = 'bench'",
         "set variable recent_days = 92",
+        "set variable recent_week_days = 371",
         f"set variable low_sample_threshold = {threshold}",
     ]
 

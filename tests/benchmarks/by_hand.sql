@@ -529,6 +529,9 @@ known as (
         is_there and not unrated and not unrecorded as is_known
     from figures_filled as figures
     inner join periods using (kpi_key, grain, period_start_date)
+    where
+        grain <> 'week' or breakdown = 'total'
+        or period_start_date > getvariable('as_of') - getvariable('recent_week_days')
 
 ),
 

@@ -42,11 +42,13 @@ grains as (
 
 ),
 
--- The first day any KPI has a figure: before it there is nothing to show.
+-- The first day any KPI has a figure: before it there is nothing to show. Members' old days
+-- stand at the start of their month, the company's own at their day.
 first_days as (
 
     select coalesce(min(report_date), {{ as_of_date() }}) as first_date
     from member_days
+    where breakdown = 'total'
 
 ),
 
