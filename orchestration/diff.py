@@ -216,7 +216,7 @@ class _Causes:
     def __init__(
         self, old: BuiltFrom, new: BuiltFrom, versions: Sequence[VersionChange]
     ) -> None:
-        self._own = {change.kpi_key: _own_causes(change) for change in versions}
+        self._own = {change.kpi_key: own_causes(change) for change in versions}
         self._data = _differ(
             (old.as_of, old.ledger_lines), (new.as_of, new.ledger_lines)
         )
@@ -235,7 +235,7 @@ class _Causes:
         return (*models, *data) or self._inherited or (UNKNOWN,)
 
 
-def _own_causes(change: VersionChange) -> tuple[str, ...]:
+def own_causes(change: VersionChange) -> tuple[str, ...]:
     """Return what of `<n>+<policy hash>` differs."""
     if change.old is None or change.new is None:
         return (DEFINITION,)
@@ -265,9 +265,6 @@ def _changed_policies(
 def _move(row: tuple[Any, ...], causes: _Causes) -> Move:
     state, *key, old, new, _count = row
     delta = None if old is None or new is None else new - old
-    share = None
-    if delta is not None and old:
-        share = (delta / abs(old)).quantize(_SHARE_STEP)
     named = dict(zip(_KEY, key, strict=True))
     return Move(
         state=state,
@@ -275,6 +272,13 @@ def _move(row: tuple[Any, ...], causes: _Causes) -> Move:
         old=old,
         new=new,
         delta=delta,
-        share=share,
+        share=share_of(old, new),
         causes=causes.of(named["kpi_key"]),
     )
+
+
+def share_of(old: Decimal | None, new: Decimal | None) -> Decimal | None:
+    """Return how much a value moved per old value; None = unknown, or from nothing."""
+    if new is None or not old:
+        return None
+    return ((new - old) / abs(old)).quantize(_SHARE_STEP)

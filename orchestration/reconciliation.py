@@ -269,5 +269,21 @@ def as_json(found: TieOut) -> dict[str, Any]:
     return plain
 
 
+def as_tables(found: TieOut) -> dict[str, list[list[Any]]]:
+    """Return lines, differences and records as rows below a header, names as published.
+
+    Records name where each was read from and the load that brought it.
+    """
+    tables = {
+        "lines": [asdict(line) for line in found.lines],
+        "differences": found.differences,
+        "records": found.records,
+    }
+    return {
+        name: [list(rows[0]), *(list(row.values()) for row in rows)] if rows else []
+        for name, rows in tables.items()
+    }
+
+
 def _plain(value: object) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -1,4 +1,4 @@
-"""Which columns name a member of another entity: a product, a person, a campaign.
+"""Which columns name a member of another entity: a product, a person, a campaign, a document.
 
 Belongs here: the columns and the entities they point at. Stays out: finding values that match
 no member (`orchestration.members`), mapping them (`values` of a dataset or a source).
@@ -31,3 +31,10 @@ MEMBER_ID: Final[dict[str, tuple[str, str]]] = {
     "customers": ("customer_id", "customer_name"),
 }
 """Entity -> the columns of a member's id and of its name, which people type instead."""
+
+DOCUMENT_OF: Final[dict[str, tuple[str, str]]] = {
+    "invoice_lines": ("invoices", "invoice_id"),
+    "credit_note_lines": ("credit_notes", "credit_note_id"),
+}
+"""Entity of lines -> the entity of their document and the column that names it: a line has no
+day of its own, it is billed or credited on its document's."""

@@ -104,7 +104,7 @@ def approve(
     """Let changed models or policies move closed figures; what they move is kept on record.
 
     Signed figures stay as they are; what the new models make of a closed month is published
-    as restatements. `warehouse diff` shows figures before and after.
+    as restatements. `warehouse diff CHANGE` shows the figures before and after.
     """
     settings = load_settings(root=root, config_path=config, require_secrets=False)
     with hold_run_lock(settings.home.root, step=f"approval of {change}", now=now()):

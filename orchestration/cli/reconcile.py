@@ -6,6 +6,7 @@ Belongs here: the verb and its words. Stays out: comparing and reading
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from rich.table import Table
 from ingest.errors import EXIT_BAD_DATA, ConfigError
 from ingest.storage import write_file
 from orchestration.cli.options import Json, Root, print_json
+from orchestration.inert import write_csv
 from orchestration.publish import current_build
 from orchestration.reconciliation import (
     COMPARED,
@@ -26,6 +28,7 @@ from orchestration.reconciliation import (
     Line,
     TieOut,
     as_json,
+    as_tables,
     parse_period,
     read_tie_out,
     word,
@@ -55,7 +58,9 @@ def reconcile(
     ],
     pack: Annotated[
         Path | None,
-        typer.Option("--pack", help="Folder to write workbooks and a JSON copy into."),
+        typer.Option(
+            "--pack", help="Folder to write workbooks and CSV and JSON copies into."
+        ),
     ] = None,
     root: Root = None,
     *,
@@ -90,7 +95,7 @@ def reconcile(
 
 
 def write_pack(found: TieOut, folder: Path) -> list[Path]:
-    """Write both workbooks and the JSON copy; return their paths."""
+    """Write both workbooks, the CSV copies and the JSON copy; return their paths."""
     # Spreadsheets are for this verb alone; the others answer without loading them.
     from orchestration.dashboards.evidence import FILES, render_pack  # noqa: PLC0415 - openpyxl, which only the pack needs
 
@@ -100,6 +105,13 @@ def write_pack(found: TieOut, folder: Path) -> list[Path]:
     for language, name in FILES.items():
         path = folder / name.format(period=found.period.label)
         write_file(path, render_pack(content, language))
+        written.append(path)
+    for sheet, rows in as_tables(found).items():
+        path = folder / f"reconciliation_{found.period.label}_{sheet}.csv"
+        # The mark at its start tells a spreadsheet that the names are UTF-8.
+        text = io.StringIO(newline="")
+        write_csv(text, rows)
+        write_file(path, text.getvalue().encode("utf-8-sig"))
         written.append(path)
     path = folder / f"reconciliation_{found.period.label}.json"
     text = json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n"

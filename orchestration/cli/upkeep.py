@@ -15,14 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestration.cli.options import Config, Json, Root, now, print_json, say
-from orchestration.diff import compare
+from orchestration.diff import ALL, compare
 from orchestration.lock import hold_run_lock
+from orchestration.periods.moved import read_moves, waiting_changes
 from orchestration.prune import describe_freed
 from orchestration.prune import prune as cut
 from orchestration.rehearsal import is_build, published_side, rehearsed_side
 from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from decimal import Decimal
 
@@ -37,14 +39,19 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
     app.command(
         epilog="Examples: warehouse diff · warehouse diff HEAD~1 --kpi mrr · "
-        "warehouse diff 2026-10-30T20261031T190012Z-1a2b3c4d --grain day"
+        "warehouse diff 2026-10-30T20261031T190012Z-1a2b3c4d --grain day · "
+        "warehouse diff change-finance-0a1b2c3d"
     )(diff)
     app.command(epilog="Example: warehouse prune --dry-run")(prune)
 
 
 def diff(
     against: Annotated[
-        str, typer.Argument(help="A published build, or a git ref; default: this code.")
+        str,
+        typer.Argument(
+            help="A published build, a git ref, or a change that waits for approval; "
+            "default: this code."
+        ),
     ] = "",
     grain: Annotated[str, typer.Option("--grain", help="One grain, or all.")] = "month",
     by: Annotated[str, typer.Option("--by", help="One breakdown, or all.")] = "total",
@@ -58,9 +65,24 @@ def diff(
 
     Named a published build: from that build to the one readers see. Otherwise: from what
     readers see to what the models of a git ref, or of this code, and the policies of the
-    configuration make of the same raw data; built aside, nothing is published.
+    configuration make of the same raw data; built aside, nothing is published. Named a change
+    that waits for `warehouse approve`: the closed figures it would move.
     """
     settings = load_settings(root=root, config_path=config, require_secrets=False)
+    waiting = waiting_changes(settings.home.root).get(against)
+    if waiting is not None:
+        moves = [
+            move
+            for move in read_moves(waiting)
+            if (grain in {move.grain, ALL})
+            and (by in {move.breakdown, ALL})
+            and kpi in {move.kpi_key, ""}
+        ]
+        if as_json:
+            print_json({"change": against, "figures": [asdict(move) for move in moves]})
+        else:
+            _show_moves(_console(), moves, f"closed figures {against} would move")
+        return
     current = published_side(settings)
     words = {"grain": grain, "breakdown": by, "kpi": kpi}
     if against and is_build(settings, against):
@@ -94,11 +116,29 @@ def _as_json(found: Difference) -> dict[str, Any]:
 
 def show_difference(found: Difference) -> None:
     """Print which figures differ between two builds, and why."""
-    # A file or a pipe has no width of its own; nothing is to be cut there.
-    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+    console = _console()
     # A period that came or went without a figure tells nothing; it is counted below.
     moves = [m for m in found.moves if not (m.old is None and m.new is None)]
-    table = Table(title=f"{found.before.label} → {found.after.label}")
+    _show_moves(console, moves, f"{found.before.label} → {found.after.label}")
+    for name, (old, new) in found.policies.items():
+        console.print(f"policy {name}: {old} → {new}", highlight=False)
+    for change in found.versions:
+        old, new = change.old or "none", change.new or "none"
+        console.print(f"version of {change.kpi_key}: {old} → {new}", highlight=False)
+    counts = [f"{found.count(s)} {s}" for s in ("moved", "added", "removed")]
+    flags = f" ({found.flags_changed} with other flags)" if found.flags_changed else ""
+    console.print(
+        f"{', '.join(counts)}, {found.unchanged} unchanged{flags}", highlight=False
+    )
+
+
+def _console() -> Console:
+    # A file or a pipe has no width of its own; nothing is to be cut there.
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+
+
+def _show_moves(console: Console, moves: Sequence[Move], title: str) -> None:
+    table = Table(title=title)
     for name in ("KPI", "period", "currency"):
         table.add_column(name, no_wrap=True)
     for name in ("old", "new", "change", "share"):
@@ -110,16 +150,6 @@ def show_difference(found: Difference) -> None:
         console.print(table)
     if len(moves) > _SHOWN:
         console.print(f"and {len(moves) - _SHOWN} more; --json lists all")
-    for name, (old, new) in found.policies.items():
-        console.print(f"policy {name}: {old} → {new}", highlight=False)
-    for change in found.versions:
-        old, new = change.old or "none", change.new or "none"
-        console.print(f"version of {change.kpi_key}: {old} → {new}", highlight=False)
-    counts = [f"{found.count(s)} {s}" for s in ("moved", "added", "removed")]
-    flags = f" ({found.flags_changed} with other flags)" if found.flags_changed else ""
-    console.print(
-        f"{', '.join(counts)}, {found.unchanged} unchanged{flags}", highlight=False
-    )
 
 
 def _cells(move: Move) -> list[str]:

@@ -18,6 +18,7 @@ import yaml
 
 from ingest.errors import EXIT_BUSY, IngestError
 from orchestration.publish.copying import find_raw
+from orchestration.publish.records import BY_PERIOD, read_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,8 +42,6 @@ _PART: Final = (
         for name, column in (("own", "original_amount"), ("numerator", "numerator"))
     }
 )
-_BY_PERIOD: Final = "rpt_retention_values"
-"""Its rows follow customers over a period and have no day of their own."""
 
 
 class NotExplainedError(IngestError):
@@ -141,7 +140,7 @@ class Explainer:
         if column:
             conditions.append(f"coalesce({column}, '{UNKNOWN}') = ?")
             values.append(member)
-        if _BY_PERIOD in self._models(kpi_key):
+        if BY_PERIOD in self._models(kpi_key):
             conditions.append("grain = ? and period_start_date = ?")
             values += period
         else:
@@ -160,7 +159,7 @@ class Explainer:
         """Return what a record adds to which KPI, variant, month and currency."""
         found: list[dict[str, Any]] = []
         for model, statement in self._statements.items():
-            if model == _BY_PERIOD:
+            if model == BY_PERIOD:
                 continue
             cursor = self.con.execute(
                 "select kpi_key, variant, date_trunc('month', report_date)::date as month,"
@@ -212,7 +211,7 @@ class Explainer:
 
 def _with_days(model: str, statement: str) -> str:
     """Give rows of periods the columns rows of days have."""
-    if model != _BY_PERIOD:
+    if model != BY_PERIOD:
         return statement
     return (
         "select *, null::date as report_date, null::varchar as original_currency,"
@@ -222,16 +221,9 @@ def _with_days(model: str, statement: str) -> str:
 
 def dated_statements(home: Home) -> dict[str, str]:
     """Return what the last build left, of models whose rows have days."""
-    found = _read_statements(home)
-    found.pop(_BY_PERIOD, None)
+    found = read_statements(home.explain)
+    found.pop(BY_PERIOD, None)
     return found
-
-
-def _read_statements(home: Home) -> dict[str, str]:
-    return {
-        path.stem: path.read_text("utf-8")
-        for path in sorted(home.explain.glob("compiled/*/models/**/*.sql"))
-    }
 
 
 @contextmanager
@@ -241,7 +233,7 @@ def open_explainer(home: Home, project: Path) -> Iterator[Explainer]:
     Raises:
         NotExplainedError: no build left statements, or a run holds the file.
     """
-    statements = _read_statements(home)
+    statements = read_statements(home.explain)
     if not statements or not home.warehouse.is_file():
         message = "no build has left the rows behind its figures; run `warehouse nightly` first"
         raise NotExplainedError(message)

@@ -4,8 +4,8 @@ Belongs here: reading the records a close kept (`fct_kpi_records` of its month),
 booked in it, comparing record by record with what the build file says now. Stays out: which rows
 make a figure (`figures`), what is frozen (`orchestration.periods.freezing`).
 
-Only finance's records are published, so only its closes keep them, of the month of the as-of day
-and the one before.
+A close keeps the records of its month as the build file of that day had them (D-611); closes made
+before it did kept finance's alone.
 """
 
 # ruff: noqa: S608 - paths go through text(), values are parameters
@@ -25,7 +25,13 @@ from orchestration.explain.figures import (
 )
 from orchestration.explain.records import Explainer, NotExplainedError, Part
 from orchestration.periods.chain import close_dir, closed_now, verify_closes
-from orchestration.periods.freezing import FIGURES_FILE, TABLES_FOLDER, WINDOW_END
+from orchestration.periods.freezing import (
+    FIGURES_FILE,
+    RECORDS,
+    TABLES_FOLDER,
+    WINDOW_END,
+    read_record,
+)
 from orchestration.publish.copying import text
 
 if TYPE_CHECKING:
@@ -37,7 +43,6 @@ if TYPE_CHECKING:
 
 AS_CLOSED: Final = "as_closed"
 CURRENT: Final = "current"
-RECORDS: Final = "fct_kpi_records"
 ADJUSTMENT: Final = "adjustment"
 _KEY: Final = (
     "kpi_key", "variant", "grain", "period_start_date", "breakdown", "member_id", "currency",
@@ -146,12 +151,15 @@ def explain_signed(
         period: folder
         for period, entry in standing.items()
         if (folder := close_dir(home.root, entry)).is_dir()
-        and (folder / TABLES_FOLDER / f"{RECORDS}.parquet").is_file()
+        and read_record(folder)["tables"].get(RECORDS, {}).get("rows")
     }
     if asked.period not in folders:
         message = (
-            f"the close of {area} {asked.period} kept figures, not their records (finance's "
-            "closes do); rpt_restatements names the rows that changed since"
+            f"the close of {area} {asked.period} ({close.subject}) kept figures and no records "
+            "of them: the build file was not that of the build it signed, or the close was made "
+            "by an earlier version. The signed figure stands in closes/; rpt_restatements names "
+            f"the rows changed since; warehouse explain {asked.kpi_key} --period {asked.period} "
+            "without --basis lists the records as they are now"
         )
         raise NotExplainedError(message)
     kept = SignedRecords(explainer, folders, asked.period)

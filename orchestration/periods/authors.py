@@ -2,7 +2,8 @@
 
 Belongs here: asking git. Stays out: what is made of the answer (a build keeps it, a close
 records whether the closer is the author). Unknown is an answer: an installed package has no
-git, and changes that are not committed have no author yet.
+git, changes that are not committed have no author yet, and where a clone's history is cut off
+its oldest commit holds the work of everybody before it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "marketing": ("models/marts/marketing", "models/intermediate/marketing"),
 }  # fmt: skip
 _FIELDS: Final = ("author", "email", "commit", "at")
-_FORMAT: Final = "%an%x00%ae%x00%H%x00%cI"
+_FORMAT: Final = "%an%x00%ae%x00%H%x00%cI%x00%P"
 _SECONDS: Final = 10
 
 
@@ -50,8 +51,16 @@ def _last_change(project: Path, paths: tuple[str, ...]) -> dict[str, str]:
     if pending is None or pending.strip():
         return {}
     said = _ask_git(project, "log", "-1", f"--format={_FORMAT}", "--", *paths)
-    parts = (said or "").strip().split("\0")
-    return dict(zip(_FIELDS, parts, strict=True)) if len(parts) == len(_FIELDS) else {}
+    *known, parents = (said or "").strip().split("\0")
+    if len(known) != len(_FIELDS) or (not parents and _is_cut_off(project)):
+        return {}
+    return dict(zip(_FIELDS, known, strict=True))
+
+
+def _is_cut_off(project: Path) -> bool:
+    """Return whether the clone has no whole history: its oldest commits seem to have no parents."""
+    said = _ask_git(project, "rev-parse", "--is-shallow-repository")
+    return (said or "").strip() != "false"
 
 
 def _ask_git(project: Path, *words: str) -> str | None:

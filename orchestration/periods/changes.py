@@ -3,6 +3,9 @@
 Belongs here: comparing the batches of a load date with the loads before it, row by row, and
 giving dbt what concerns closed months. Stays out: which figures moved (the models), promoting.
 
+A line of a document has its document's days beside its own: it is billed on that day, whatever
+its days of service are.
+
 A load date's changes are a function of what is in raw. They are computed once, when months are
 closed, and kept in `state/changes/`; the name of the file says of which batches they are, so a
 replaced batch makes another. Only keys, hashes and dates are read of earlier loads.
@@ -23,6 +26,7 @@ import pyarrow as pa
 from ingest import ledger
 from ingest.closed_files import CHANGES_FILE, CHANGES_SCHEMA, encode
 from ingest.contracts import contract_of
+from ingest.contracts.references import DOCUMENT_OF
 from ingest.entities import Type
 from ingest.paths import closed_dir, raw_dir
 from ingest.periods import period_column
@@ -92,28 +96,34 @@ def _changes_of(
     root: Path, streams: Iterable[Sequence[BatchManifest]], day: date, zone: str
 ) -> Path:
     """Return the file of a load date's changes, computed if it is not there yet."""
+    streams = list(streams)
     compared = [
-        (batch, [b for b in batches if b.load_date < day])
+        (
+            batch,
+            [b for b in batches if b.load_date < day],
+            _documents_of(batch, streams),
+        )
         for batches in streams
         for batch in batches
         if batch.load_date == day
     ]
     digest = hashlib.sha256(zone.encode())
-    for batch, earlier in compared:
-        digest.update(
-            "|".join([batch.batch_id, *(b.batch_id for b in earlier)]).encode()
-        )
+    for batch, *read_with_it in compared:
+        read = [b.batch_id for batches in read_with_it for b in batches]
+        digest.update("|".join([batch.batch_id, *read]).encode())
     name = f"load_date={day}-{digest.hexdigest()[:12]}.parquet"
     path = root / "state" / "changes" / name
     if path.is_file():
         return path
     found: list[pa.Table] = []
     with duckdb.connect() as con:
-        for batch, earlier in compared:
+        for batch, earlier, documents in compared:
             contract = contract_of(batch.kind, batch.entity)
-            if not any(column.type in _DATED for column in contract.columns):
+            is_dated = any(column.type in _DATED for column in contract.columns)
+            if not (is_dated or documents):
                 continue
-            query = _changes_query(root, contract, batch, earlier, zone)
+            changes = _changes_query(root, contract, batch, earlier, zone)
+            query = _with_document_days(changes, root, documents, zone)
             found.append(con.execute(query).to_arrow_table().cast(CHANGES_SCHEMA))
     table = pa.concat_tables(found) if found else CHANGES_SCHEMA.empty_table()
     with disk_errors("keep the changes of a load"):
@@ -178,14 +188,54 @@ def _changes_query(
                 else 'changed'
             end as change,
             coalesce(new.source_ref, old.source_ref) as source_ref,
-            list_sort(list_distinct(
-                list_concat(coalesce(old.dates, []), coalesce(new.dates, []))
-            )) as dates
+            list_concat(coalesce(old.dates, []), coalesce(new.dates, [])) as dates,
+            coalesce(new.source_account, old.source_account) as source_account,
+            [old.document, new.document] as documents
         from new full join old
             on new.source_account = old.source_account and new.record = old.record
         where new.row_hash is distinct from old.row_hash
             and (new.record is not null or {gone})
-            and len(list_concat(coalesce(old.dates, []), coalesce(new.dates, []))) > 0
+    """
+
+
+def _documents_of(
+    batch: BatchManifest, streams: Iterable[Sequence[BatchManifest]]
+) -> list[BatchManifest]:
+    """Return the loads, up to the batch's, of the documents its rows are lines of."""
+    if batch.entity not in DOCUMENT_OF:
+        return []
+    entity, _ = DOCUMENT_OF[batch.entity]
+    return [
+        other
+        for batches in streams
+        for other in batches
+        if (other.kind, other.source_name, other.entity)
+        == (batch.kind, batch.source_name, entity)
+        and other.load_date <= batch.load_date
+    ]
+
+
+def _with_document_days(
+    changes: str, root: Path, documents: Sequence[BatchManifest], zone: str
+) -> str:
+    """Return the query of changed rows with the days of their documents, of every version."""
+    days = "[]::date[]"
+    if documents:
+        contract = contract_of(documents[0].kind, documents[0].entity)
+        listed = ", ".join(text(_path(root, batch)) for batch in documents)
+        days = f"""
+            select flatten(list(document.dates))
+            from (
+                select {_columns(contract, zone, None)} from read_parquet([{listed}])
+            ) as document
+            where document.source_account = changed.source_account
+                and list_contains(changed.documents, document.record)
+        """
+    return f"""
+        select
+            * exclude (source_account, documents)
+            replace (list_sort(list_distinct(list_concat(dates, ({days})))) as dates)
+        from ({changes}) as changed
     """
 
 
@@ -198,6 +248,8 @@ def _columns(contract: EntityContract, zone: str, day: str | None) -> str:
         and column.name not in {*_TOUCHED, contract.version_column}
     ]
     dates = ", ".join(_day_of(contract, name, zone) for name in names)
+    _, names_it = DOCUMENT_OF.get(contract.name, ("", ""))
+    document = quote(names_it) if names_it else "null"
     parts = [
         f"concat_ws('|', {', '.join(quote(name) for name in contract.key)}) as record",
         "source_account",
@@ -208,6 +260,7 @@ def _columns(contract: EntityContract, zone: str, day: str | None) -> str:
         if names
         else "[]::date[] as dates",
         f"{_day_of(contract, day, zone) if day else 'null::date'} as day",
+        f"{document}::varchar as document",
     ]
     return ", ".join(parts)
 

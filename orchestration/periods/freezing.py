@@ -5,8 +5,10 @@ be closed (`refusals`), the chain, naming the folder (`closing`).
 
 `figures.parquet` has the rows of `rpt_kpi_values` as readers saw them, basis included, of the
 month, its days, and the quarter and year that end with it; columns `close_id`, `closed_period`
-and `area` say of which close. `inputs.parquet` names every promoted batch the build was made
-of, with the hash of its file. `tables/` has the area's own tables' rows of the month.
+and `area` say of which close; `figures.csv` has the same rows but those of days, for people and
+spreadsheets. `inputs.parquet` names every promoted batch the build was made
+of, with the hash of its file. `tables/` has the area's own tables' rows of the month, and the
+records behind its figures.
 """
 
 # ruff: noqa: S608 - names go through quote(), paths through text()
@@ -18,28 +20,36 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest import ledger
+from ingest.errors import StorageError
 from ingest.storage import sha256_of, sync_directory, sync_file
+from orchestration.inert import write_csv
 from orchestration.periods.served import FIGURES, REGISTRY
 from orchestration.publish.copying import quote, text
+from orchestration.publish.records import read_statements, records_of_area
+from orchestration.settings import Home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import duckdb
-
     from ingest.manifest import BatchManifest
     from orchestration.periods.refusals import Candidate
 
 FIGURES_FILE: Final = "figures.parquet"
+FIGURES_CSV: Final = "figures.csv"
 INPUTS_FILE: Final = "inputs.parquet"
 RECORD_FILE: Final = "record.json"
 TABLES_FOLDER: Final = "tables"
+RECORDS: Final = "fct_kpi_records"
+"""Table of the records behind every KPI of the area, of any month the build file knows."""
 WINDOW_END: Final = "window_end"
+
+_ROWS_AT_A_TIME: Final = 10_000
 
 PERIOD_COLUMNS: Final = (
     "month_start_date",
@@ -91,6 +101,7 @@ def freeze(
     """
     figures = _freeze_figures(candidate, signature, folder)
     tables = _freeze_tables(candidate, folder / TABLES_FOLDER)
+    tables |= _freeze_records(candidate, Home(root), folder / TABLES_FOLDER)
     inputs = freeze_inputs(
         batches_of(root, candidate.served.built_from.get("ledger_lines")),
         folder / INPUTS_FILE,
@@ -163,6 +174,7 @@ def _freeze_figures(
         con.execute(
             f"copy frozen to {text(str(folder / FIGURES_FILE))} (format parquet)"
         )
+        _write_figures_csv(con, folder / FIGURES_CSV)
         return {
             "rows": _one(con, "select count(*) from frozen"),
             "kpi_versions": dict(
@@ -180,6 +192,19 @@ def _freeze_figures(
                 ).fetchall()
             ],
         }
+
+
+def _write_figures_csv(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write the frozen figures but those of days as a spreadsheet opens them: text inert."""
+    cursor = con.execute("select * from frozen where grain <> 'day' order by all")
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        write_csv(file, [[column[0] for column in cursor.description or ()]])
+        while rows := cursor.fetchmany(_ROWS_AT_A_TIME):
+            write_csv(file, (map(_as_cell, row) for row in rows))
+
+
+def _as_cell(value: object) -> object:
+    return "|".join(map(str, value)) if isinstance(value, list) else value
 
 
 _FREEZES: Final = """
@@ -260,6 +285,37 @@ def _freeze_tables(candidate: Candidate, folder: Path) -> dict[str, Any]:
                 "by": dated,
             }
     return counts
+
+
+def _freeze_records(
+    candidate: Candidate, home: Home, folder: Path
+) -> dict[str, dict[str, Any]]:
+    """Write the records behind the area's figures of the month, from the served build's file.
+
+    Readers have finance's of two months; the build file has every area's of every month. It is
+    left as it is where it is gone, or of another build.
+    """
+    statements = read_statements(home.explain)
+    if not statements or not home.warehouse.is_file():
+        return {}
+    try:
+        with duckdb.connect(str(home.warehouse), read_only=True) as con:
+            built = _one(con, "select any_value(build_id) from main.build_info")
+    except duckdb.IOException as error:
+        message = (
+            f"a program holds {home.warehouse.name}, which has the records behind the "
+            "figures; close it, then close the month again"
+        )
+        raise StorageError(message) from error
+    if built != candidate.served.build_id:
+        return {}
+    period = candidate.period
+    found = records_of_area(
+        home.warehouse, statements, candidate.area, (period.first, period.last)
+    )
+    folder.mkdir(exist_ok=True)
+    pq.write_table(found, folder / f"{RECORDS}.parquet")
+    return {RECORDS: {"rows": found.num_rows, "by": "report_date"}}
 
 
 def _describe(candidate: Candidate, signature: Signature) -> dict[str, Any]:

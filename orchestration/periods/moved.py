@@ -18,11 +18,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
 from ingest.storage import disk_errors, write_file
+from orchestration.diff import MODEL, Move, VersionChange, own_causes, share_of
 from orchestration.periods import AREAS
 from orchestration.periods.chain import APPROVE, read_chain
 from orchestration.periods.served import read_quality
@@ -63,7 +65,8 @@ class ChangeToApprove:
         more = f" and {len(kpis) - _SHOWN} more" if len(kpis) > _SHOWN else ""
         return (
             f"models or policies changed and would move {len(self.moves)} closed figures "
-            f"of {', '.join(kpis[:_SHOWN])}{more}; look: warehouse diff; if it is right: "
+            f"of {', '.join(kpis[:_SHOWN])}{more}; look: warehouse diff {self.change_id}; "
+            "if it is right: "
             f"warehouse approve {self.change_id} --by NAME --reason TEXT"
         )
 
@@ -216,6 +219,33 @@ def waiting_changes(root: Path) -> dict[str, Path]:
         for path in sorted(folder.glob("*.json"))
         if path.stem not in approved
     }
+
+
+def read_moves(path: Path) -> list[Move]:
+    """Return the closed figures a waiting change moves, before and after.
+
+    Values are those of the month's own rows as readers see them and as the change makes them of
+    the same rows.
+    """
+    return [_move(told) for told in json.loads(path.read_text("utf-8"))["moves"]]
+
+
+def _move(told: Mapping[str, Any]) -> Move:
+    old, new = (
+        None if told[name] is None else Decimal(told[name])
+        for name in ("old_value", "new_value")
+    )
+    versions = VersionChange(told["kpi_key"], told["old_version"], told["new_version"])
+    return Move(
+        state="added" if old is None else "removed" if new is None else "moved",
+        **{name: told[name] for name in _KEY if name != "period_start_date"},
+        period_start_date=date.fromisoformat(told["period_start_date"]),
+        old=old,
+        new=new,
+        delta=None if old is None or new is None else new - old,
+        share=share_of(old, new),
+        causes=own_causes(versions) or (MODEL,),
+    )
 
 
 def _origin(made_of: Mapping[str, Any]) -> dict[str, Any]:

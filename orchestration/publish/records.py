@@ -1,13 +1,15 @@
 """The records behind the finance KPIs of this month and the last, as a table for BI.
 
-Belongs here: `fct_kpi_records`, made of what the build left for `warehouse explain` (D-480).
-Stays out: asking for one figure of any period (`orchestration.explain`).
+Belongs here: `fct_kpi_records`, made of what the build left for `warehouse explain` (D-480), and
+the same rows of a month of any area, which a close keeps (D-611). Stays out: asking for one
+figure of any period (`orchestration.explain`).
 """
 
 # ruff: noqa: S608 - our own statements and a date
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -17,8 +19,9 @@ from orchestration.publish.tables import PublishedTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
     from pathlib import Path
+
+    import pyarrow as pa
 
 _TABLE: Final = PublishedTable(
     name="fct_kpi_records",
@@ -48,6 +51,34 @@ _TABLE: Final = PublishedTable(
 )
 
 
+BY_PERIOD: Final = "rpt_retention_values"
+"""Its rows follow customers over a period and have no day of their own."""
+
+_COUNTED_IN: Final = """
+    with recursive needed as (
+        select kpi_key from main.kpi_registry where theme = '{theme}'
+        union
+        select part.kpi_key
+        from needed
+        inner join main.kpi_registry as registry on needed.kpi_key = registry.kpi_key
+        cross join unnest(regexp_extract_all(
+            concat_ws('|', registry.numerator_kpis, registry.denominator_kpis),
+            '[a-z][a-z0-9_]+'
+        )) as part (kpi_key)
+    )
+    select kpi_key from needed
+"""
+"""An area's KPIs and those they are made of, which may be another area's."""
+
+
+def read_statements(folder: Path) -> dict[str, str]:
+    """Return what the last build left below a folder, by model."""
+    return {
+        path.stem: path.read_text("utf-8")
+        for path in sorted(folder.glob("compiled/*/models/**/*.sql"))
+    }
+
+
 def write_kpi_records(
     con: duckdb.DuckDBPyConnection,
     warehouse: Path,
@@ -55,20 +86,62 @@ def write_kpi_records(
     *,
     since: date,
 ) -> PublishedTable:
-    """Create `fct_kpi_records` beside the build's own tables; return how to publish it.
+    """Create `fct_kpi_records` beside the build's own tables; return how to publish it."""
+    found = find_kpi_records(
+        warehouse,
+        statements,
+        "select kpi_key from main.kpi_registry where theme = 'finance'",
+        days=(since, date(9999, 12, 31)),
+    )
+    con.register("kpi_records_found", found)
+    con.execute(
+        "create table memory.main.fct_kpi_records as select * from kpi_records_found"
+    )
+    con.unregister("kpi_records_found")
+    members = {
+        name: f"Member of a breakdown ({name}); NULL = (unknown), or not told by it."
+        for name in found.column_names
+    }
+    return replace(_TABLE, column_docs=members | dict(_TABLE.column_docs))
 
-    `statements` are those of models whose rows have days, by model. They and the views they
-    read name the build file by its own name, so it is opened a second time under that.
+
+def records_of_area(
+    warehouse: Path,
+    statements: Mapping[str, str],
+    area: str,
+    days: tuple[date, date],
+) -> pa.Table:
+    """Return the records of the days, both inclusive, behind every KPI of an area."""
+    return find_kpi_records(
+        warehouse, statements, _COUNTED_IN.format(theme=area), days=days
+    )
+
+
+def find_kpi_records(
+    warehouse: Path,
+    statements: Mapping[str, str],
+    wanted: str,
+    *,
+    days: tuple[date, date],
+) -> pa.Table:
+    """Return the rows of the KPIs a query names, from the build file.
+
+    `statements` are by model; those whose rows have no days are left out. They and the views
+    they read name the build file by its own name, so it is opened under that.
     """
+    first, last = (day.isoformat() for day in days)
     parts = [
-        f"select * from ({statement}) where report_date >= date '{since.isoformat()}'"
-        " and kpi_key in (select kpi_key from main.kpi_registry where theme = 'finance')"
-        for statement in statements.values()
+        f"select * from ({statement})"
+        f" where report_date between date '{first}' and date '{last}'"
+        " and kpi_key in (select kpi_key from kpis_wanted)"
+        for model, statement in statements.items()
+        if model != BY_PERIOD
     ]
     with duckdb.connect(str(warehouse), read_only=True) as built:
         built.execute("set TimeZone = 'UTC'")
         find_raw(built, warehouse)
-        found = built.execute(
+        built.execute(f"create temp table kpis_wanted as {wanted}")
+        return built.execute(
             "select counted.* exclude (case_value)"
             f" from ({' union all by name '.join(parts)}) as counted"
             " inner join main.kpi_registry as registry"
@@ -80,13 +153,3 @@ def write_kpi_records(
             " where registry.aggregation <> 'last' or months.kpi_key is not null"
             " order by all"
         ).to_arrow_table()
-    con.register("kpi_records_found", found)
-    con.execute(
-        "create table memory.main.fct_kpi_records as select * from kpi_records_found"
-    )
-    con.unregister("kpi_records_found")
-    members = {
-        name: f"Member of a breakdown ({name}); NULL = (unknown), or not told by it."
-        for name in found.column_names
-    }
-    return replace(_TABLE, column_docs=members | dict(_TABLE.column_docs))

@@ -54,7 +54,7 @@ def test_a_killed_close_is_nothing_or_whole_and_the_same_command_goes_on(
         assert again.returncode == 0, again.stderr
     (entry,) = verify_closes(desk.root)
     assert sorted(entry.files) == [
-        "figures.parquet", "inputs.parquet", "record.json",
+        "figures.csv", "figures.parquet", "inputs.parquet", "record.json",
         "tables/fct_mrr_monthly.parquet",
     ]  # fmt: skip
     repair_closes(desk.root)

@@ -6,13 +6,13 @@ is a unit test of `rpt_kpi_values_as_closed` in every night.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from tests.pipeline.closed_sums import held, months, signed
 from tests.pipeline.closing_company import (
     F10,
     F10_REP,
@@ -26,71 +26,14 @@ from tests.pipeline.closing_company import (
 )
 from tests.pipeline.raw_fixture import vn
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 APRIL, MAY, LAST = date(2026, 4, 20), date(2026, 5, 3), date(2026, 5, 20)
 AREAS = ("finance", "sales", "marketing")
-KEY = "kpi_key, variant, breakdown, member_id, coalesce(currency, '')"
-
-Figures = dict[tuple[Any, ...], Any]
-
 pytestmark = pytest.mark.long
 
 
 def vn_noon(day: str) -> Any:
     """Noon of a day in Hà Nội."""
     return vn(f"{day} 12:00")
-
-
-def signed(company: Company, last: str) -> str:
-    """Hash of every signed figure of months up to one, as readers see it."""
-    rows = company.query(
-        "select f.* exclude (build_id, as_of_date) from rpt_kpi_values f"
-        " inner join kpi_registry r using (kpi_key)"
-        " where basis = 'as_closed' and grain = 'month' and freezes_at = 'period_close'"
-        f" and period_start_date <= date '{last}' order by all"
-    )
-    assert rows
-    return hashlib.sha256(repr(rows).encode()).hexdigest()
-
-
-def months(company: Company, basis: str) -> Figures:
-    """Values of additive KPIs by series and month, from the first closed month on."""
-    rows = company.query(
-        f"select {KEY}, period_start_date, f.value from rpt_kpi_values f"
-        " inner join kpi_registry r using (kpi_key)"
-        " where r.additivity = 'additive' and r.aggregation = 'sum' and grain = 'month'"
-        f" and basis = '{basis}' and period_start_date >= date '2026-03-01'"
-    )
-    return {tuple(row[:6]): row[6] for row in rows}
-
-
-def summed(figures: Figures) -> Mapping[tuple[Any, ...], Decimal]:
-    """Sum of each series over its months; those with an unknown month left out."""
-    unknown = {key[:5] for key, value in figures.items() if value is None}
-    sums: dict[tuple[Any, ...], Decimal] = {}
-    for key, value in figures.items():
-        if key[:5] not in unknown:
-            sums[key[:5]] = sums.get(key[:5], Decimal(0)) + value
-    return {key: value for key, value in sums.items() if value}
-
-
-def held(company: Company) -> int:
-    """Assert that signed and open months add up to the current ones; return how many do."""
-    closed, current = (
-        summed(months(company, "as_closed")),
-        summed(months(company, "current")),
-    )
-    unknown = {
-        key[:5]
-        for basis in ("as_closed", "current")
-        for key, value in months(company, basis).items()
-        if value is None
-    }
-    known = (set(closed) | set(current)) - unknown
-    assert {k: closed.get(k) for k in known} == {k: current.get(k) for k in known}
-    return len(known)
 
 
 @pytest.fixture(scope="module")

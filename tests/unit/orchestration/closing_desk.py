@@ -81,7 +81,7 @@ class Desk:
         warehouse = self.root / "warehouse.duckdb"
         warehouse.unlink(missing_ok=True)
         with duckdb.connect(str(warehouse)) as con:
-            self._write(con, as_of, partial, differences)
+            self._write(con, as_of, build_id, partial, differences)
         tables = {
             "rpt_kpi_values": "core",
             "kpi_registry": "core",
@@ -148,6 +148,7 @@ class Desk:
         self,
         con: duckdb.DuckDBPyConnection,
         as_of: date,
+        build_id: str,
         partial: tuple[str, ...],
         differences: list[tuple[Any, ...]] | None,
     ) -> None:
@@ -160,10 +161,15 @@ class Desk:
         )
         con.execute(
             "create table kpi_registry as select * from (values"
-            " ('billings', 'finance', 'invoices', 'period_close', null::integer),"
-            " ('pay_rate', 'finance', 'invoices', 'window_end', 30),"
-            " ('deals_won', 'sales', 'opportunities', 'period_close', null))"
-            " v(kpi_key, theme, required_entities, freezes_at, window_days)"
+            " ('billings', 'finance', 'invoices', 'period_close', null::integer, null),"
+            " ('pay_rate', 'finance', 'invoices', 'window_end', 30, null),"
+            " ('deals_won', 'sales', 'opportunities', 'period_close', null, '2*billings'))"
+            " v(kpi_key, theme, required_entities, freezes_at, window_days, numerator_kpis),"
+            " (select 'sum' as aggregation, null::varchar as denominator_kpis)"
+        )
+        con.execute(
+            "create table rpt_kpi_periods as select '' as kpi_key, '' as grain,"
+            " null::date as last_known_date"
         )
         con.execute(
             "create table dim_currencies as select * from (values ('VND', 0), ('USD', 2))"
@@ -171,7 +177,8 @@ class Desk:
         )
         con.execute(
             f"create table build_info as select 'drop' as source_name,"
-            f" date '{as_of}' - {10 if partial else 0} as data_through_date"
+            f" date '{as_of}' - {10 if partial else 0} as data_through_date,"
+            f" '{build_id}' as build_id"
         )
         con.execute(
             "create table rpt_kpi_values (kpi_key varchar, kpi_version varchar,"

@@ -10,9 +10,15 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.explain.figures import Explanation, Side
+from orchestration.explain.figures import Explanation, Question, Side
 from orchestration.explain.records import Explainer, NotExplainedError, Part
-from orchestration.explain.signed import ADJUSTMENT, SignedRecords, changes_since
+from orchestration.explain.signed import (
+    ADJUSTMENT,
+    SignedRecords,
+    changes_since,
+    explain_signed,
+)
+from tests.unit.orchestration.closing_desk import Desk
 
 PROJECT = Path(__file__).parents[3] / "dbt_project"
 SEPTEMBER = date(2026, 9, 1)
@@ -70,6 +76,23 @@ def test_a_member_is_made_of_its_kept_records_and_what_was_booked_with_it(
 def test_a_kpi_the_close_kept_no_records_of_is_refused(kept: SignedRecords) -> None:
     with pytest.raises(NotExplainedError, match="has no records of calls_made"):
         kept.variants("calls_made")
+
+
+def test_a_close_that_kept_no_records_says_where_they_are(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, {("billings", "2026-10"): "250.5"})
+    desk.publish()
+    desk.close("2026-10")
+    asked = Question(
+        "billings", "2026-10", "total", "(total)", "standard", "VND", "VND"
+    )
+    said = (
+        r"the close of finance 2026-10 \(finance-0001-.*\) kept figures and no records .*"
+        r"warehouse explain billings --period 2026-10 without --basis"
+    )
+    with duckdb.connect(str(desk.settings.home.warehouse), read_only=True) as con:
+        explainer = Explainer(con, {}, PROJECT)
+        with pytest.raises(NotExplainedError, match=said):
+            explain_signed(desk.settings.home, explainer, asked, "finance")
 
 
 def _part(record: str, amount: int | None, kind: str = "invoice_lines") -> Part:

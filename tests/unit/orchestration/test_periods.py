@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import asdict, replace
 from datetime import date, timedelta
@@ -70,6 +71,12 @@ def test_a_close_freezes_the_months_figures_of_its_area_and_no_others(
         ("billings", "day", first, Decimal("250.5")),
         ("billings", "month", first, Decimal("250.5")),
     ]
+    # The same, without days, for who has no tool for Parquet.
+    content = (close_dir(desk.root, closed.entry) / "figures.csv").read_bytes()
+    (row,) = csv.DictReader(content.decode("utf-8-sig").splitlines())
+    assert (row["kpi_key"], row["grain"], row["value"], row["closed_period"]) == (
+        "billings", "month", "250.500000", "2026-10",
+    )  # fmt: skip
     record = closed.record
     assert record["closed_by"] == HOA
     assert record["figures"]["kpi_versions"] == {"billings": "1+none"}
@@ -81,10 +88,51 @@ def test_a_close_freezes_the_months_figures_of_its_area_and_no_others(
     assert record["model_change"]["is_closer"] is False
     assert record["inputs"]["batches"] == 0
     assert sorted(closed.entry.files) == [
-        "figures.parquet", "inputs.parquet", "record.json",
+        "figures.csv", "figures.parquet", "inputs.parquet", "record.json",
         "tables/fct_mrr_monthly.parquet",
     ]  # fmt: skip
     assert [e.subject for e in verify_closes(desk.root)] == [closed.entry.subject]
+
+
+def leave_statement(desk: Desk) -> None:
+    """Leave what `warehouse explain` asks for, as a build does: three records of two KPIs."""
+    folder = desk.settings.home.explain / "compiled" / "p" / "models"
+    folder.mkdir(parents=True)
+    (folder / "kpi_measures.sql").write_text(
+        "select kpi_key, day as report_date, 'r' || row_number() over () as record_id,"
+        " 1 as case_value, amount as numerator from (values"
+        " ('billings', date '2026-09-30', 100), ('billings', date '2026-10-01', 250.5),"
+        " ('deals_won', date '2026-10-31', 1)) as t (kpi_key, day, amount)"
+    )
+    # Rows of periods have no day and are no records of a month.
+    (folder / "rpt_retention_values.sql").write_text("select 'billings' as kpi_key")
+
+
+def test_a_close_keeps_the_records_behind_its_figures_of_any_area(desk: Desk) -> None:
+    leave_statement(desk)
+    kept = {
+        area: duckdb.sql(
+            "select kpi_key, report_date, numerator from read_parquet("
+            f"'{close_dir(desk.root, entry)}/tables/fct_kpi_records.parquet')"
+        ).fetchall()
+        for area in ("finance", "sales")
+        for entry in [desk.close("2026-10", area).entry]
+    }
+    billed = ("billings", date(2026, 10, 1), Decimal("250.5"))
+    # What a KPI of the area is made of is kept with it, whose ever it is.
+    assert kept == {
+        "finance": [billed],
+        "sales": [billed, ("deals_won", date(2026, 10, 31), Decimal(1))],
+    }
+    record = desk.close("2026-11", "sales").record
+    assert record["tables"] == {"fct_kpi_records": {"rows": 0, "by": "report_date"}}
+
+
+def test_records_of_another_build_are_not_kept(desk: Desk) -> None:
+    leave_statement(desk)
+    with duckdb.connect(str(desk.settings.home.warehouse)) as con:
+        con.execute("update build_info set build_id = 'of tonight'")
+    assert "fct_kpi_records" not in desk.close("2026-10").record["tables"]
 
 
 def test_a_figure_with_a_window_freezes_with_the_month_its_window_ends_in(
@@ -329,6 +377,7 @@ def test_every_byte_of_the_chain_is_proven_and_the_first_bad_entry_named(
 @pytest.mark.parametrize(
     "name",
     [
+        "figures.csv",
         "figures.parquet",
         "inputs.parquet",
         "record.json",

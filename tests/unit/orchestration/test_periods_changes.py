@@ -159,3 +159,34 @@ def test_a_replaced_batch_is_compared_again(tmp_path: Path, october: datetime) -
         ("i2", "added"),
     ]
     assert len(list((tmp_path / "state" / "changes").iterdir())) == 1
+
+
+def test_a_line_tells_of_the_day_it_was_billed_on_whatever_its_service(
+    tmp_path: Path, october: datetime
+) -> None:
+    """Billed in October: a year's service from November on, and an item with no service."""
+
+    def lines(load: date, ahead: int, item: int) -> RawBatch:
+        november = datetime(2026, 11, 10, tzinfo=UTC)
+        rows = [
+            {"line_id": "ahead", "invoice_id": "i1", "amount": Decimal(ahead),
+             "currency": "VND", "service_starts_at": november,
+             "service_ends_at": november + 365 * DAY},
+            {"line_id": "item", "invoice_id": "i1", "amount": Decimal(item),
+             "currency": "VND"},
+            {"line_id": "alone", "invoice_id": "nowhere", "amount": Decimal(item),
+             "currency": "VND"},
+        ]  # fmt: skip
+        return RawBatch("files", "drop", "invoice_lines", load, rows, mode="upsert")
+
+    land(
+        tmp_path,
+        invoices(FIRST, i1=(30, october)),
+        lines(FIRST, 10, 20),
+        lines(SECOND, 11, 19),
+    )
+    billed = date(2026, 10, 1)
+    assert changes(tmp_path) == [
+        ("ahead", "changed", SECOND, (billed, date(2026, 11, 10), date(2027, 11, 10))),
+        ("item", "changed", SECOND, (billed,)),
+    ]

@@ -80,6 +80,25 @@ def test_a_change_of_models_that_moves_a_closed_figure_waits(desk: Desk) -> None
     assert list(waiting_changes(desk.root)) == [change.change_id]
 
 
+def test_diff_shows_what_a_waiting_change_moves_without_a_build(desk: Desk) -> None:
+    (change,) = find(desk, Rehearsal(desk.root, "260"), "261")
+    words = ["--root", str(desk.root), "--config", str(desk.root / "warehouse.yml")]
+    assert f"look: warehouse diff {change.change_id};" in change.describe()
+    told = CliRunner().invoke(app, ["diff", change.change_id, *words])
+    assert told.exit_code == 0, told.output
+    row = " ".join(told.stdout.split())
+    assert f"closed figures {change.change_id} would move" in row
+    assert "billings │ 2026-10 │ VND │ 250.5 │ 260 │ 9.5 │ +3.8% │ definition" in row
+    exact = CliRunner().invoke(app, ["diff", change.change_id, "--json", *words])
+    (figure,) = json.loads(exact.stdout)["figures"]
+    assert (figure["old"], figure["new"]) == ("250.500000", "260.000000")
+    other = [*words, "--kpi", "mrr"]
+    assert (
+        "billings"
+        not in CliRunner().invoke(app, ["diff", change.change_id, *other]).stdout
+    )
+
+
 def test_late_rows_alone_wait_for_nobody(desk: Desk) -> None:
     rehearsal = Rehearsal(desk.root, "250.5")
     assert find(desk, rehearsal, "261") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from datetime import UTC, date, datetime
@@ -181,8 +182,25 @@ def test_the_pack_holds_numbers_as_numbers_and_no_formula(tmp_path: Path) -> Non
     assert done.exit_code == EXIT_BAD_DATA
     assert sorted(path.name for path in folder.iterdir()) == [
         "doi_chieu_2026-09.xlsx", "reconciliation_2026-09.json",
-        "reconciliation_2026-09.xlsx",
+        "reconciliation_2026-09.xlsx", "reconciliation_2026-09_differences.csv",
+        "reconciliation_2026-09_lines.csv", "reconciliation_2026-09_records.csv",
     ]  # fmt: skip
+    copies = {
+        name: list(
+            csv.DictReader(
+                (folder / f"reconciliation_2026-09_{name}.csv")
+                .read_text("utf-8-sig")
+                .splitlines()
+            )
+        )
+        for name in ("lines", "differences", "records")
+    }
+    assert [line["unexplained"] for line in copies["lines"]] == ["-1.0000"]
+    (difference,) = copies["differences"]
+    # A document that reads like a formula is text, a negative amount is a number.
+    assert difference["reference"] == "'=in_2"
+    assert difference["difference_amount"] == "-1.0000"
+    assert copies["records"][0]["source_ref"] == "so_cai.csv:8"
     content = (folder / "doi_chieu_2026-09.xlsx").read_bytes()
     book = openpyxl.load_workbook(io.BytesIO(content))
     assert book.sheetnames == ["Tổng hợp", "Chênh lệch", "Bản ghi", "Về số liệu"]
