@@ -32,10 +32,13 @@ from ingest.sources.files.reading import Reading
 from ingest.sources.protocol import Extract
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ingest.config import FilesSource
 
+_SHOWN = 3
 SECONDS_PER_FILE = 60
-"""No file of some kilobytes may take longer; a busy machine is allowed for."""
+"""Processor time no file of some kilobytes may take."""
 
 _BY_WORDS = re.compile("its words are|but is UTF-8")
 HEADERS = (
@@ -159,11 +162,17 @@ ENCODINGS = (
 
 @dataclass(frozen=True)
 class Attempt:
-    """A file and how it is declared."""
+    """A file and how it is declared.
+
+    What is known of one that was not damaged: `records`, how many it holds; `inner`, the file
+    it is the archive of.
+    """
 
     name: str
     content: bytes
     declared: dict[str, Any]
+    records: int | None = None
+    inner: Attempt | None = None
 
 
 def make_attempt(seed: int) -> Attempt:  # noqa: C901 - one choice after the other
@@ -243,7 +252,7 @@ def make_attempt(seed: int) -> Attempt:  # noqa: C901 - one choice after the oth
     encoding = declared["encoding"] if dice.random() < 0.97 else dice.choice(ENCODINGS)
     content = bytearray(text.encode(encoding, "ignore"))
     for _ in range(dice.choice((0, 0, 0, 1, 1, 2, 10))):
-        _damage(dice, content)
+        damage(dice, content)
     name = "f.jsonl" if kind == "jsonl" else dice.choice(("f.csv", "f.txt", "f.tsv"))
     return Attempt(name, bytes(content), declared)
 
@@ -272,7 +281,7 @@ def _write_delimited(
     return end.join(lines) + (end if dice.random() < 0.8 else "")
 
 
-def _damage(dice: random.Random, content: bytearray) -> None:
+def damage(dice: random.Random, content: bytearray) -> None:
     """Change one place of the bytes."""
     place = dice.randrange(len(content) + 1)
     what = dice.randrange(6)
@@ -394,8 +403,12 @@ def check_seed(seed: int, folder: Path) -> Outcome:
     Raises:
         AssertionError: the parts a file is read in change what comes of it.
     """
-    attempt = make_attempt(seed)
-    begun = time.monotonic()
+    return check_attempt(make_attempt(seed), seed, folder)
+
+
+def check_attempt(attempt: Attempt, seed: int, folder: Path) -> Outcome:
+    """Read a file whole and in small parts, as `check_seed` says."""
+    begun = time.process_time()
     whole = read(attempt, folder)
     part_bytes = random.Random(seed).choice((64, 513, 2000))  # noqa: S311 - a seed
     parts = read(attempt, folder, part_bytes=part_bytes)
@@ -404,16 +417,24 @@ def check_seed(seed: int, folder: Path) -> Outcome:
     by_words = any(_BY_WORDS.search(refusal) for refusal in refusals)
     if not all(refusals) and not by_words:
         assert parts == whole, (part_bytes, parts, whole)
-    assert time.monotonic() - begun < SECONDS_PER_FILE, "hangs"
+    assert time.process_time() - begun < SECONDS_PER_FILE, "hangs"
     return whole
 
 
 def main() -> int:
     """Run seeds until the time is over; print what was found and how often."""
+    # These make their files with what stands above.
+    from tests.files.fuzz_packed import check_manifest, check_packed  # noqa: PLC0415
+
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--first", type=int, default=1_000_000)
     parser.add_argument("--minutes", type=float, default=30)
     given = parser.parse_args()
+    checks: dict[str, Callable[[int, Path], Outcome]] = {
+        "text": check_seed,
+        "packed": check_packed,
+        "manifest": check_manifest,
+    }
     counts: Counter[str] = Counter()
     found: Counter[str] = Counter()
     end = time.monotonic() + given.minutes * 60
@@ -421,18 +442,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         while time.monotonic() < end:
-            try:
-                outcome = check_seed(seed, folder)
-                counts["refused" if outcome.refusal else "landed"] += 1
-                counts["rows"] += len(outcome.rows)
-                counts["quarantined"] += len(outcome.refused)
-            except Exception as error:  # noqa: BLE001 - any exception is a finding
-                last = traceback.extract_tb(error.__traceback__)[-1]
-                where = f"{type(error).__name__} {last.name}:{last.lineno}"
-                found[where] += 1
-                if found[where] <= 3:
-                    sys.stdout.write(f"seed {seed}: {where}: {str(error)[:300]}\n")
-                    sys.stdout.flush()
+            for kind, check in checks.items():
+                try:
+                    _count(counts, kind, check(seed, folder))
+                except Exception as error:  # noqa: BLE001 - any exception is a finding
+                    last = traceback.extract_tb(error.__traceback__)[-1]
+                    where = f"{kind}: {type(error).__name__} {last.name}:{last.lineno}"
+                    found[where] += 1
+                    if found[where] <= _SHOWN:
+                        sys.stdout.write(f"seed {seed}: {where}: {str(error)[:300]}\n")
+                        sys.stdout.flush()
             seed += 1
             if seed % 500 == 0:
                 for path in (folder / "archive").iterdir():
@@ -441,6 +460,13 @@ def main() -> int:
         f"seeds {given.first} to {seed - 1}: {dict(counts)}; found {dict(found)}\n"
     )
     return 1 if found else 0
+
+
+def _count(counts: Counter[str], kind: str, outcome: Outcome) -> None:
+    counts[f"{kind} {'refused' if outcome.refusal else 'landed'}"] += 1
+    counts["rows"] += len(outcome.rows)
+    counts["quarantined"] += len({ref for ref, *_ in outcome.refused})
+    counts["absorbed"] += sum(count for _, count in outcome.absorbed)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,10 @@ def test_a_total_below_the_last_row_proves_a_file(tmp_path: Path) -> None:
             {"period": ["2026-11-01", "2026-11-30"]},
             "holds rows from 2026-10-01 to 2026-10-01",
         ),
+        (
+            {"period": ["2026-10-31", "2026-10-01"]},
+            "is no manifest (period ends before it begins)",
+        ),
         ({"content": "delta"}, "is a delta, but the dataset replaces"),
         ({"content": "some"}, "is no manifest (content is full or delta)"),
         ({"size": 3}, "is no manifest (unknown key 'size')"),

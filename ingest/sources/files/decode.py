@@ -6,10 +6,12 @@ Belongs here: choosing the reader. Stays out: the readers (`delimited`, `tabular
 from __future__ import annotations
 
 import io
+import tempfile
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from ingest.errors import ContractViolation
 from ingest.sources.files.apart import set_apart
@@ -21,6 +23,7 @@ from ingest.sources.files.table import Part, RawTable, join_tables, without_blan
 from ingest.sources.files.tabular import read_jsonl, read_parquet
 from ingest.sources.files.text import PART_BYTES
 from ingest.sources.files.workbook import read_xlsx
+from ingest.storage import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +84,8 @@ def decode_parts(
 ) -> Iterator[Part]:
     """Yield the records of one file in parts, at least one, rows of blanks left out.
 
-    A part is read as it is asked for; of a workbook the packed file is held in memory.
+    A part is read as it is asked for, so memory does not grow with the file; of a workbook
+    the words its cells share are held, within a bound.
 
     Raises:
         ContractViolation: the bytes are not what the name and the configuration say.
@@ -97,11 +101,33 @@ def _read_parts(
     stream: BinaryIO, dataset: Dataset, *, name: str, part_bytes: int
 ) -> Iterator[Part]:
     kind = format_of(name)
+    if kind != "text":
+        with _seekable(stream) as content:
+            yield from _read_native(
+                kind, content, dataset, name=name, part_bytes=part_bytes
+            )
+        return
+    yield from _read_text(stream, dataset, name=name, part_bytes=part_bytes)
+
+
+@contextmanager
+def _seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """Give a stream that can be read twice or from its end; out of an archive, by the disk."""
+    if stream.seekable():
+        yield stream
+        return
+    with tempfile.TemporaryFile() as spooled:
+        while block := stream.read(PART_BYTES):
+            with disk_errors("unpack a dropped file"):
+                spooled.write(block)
+        spooled.seek(0)
+        yield cast("BinaryIO", spooled)
+
+
+def _read_native(
+    kind: str, stream: BinaryIO, dataset: Dataset, *, name: str, part_bytes: int
+) -> Iterator[Part]:
     sign = decimal_sign(dataset.number_format)
-    if kind in ("jsonl", "parquet") and not stream.seekable():
-        stream = io.BytesIO(
-            stream.read()
-        )  # out of an archive, and read twice or from its end
     if kind == "jsonl":
         return read_jsonl(
             stream,
@@ -112,15 +138,19 @@ def _read_parts(
         )
     if kind == "parquet":
         return read_parquet(stream, what=name, decimal_sign=sign)
-    if kind == "xlsx":
-        return read_xlsx(
-            stream,
-            what=name,
-            sheet=dataset.sheet,
-            skip_rows=dataset.skip_rows,
-            header_rows=dataset.header_rows,
-            decimal_sign=sign,
-        )
+    return read_xlsx(
+        stream,
+        what=name,
+        sheet=dataset.sheet,
+        skip_rows=dataset.skip_rows,
+        header_rows=dataset.header_rows,
+        decimal_sign=sign,
+    )
+
+
+def _read_text(
+    stream: BinaryIO, dataset: Dataset, *, name: str, part_bytes: int
+) -> Iterator[Part]:
     if dataset.fixed_width:
         return read_fixed(
             stream,

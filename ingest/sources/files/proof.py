@@ -202,5 +202,8 @@ def _read_entry(entry: dict[str, Any]) -> Stated:
     period = None
     if entry.get("period") is not None:
         start, end = map(dt.date.fromisoformat, entry["period"])
+        if end < start:
+            message = "period ends before it begins"
+            raise ValueError(message)
         period = Period(start, end)
     return Stated(name, sha256, rows, period, content)

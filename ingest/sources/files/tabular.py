@@ -25,10 +25,16 @@ from ingest.sources.files.table import BrokenRow, Part, RawTable, check_headers
 from ingest.sources.files.text import PART_BYTES, decode_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PART_ROWS: Final = 10_000
 _GROUP_DIGITS: Final = 3
+_BUFFER_BYTES: Final = 1 << 20
+"""Without a buffer a whole column of a row group is read at once, however large it is."""
+_TEXTUAL: Final = (
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+    pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary,
+)  # fmt: skip
 _EXACT_FLOAT: Final = 1e15
 """Spreadsheets keep 15 digits: a larger float has lost the rest and stays scientific."""
 
@@ -148,7 +154,7 @@ def read_parquet(
         ContractViolation: it is not a Parquet file.
     """
     try:
-        with pq.ParquetFile(stream) as file:
+        with pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES) as file:
             headers = check_headers(file.schema_arrow.names, what=what, line=1)
             first = 1
             for batch in file.iter_batches(part_rows):
@@ -173,19 +179,59 @@ def read_parquet(
 def _parquet_table(
     batch: pa.RecordBatch, headers: tuple[str, ...], *, first: int, sign: str
 ) -> RawTable:
-    columns = []
-    for column in batch.columns:
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            columns.append(column.cast(pa.string()).fill_null(""))
-        else:
-            texts = [cell_text(value, sign) for value in column.to_pylist()]
-            columns.append(pa.array(texts, pa.string()))
+    columns: list[pa.Array] = []
+    broken: dict[int, str] = {}
+    for header, column in zip(headers, batch.columns, strict=True):
+        texts, unread = _column_texts(column, sign)
+        columns.append(texts)
+        for place in unread:
+            reason = f"holds what is no text, number or time in {header!r}"
+            broken.setdefault(place, reason)
+    lines: Sequence[int] = range(first, first + batch.num_rows)
+    if broken:
+        kept = [place for place in range(batch.num_rows) if place not in broken]
+        columns = [column.take(pa.array(kept, pa.int64())) for column in columns]
+        lines = [first + place for place in kept]
     return RawTable(
         headers=headers,
         columns=tuple(columns),
-        lines=range(first, first + batch.num_rows),
+        lines=lines,
+        broken=tuple(BrokenRow(first + p, why) for p, why in sorted(broken.items())),
         is_native=True,
     )
+
+
+def _column_texts(column: pa.Array, sign: str) -> tuple[pa.Array, list[int]]:
+    """Return a column's cells as text, and the places of those that are none.
+
+    Writers do not check what they call text: it may be no UTF-8, and a day may lie outside
+    the calendar. Bytes are text if they are UTF-8.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    is_text = any(is_kind(column.type) for is_kind in _TEXTUAL)
+    try:
+        if is_text:
+            return column.cast(pa.binary()).cast(pa.string()).fill_null(""), []
+        texts = [cell_text(value, sign) for value in column.to_pylist()]
+        return pa.array(texts, pa.string()), []
+    except (pa.ArrowException, ValueError, OverflowError):
+        read = [_read_cell(cell, sign, is_text=is_text) for cell in column]
+    unread = [place for place, text in enumerate(read) if text is None]
+    return pa.array([text or "" for text in read], pa.string()), unread
+
+
+def _read_cell(cell: pa.Scalar, sign: str, *, is_text: bool) -> str | None:
+    """Return one cell as text, None if it is none."""
+    try:
+        if is_text:
+            content = cell.cast(pa.binary()).as_py()
+            return "" if content is None else content.decode()
+        text = cell_text(cell.as_py(), sign)
+        text.encode()
+    except (pa.ArrowException, ValueError, OverflowError):
+        return None
+    return text
 
 
 def cell_text(value: object, decimal_sign: str) -> str:

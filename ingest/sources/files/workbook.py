@@ -9,15 +9,15 @@ Day numbers formatted as dates come out as dates, whether the book counts from 1
 from __future__ import annotations
 
 import functools
-import io
 import itertools
+import re
 import zipfile
 from typing import TYPE_CHECKING, BinaryIO, Final
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
 import pyarrow as pa
-from openpyxl.utils import get_column_letter
+from openpyxl.utils import get_column_letter, range_boundaries
 
 from ingest.errors import ContractViolation
 from ingest.sources.files.containers import DAMAGES, check_directory, check_sizes
@@ -39,6 +39,13 @@ PART_ROWS: Final = 10_000
 _HEADER_SCAN: Final = 1000
 """Rows above a header that may be blank; below them a sheet counts as empty."""
 _FORMULA: Final = b"<f"
+_MERGED: Final = re.compile(
+    rb'<(?:\w+:)?mergeCell\b[^<>]*?\bref="([A-Z]{1,3}\d{1,7}(?::[A-Z]{1,3}\d{1,7})?)"'
+)
+_LONGEST_TAG: Final = 200
+_SHEETS: Final = "xl/worksheets/"
+MAX_WORDS: Final = 256 << 20
+"""Bytes beside the sheets; as words in memory they take some four times as much."""
 _BLOCK: Final = 1 << 20
 _ODDITIES: Final = (*DAMAGES, KeyError, ValueError, TypeError, IndexError, ParseError)
 """What the library raises for a package that is no workbook inside."""
@@ -59,20 +66,20 @@ def read_xlsx(
     Raises:
         ContractViolation: it is not a workbook, unpacks to too much, or lacks the sheet.
     """
-    content = io.BytesIO(stream.read())
-    check_directory(content, what, kind="an xlsx workbook")
+    check_directory(stream, what, kind="an xlsx workbook")
     try:
-        with zipfile.ZipFile(content) as archive:
+        with zipfile.ZipFile(stream) as archive:
             check_sizes(archive.infolist(), what)
+            _check_words(archive, what)
             has_formulas = _holds_formulas(archive)
-        book = _open(content, is_computed=True)
-        formulas = _open(content, is_computed=False) if has_formulas else None
+        book = _open(stream, is_computed=True)
+        formulas = _open(stream, is_computed=False) if has_formulas else None
         yield from _read_sheet(
             book,
             formulas,
             what=what,
             sheet=sheet,
-            spans=_merged_header(content, sheet, skip_rows, header_rows),
+            spans=merged_cells(stream, book, sheet) if header_rows > 1 else (),
             skip_rows=skip_rows,
             header_rows=header_rows,
             decimal_sign=decimal_sign,
@@ -83,19 +90,33 @@ def read_xlsx(
         raise ContractViolation(message) from None
 
 
-def _open(
-    content: io.BytesIO, *, is_computed: bool, is_whole: bool = False
-) -> Workbook:
+def _open(content: BinaryIO, *, is_computed: bool) -> Workbook:
     content.seek(0)
     return openpyxl.load_workbook(
-        content, read_only=not is_whole, data_only=is_computed, keep_links=False
+        content, read_only=True, data_only=is_computed, keep_links=False
     )
+
+
+def _check_words(archive: zipfile.ZipFile, what: str) -> None:
+    """Refuse a workbook with too much beside its sheets, above all the words cells share.
+
+    Raises:
+        ContractViolation: sheets are read row by row, the rest is held in memory.
+    """
+    entries = archive.infolist()
+    size = sum(e.file_size for e in entries if not e.filename.startswith(_SHEETS))
+    if size > MAX_WORDS:
+        message = (
+            f"{what}: holds {size:,} bytes beside its sheets (the words its cells share), more "
+            f"than {MAX_WORDS:,}; save the sheet as csv"
+        )
+        raise ContractViolation(message)
 
 
 def _holds_formulas(archive: zipfile.ZipFile) -> bool:
     """Say whether any sheet may hold a formula, without parsing it."""
     for entry in archive.infolist():
-        if not entry.filename.startswith("xl/worksheets/"):
+        if not entry.filename.startswith(_SHEETS):
             continue
         with archive.open(entry) as sheet:
             rest = b""
@@ -106,20 +127,30 @@ def _holds_formulas(archive: zipfile.ZipFile) -> bool:
     return False
 
 
-def _merged_header(
-    content: io.BytesIO, sheet: str | None, skip_rows: int, header_rows: int
+def merged_cells(
+    content: BinaryIO, book: Workbook, sheet: str | None
 ) -> list[tuple[int, int, int, int]]:
-    """Return the merged cells of a header over several rows: first row, column, last ones."""
-    if header_rows == 1:
-        return []
-    # Only a book that is read whole tells its merged cells.
-    book = _open(content, is_computed=True, is_whole=True)
+    """Return the merged cells of a sheet: first row and column, last row and column.
+
+    They are said below the last row, so the sheet's text is searched: a workbook opened to be
+    told them is held whole in memory.
+    """
     page = book[sheet] if sheet in book.sheetnames else book.worksheets[0]
-    return [
-        (span.min_row, span.min_col, span.max_row, span.max_col)
-        for span in page.merged_cells.ranges
-        if span.min_row > skip_rows
-    ]
+    path: str = page._worksheet_path  # type: ignore[union-attr]  # noqa: SLF001 - nothing else says where a sheet lies
+    found: list[tuple[int, int, int, int]] = []
+    content.seek(0)
+    with zipfile.ZipFile(content) as archive, archive.open(path) as text:
+        rest = b""
+        while block := text.read(_BLOCK):
+            block = rest + block
+            last = 0
+            for match in _MERGED.finditer(block):
+                left, top, right, bottom = range_boundaries(match[1].decode())
+                if top and left and bottom and right:
+                    found.append((top, left, bottom, right))
+                last = match.end()
+            rest = block[max(last, len(block) - _LONGEST_TAG) :]
+    return found
 
 
 def _read_sheet(
@@ -193,7 +224,8 @@ def _spread(
     head: list[list[str]], spans: Sequence[tuple[int, int, int, int]], *, first: int
 ) -> None:
     """Write the text of a merged cell over every column of the header it spans."""
-    for top, left, bottom, right in spans:
+    for top, left, _, right in spans:
+        # A cell over several rows is named once.
         row = top - first
         if not 0 <= row < len(head) or left > len(head[row]):
             continue
@@ -201,7 +233,6 @@ def _spread(
         cells = head[row]
         cells += [""] * (right - len(cells))
         cells[left - 1 : right] = [text] * (right - left + 1)
-        del bottom  # a cell over several rows is named once
 
 
 def _table(

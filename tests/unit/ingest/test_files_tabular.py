@@ -246,6 +246,46 @@ def test_parquet_types_become_text() -> None:
     assert json.loads(read.payload_texts()[0])["amount"] == "1234.5"
 
 
+def test_bytes_that_are_no_text_break_their_row_alone() -> None:
+    """Writers do not check what they call text; reading it as is ended the night."""
+    texts = pa.array([b"Ha", b"\xff\xfe", "Hà".encode()], pa.binary())
+    table = pa.table(
+        {
+            "name": pa.Array.from_buffers(pa.string(), 3, texts.buffers()),
+            "code": pa.array([b"a", b"b", b"\x80"], pa.binary()),
+            "day": pa.array([0, 1, 2], pa.int32()).cast(pa.date32()),
+        }
+    )
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    [part] = read_parquet(out, what="f.parquet", decimal_sign=".")
+    found = part.read()
+    assert rows_of(found) == [[1, "Ha", "a", "1970-01-01"]]
+    assert [(b.line, b.reason) for b in found.broken] == [
+        (2, "holds what is no text, number or time in 'name'"),
+        (3, "holds what is no text, number or time in 'code'"),
+    ]
+
+
+def test_a_day_outside_the_calendar_breaks_its_row_alone() -> None:
+    days = pa.array([0, 2**31 - 1], pa.int32()).cast(pa.date32())
+    out = io.BytesIO()
+    pq.write_table(pa.table({"day": days}), out)
+    [part] = read_parquet(out, what="f.parquet", decimal_sign=".")
+    found = part.read()
+    assert rows_of(found) == [[1, "1970-01-01"]]
+    assert [b.line for b in found.broken] == [2]
+
+
+def test_a_workbook_whose_shared_words_are_too_many_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = workbook(["a", "b"], ["x", "y"])
+    monkeypatch.setattr("ingest.sources.files.workbook.MAX_WORDS", 100)
+    with pytest.raises(ContractViolation, match="cells share\\), more than 100; save"):
+        sheet(content)
+
+
 def test_a_damaged_parquet_file_is_refused() -> None:
     with pytest.raises(ContractViolation, match="is not a Parquet file"):
         parquet(b"PAR1 cut")
