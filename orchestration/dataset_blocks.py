@@ -92,6 +92,7 @@ def _format_lines(
         "delimiter": (proposal.delimiter, shared.delimiter),
         "sheet": (proposal.sheet, shared.sheet),
         "skip_rows": (proposal.skip_rows, shared.skip_rows),
+        "header_rows": (proposal.header_rows, shared.header_rows),
         "date_formats": (proposal.date_format, shared.date_format),
         "number_format": (proposal.number_format, shared.number_format),
     }
@@ -102,6 +103,12 @@ def _format_lines(
         elif own != other:
             value = own if isinstance(own, int) else quote(own or "")
             yield f"{key}: [{value}]" if key == "date_formats" else f"{key}: {value}"
+    if proposal.rows_quoted:
+        yield "rows_quoted: true"
+    if proposal.fixed_width:
+        yield "fixed_width:  # guessed: check; first and last character of each column"
+        for header, (first, last) in proposal.fixed_width.items():
+            yield f"  {quote(header)}: [{first}, {last}]"
     if proposal.total_rows is not None:
         words = ", ".join(map(quote, proposal.total_rows.words))
         yield (
@@ -117,10 +124,16 @@ def _column_lines(proposal: Proposal, *, is_open: bool) -> Iterator[str]:
         yield f"  {column}: {quote(header)}{mark}"
     for column in proposal.missing if is_open else ():
         yield f"  {column}: {quote(UNSETTLED)}  {_REQUIRED}"
+    header, parts = proposal.whose_id
+    for column in parts if is_open else ():
+        yield f"  {column}: {quote(UNSETTLED)}  # settle: {quote(header)}, or drop the line"
+    for column, lookup in proposal.lookups.items() if is_open else ():
+        yield f"# the cells of another file fit: lookup: {{{column}: {lookup}}}"
     unused = [h for h in proposal.headers if h not in proposal.columns.values()]
     if unused:
         yield f"# not mapped: {', '.join(map(one_line, unused))}"
-    blank = [name for name in _key_of(proposal) if name not in proposal.columns]
+    given = {*proposal.columns, *proposal.whose_id[1]}
+    blank = [name for name in _key_of(proposal) if name not in given]
     if is_open and blank:
         yield f"# part of the key and left blank: {', '.join(blank)}"
     units = {n: u for n, u in proposal.units.items() if is_open or u != UNSETTLED}

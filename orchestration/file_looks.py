@@ -13,7 +13,7 @@ import csv
 import re
 import unicodedata
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import openpyxl
@@ -21,10 +21,19 @@ import openpyxl
 from ingest.config_files import Dataset, TotalRows
 from ingest.errors import IngestError
 from ingest.sources.files.decode import decode_file, decode_parts
+from ingest.sources.files.workbook import merged_cells
+from orchestration.file_shapes import (
+    find_ruler,
+    rows_of_header,
+    second_header,
+    unwrap_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from openpyxl.workbook import Workbook
 
     from ingest.sources.files.table import RawTable
 
@@ -83,8 +92,11 @@ class Look:
     """One file as it is.
 
     `encodings`: every encoding its bytes allow, the likeliest first; more than one = a person
-    has to say. `skip_rows`: lines above the header. `total_rows`: what its rows that add up
-    others are known by. `table`: its first rows as text, None with `problem` saying why.
+    has to say. `skip_rows`: lines above the header. `header_rows`: lines it is spread over, as
+    merged cells show; `hint`: what else may belong to it, and a person has to say.
+    `rows_quoted`, `fixed_width`: as a dataset declares them, where every line shows it.
+    `total_rows`: what its rows that add up others are known by. `table`: its first rows as
+    text, None with `problem` saying why.
     `rows`: records below the header, of the whole file; `broken`: how many of them cannot be
     told into cells.
     """
@@ -96,20 +108,28 @@ class Look:
     encodings: tuple[str, ...] = ()
     delimiter: str = ","
     skip_rows: int = 0
+    header_rows: int = 1
+    rows_quoted: bool = False
+    fixed_width: dict[str, tuple[int, int]] = field(default_factory=dict)
     sheet: str | None = None
     sheets: tuple[str, ...] = ()
     total_rows: TotalRows | None = None
     table: RawTable | None = None
     rows: int | None = None
     broken: int = 0
+    hint: str = ""
     problem: str = ""
 
     @property
     def words(self) -> str:
         """Return what the file is in a few words: `text, semicolon between columns`."""
         said = [_NAMES.get(self.kind, self.kind)]
-        if self.kind == "text" and self.table is not None:
+        if self.fixed_width:
+            said.append("columns of fixed width")
+        elif self.kind == "text" and self.table is not None:
             said.append(f"{DELIMITERS[self.delimiter]} between columns")
+        if self.rows_quoted:
+            said.append("whole rows in quotes")
         if self.sheets:
             said.append(f"sheet {self.sheet!r} of {', '.join(self.sheets)}")
         return ", ".join(said)
@@ -147,6 +167,9 @@ def dataset_of(look: Look, *, zone: str) -> Dataset:
         encoding=look.encodings[0] if look.encodings else "utf-8-sig",
         delimiter=look.delimiter,
         skip_rows=look.skip_rows,
+        header_rows=look.header_rows,
+        rows_quoted=look.rows_quoted,
+        fixed_width=look.fixed_width,
         sheet=look.sheet,
         total_rows=look.total_rows,
         timezone=zone,
@@ -238,9 +261,17 @@ def _strange_words(text: str) -> str:
 def _with_shape(look: Look, start: bytes) -> Look:
     """Return the look with the delimiter and the line of the header."""
     text = start.decode(look.encodings[0], "replace").lstrip("\ufeff")
-    lines = text.splitlines()[:_HEAD_LINES]
-    if len(start) == _START_BYTES and len(lines) > 1:
-        lines = lines[:-1]
+    whole = text.splitlines()
+    if len(start) == _START_BYTES and len(whole) > 1:
+        whole = whole[:-1]
+    lines = whole[:_HEAD_LINES]
+    found = find_ruler(whole)
+    if found is not None:
+        skip, fields = found
+        return replace(look, fixed_width=fields, skip_rows=skip)
+    unwrapped = unwrap_rows(lines)
+    if unwrapped is not None:
+        look, lines = replace(look, rows_quoted=True), unwrapped
     best = max(
         DELIMITERS, key=lambda sign: _regularity([_cells(line, sign) for line in lines])
     )
@@ -250,7 +281,9 @@ def _with_shape(look: Look, start: bytes) -> Look:
     skip = next(
         (n for n, row in enumerate(rows) if len(row) >= width and _is_header(row)), 0
     )
-    return replace(look, delimiter=best, skip_rows=skip)
+    return replace(
+        look, delimiter=best, skip_rows=skip, hint=second_header(rows, skip, width)
+    )
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -302,11 +335,14 @@ def _with_sheet(path: Path, name: str) -> Look:
                     and _is_header(cells)
                 ):
                     chosen = sheet.title
+                    spans = _spans(path, book, chosen)
+                    above = rows_of_header(spans, rows, number)
                     return Look(
                         path,
                         name,
                         "xlsx",
-                        skip_rows=number,
+                        skip_rows=above.start,
+                        header_rows=len(above),
                         sheet=chosen if len(sheets) > 1 else None,
                         sheets=sheets if len(sheets) > 1 else (),
                     )
@@ -315,6 +351,11 @@ def _with_sheet(path: Path, name: str) -> Look:
     return Look(
         path, name, "xlsx", sheets=sheets, problem="has no sheet with a header row"
     )
+
+
+def _spans(path: Path, book: Workbook, sheet: str) -> list[tuple[int, int, int, int]]:
+    with path.open("rb") as content:
+        return merged_cells(content, book, sheet)
 
 
 def _filled(row: Sequence[object]) -> list[object]:

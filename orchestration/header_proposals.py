@@ -24,6 +24,7 @@ from ingest.entities import EntityContract, Truth, Type
 from ingest.sources.files.discover import is_litter
 from ingest.sources.files.scalars import Misread, read_date, read_number
 from orchestration.file_looks import Look, look_at
+from orchestration.header_proofs import place_id, propose_lookups
 from orchestration.header_words import (
     ALIASES,
     FILE_NAMES,
@@ -87,7 +88,8 @@ class Proposal:
     candidates; `shown`: the first value that tells them apart. `unplaced`: words of closed
     lists, by column, that mean nobody knows what. `units`: units of amounts, `?` where whole
     numbers may be full or smallest units. `aggregate`: by which columns rows are added up,
-    and which, where a key comes up again.
+    and which, where a key comes up again. `whose_id`: a header called `id` and the blank parts
+    of the key it may name. `lookups`: another file that tells a column, as a lookup.
     """
 
     file: str
@@ -102,6 +104,9 @@ class Proposal:
     encoding: str = "utf-8-sig"
     sheet: str | None = None
     skip_rows: int = 0
+    header_rows: int = 1
+    rows_quoted: bool = False
+    fixed_width: dict[str, tuple[int, int]] = field(default_factory=dict)
     total_rows: TotalRows | None = None
     date_format: str = ISO
     number_format: str = UNDECLARED
@@ -111,6 +116,8 @@ class Proposal:
     unplaced: dict[str, list[str]] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     aggregate: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    whose_id: tuple[str, tuple[str, ...]] = ("", ())
+    lookups: dict[str, str] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
 
 
@@ -126,16 +133,14 @@ def propose_datasets(folder: Path, *, zone: str, currency: str) -> list[Proposal
         and not is_litter(path.name)
         and path.name.lower().endswith(_ENDINGS)
     ]
-    return rank(
-        found
-        for look in looks
-        if (found := propose(look, zone=zone, currency=currency)) is not None
-    )
+    return rank((look, propose(look, zone=zone, currency=currency)) for look in looks)
 
 
-def rank(found: Iterable[Proposal]) -> list[Proposal]:
+def rank(found: Iterable[tuple[Look, Proposal | None]]) -> list[Proposal]:
     """Return proposals best first, files of one shape joined under a pattern."""
-    joined = _join_numbered(found)
+    pairs = list(found)
+    propose_lookups(pairs)
+    joined = _join_numbered(proposal for _, proposal in pairs if proposal is not None)
     return sorted(joined, key=lambda p: (len(p.missing), -len(p.columns)))
 
 
@@ -158,12 +163,15 @@ def propose(
         score = _share_told(best)
     if score <= 0 and not entity:
         return None
+    place_id(best, look.table)
     _propose_values(best, look.table, contracts[best.entity])
     _propose_formats(best, look.table, contracts[best.entity], ZoneInfo(zone))
     _propose_units(best, look.table, contracts[best.entity])
     _propose_sums(best, look.table, contracts[best.entity])
     best.delimiter, best.sheet = look.delimiter, look.sheet
     best.skip_rows, best.total_rows = look.skip_rows, look.total_rows
+    best.header_rows, best.rows_quoted = look.header_rows, look.rows_quoted
+    best.fixed_width = look.fixed_width
     if look.encodings:
         best.encoding = look.encodings[0]
     if len(look.encodings) > 1:
@@ -214,8 +222,8 @@ def _match(
     required = required_columns(contract)
     told = [column for column in required if column in columns]
     is_named = _names_entity(name, contract)
-    first = contract.key[0]
-    by_key = first in columns and plain(columns[first]) != "id"
+    own = _own_id(contract)
+    by_key = own in columns and plain(columns[own]) != "id"
     used = len(set(columns.values())) / len(table.headers)
     # Every export has an `id` and an amount, and any may name a campaign: what is neither
     # called like the entity nor half made of its columns is something else.
@@ -261,11 +269,19 @@ def _names_entity(name: str, contract: EntityContract) -> bool:
     return any(likeness(called, one) >= _SIMILAR for one in names)
 
 
+def _own_id(contract: EntityContract) -> str:
+    """Return the key column that names the entity's own things: campaign_id of campaigns."""
+    ending = {"s": "", "ies": "y", "es": ""}
+    things = {contract.name.removesuffix(e) + new for e, new in ending.items()}
+    named = [name for name in contract.key if name.removesuffix("_id") in things]
+    return named[0] if named else contract.key[0]
+
+
 def _nearest_header(
     column: Column, contract: EntityContract, headers: Sequence[str]
 ) -> str | None:
     """Return the header most like a column, if it is like enough."""
-    key = contract.key[0]
+    key = _own_id(contract)
     thing = key.removesuffix("_id")
     # `deal_stage` of a deal is its stage.
     exact = {f"{thing}_{column.name}", vietnamese(column.name)}

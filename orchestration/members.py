@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 
     from ingest.entities import EntityContract
 
+CHANNELS: Final = "channels"
+"""No entity: the codes people read figures by, those of the served build."""
 _DIMENSIONS: Final = {
     "users": "select user_id, user_name from served.main.dim_users",
     "products": "select product_id, product_name from served.main.dim_products where is_listed",
     # Ids of campaigns carry their platform there; files know them without.
     "campaigns": "select source_record_id, campaign_name from served.main.dim_campaigns",
+    CHANNELS: "select code, label_vi from served.main.labels where code_type = 'channel'",
 }
 _SIMILAR: Final = 0.7
 _CANDIDATES: Final = 3
@@ -117,16 +120,21 @@ def find_unmatched(rows: Sequence[LandedRows], served: Path | None) -> list[Unma
     with duckdb.connect(config={"threads": 2}) as con:
         if served is not None:
             attach(con, served, "served")
-        known = {e: _members(con, e, rows, served) for e in MEMBER_ID}
+        known = {e: _members(con, e, rows, served) for e in (*MEMBER_ID, CHANNELS)}
         for one in rows:
             contract = CONTRACTS["files"][one.entity]
             for column in contract.columns:
-                member_of = REFERENCES.get(column.name)
+                member_of = _member_of(one.entity, column.name)
                 is_own = member_of == one.entity and column.name in contract.key
                 if member_of is None or is_own or not known[member_of] or not one.files:
                     continue
                 found += _unmatched(con, one, contract, column.name, known[member_of])
     return sorted(found, key=lambda u: (-u.rows, u.stream, u.column, u.value))
+
+
+def _member_of(entity: str, column: str) -> str | None:
+    """Return the entity a column names a member of, None = none."""
+    return REFERENCES.get(f"{entity}.{column}") or REFERENCES.get(column)
 
 
 def _members(
@@ -139,6 +147,8 @@ def _members(
     members: dict[str, str] = {}
     if served is not None and entity in _DIMENSIONS and _has(con, entity):
         members.update(con.execute(_DIMENSIONS[entity]).fetchall())
+    if entity == CHANNELS:
+        return members
     key, name = MEMBER_ID[entity]
     for one in rows:
         if one.entity == entity and one.files:
@@ -153,9 +163,10 @@ def _members(
 
 def _has(con: duckdb.DuckDBPyConnection, entity: str) -> bool:
     """Return whether the served build has the dimension of an entity."""
+    table = "labels" if entity == CHANNELS else f"dim_{entity}"
     found = con.execute(
         "select 1 from duckdb_tables() where database_name = 'served' and table_name = $1",
-        [f"dim_{entity}"],
+        [table],
     ).fetchone()
     return found is not None
 
@@ -174,17 +185,19 @@ def _unmatched(
     currency = f'"{money.currency_column}"' if money else "null::varchar"
     con.execute("create or replace temp table known (id varchar)")
     con.execute("insert into known select unnest($1::varchar[])", [list(members)])
+    member_of = _member_of(rows.entity, column) or ""
+    # The models read channels without case.
+    word = f'lower(trim("{column}"))' if member_of == CHANNELS else f'"{column}"'
     counted = con.execute(
         f"select \"{column}\", coalesce({currency}, ''), count(*), sum({amount})"
         f" from read_parquet($files) where coalesce(\"{column}\", '') <> ''"
-        f' and "{column}" not in (select id from known)'
+        f" and {word} not in (select id from known)"
         " group by all order by 3 desc, 1, 2",
         {"files": [str(file) for file in rows.files]},
     ).fetchall()
     values: dict[str, list[tuple[str, int, Decimal | None]]] = {}
     for value, code, count, total in counted:
         values.setdefault(value, []).append((code, count, total))
-    member_of = REFERENCES[column]
     return [
         Unmatched(
             stream=rows.stream,

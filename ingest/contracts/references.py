@@ -19,9 +19,11 @@ REFERENCES: Final[dict[str, str]] = {
     "parent_account_id": "accounts",
     "campaign_id": "campaigns",
     "customer_id": "customers",
+    "costs.channel": "channels",
 }
-"""Column -> the entity one of whose members it names. Records that are only counted (invoices,
-payments, leads) are left out: what has no partner there is the tie-out's business."""
+"""Column, or `entity.column` where only there, -> the entity one of whose members it names.
+Records that are only counted (invoices, payments, leads) are left out: what has no partner
+there is the tie-out's business."""
 
 MEMBER_ID: Final[dict[str, tuple[str, str]]] = {
     "users": ("user_id", "user_name"),

@@ -158,7 +158,7 @@ def _check_lines(found: FilesCheck, settings: Settings) -> Iterator[str]:
         yield from _dataset_lines(one)
     if found.unmatched:
         yield ""
-        yield "Values that name no member you have (still in every total, by their own name):"
+        yield "Values that name no member you have (still in every total; people as (unknown)):"
         told = describe_all(found.unmatched)
         yield from (f"  · {line}" for line in told[:_UNMATCHED_SHOWN])
         more = len(told) - _UNMATCHED_SHOWN

@@ -93,7 +93,7 @@ def inspect(
             is_asked=len(paths) == 1,
         )
         seen.append((look, found))
-    ranked = rank(found for _, found in seen if found is not None)
+    ranked = rank(seen)
     if as_json:
         print_json(_as_json(seen, litter))
     else:
@@ -154,9 +154,9 @@ def _one(look: Look, proposal: Proposal | None) -> Iterator[str]:
             yield f"  encoding      {told}: {evidence}"
         else:
             yield f"                {evidence}"
-    yield f"  header        in line {look.skip_rows + 1}" + (
-        f", the {look.skip_rows} above it are left out" if look.skip_rows else ""
-    )
+    yield _header_line(look)
+    if look.hint:
+        yield f"                {look.hint}"
     yield f"  rows          {look.rows:,} below the header" + (
         f"; {look.broken:,} of them cannot be read" if look.broken else ""
     )
@@ -177,6 +177,17 @@ def _one(look: Look, proposal: Proposal | None) -> Iterator[str]:
             f"{facts.holds}{examples}"
         )
     yield "  (what may name a person is shown as first letters)"
+
+
+def _header_line(look: Look) -> str:
+    if look.fixed_width:
+        return (
+            f"  header        none is read; columns are cut below line {look.skip_rows}"
+        )
+    first, last = look.skip_rows + 1, look.skip_rows + look.header_rows
+    lines = f"line {first}" if first == last else f"lines {first} to {last}"
+    left = f", the {look.skip_rows} above it are left out" if look.skip_rows else ""
+    return f"  header        in {lines}{left}"
 
 
 def _entity_words(proposal: Proposal) -> str:
@@ -262,7 +273,18 @@ def _several(ranked: Sequence[Proposal]) -> list[tuple[str, str]]:
 
 def _open_points(proposal: Proposal) -> Iterator[str]:
     """Yield what a person has to decide about one file."""
-    yield from (f"which header is {name}? It is required" for name in proposal.missing)
+    for name in proposal.missing:
+        hint = (
+            f"; lookup {proposal.lookups[name]} gives it"
+            if (name in proposal.lookups)
+            else ""
+        )
+        yield f"which header is {name}? It is required{hint}"
+    header, parts = proposal.whose_id
+    if header:
+        yield f"whose id does {header!r} hold: {' or '.join(parts)}? Name one, drop the rest"
+    for name in (n for n in proposal.constants if n in proposal.lookups):
+        yield f"{name} for every row, or from lookup {proposal.lookups[name]}?"
     for key, candidates in proposal.unsettled.items():
         choice = " or ".join(candidates) or "none of the usual ones fits; see README.md"
         if key == "encoding":
@@ -297,6 +319,10 @@ def _as_json(
                 "evidence": look.evidence,
                 "delimiter": look.delimiter if look.kind == "text" else None,
                 "header_line": look.skip_rows + 1,
+                "header_rows": look.header_rows,
+                "rows_quoted": look.rows_quoted,
+                "fixed_width": look.fixed_width,
+                "hint": look.hint or None,
                 "rows": look.rows,
                 "broken": look.broken,
                 "entity": found.entity if found else None,

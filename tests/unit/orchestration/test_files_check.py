@@ -292,3 +292,28 @@ def test_campaigns_of_the_served_build_are_known_by_the_id_files_have(
         [LandedRows("drop.ads", "ad_performance_daily", (rows,))], served
     )
     assert [(u.value, dict(u.amounts)) for u in found] == [("8", {"VND": 2})]
+
+
+def test_channels_of_costs_are_those_people_read_figures_by(tmp_path: Path) -> None:
+    served, rows = tmp_path / "bi.duckdb", tmp_path / "costs.parquet"
+    with duckdb.connect(str(served)) as con:
+        con.execute(
+            "create table labels as select * from (values"
+            " ('channel', 'social', 'Mạng xã hội'), ('channel', 'search', 'Tìm kiếm'),"
+            " ('unit', 'sociall', '')) t(code_type, code, label_vi)"
+        )
+    with duckdb.connect() as con:
+        con.execute(
+            "create table costs as select *, null::varchar as product_id from (values"
+            " (' Social', 5.0, 'VND'), ('mang xa hoi', 7.0, 'VND'), ('', 1.0, 'VND'),"
+            " ('Sociall', 2.0, 'VND')) t(channel, amount, currency)"
+        )
+        con.execute(f"copy costs to '{rows}'")
+    landed = [LandedRows("drop.costs", "costs", (rows,))]
+    found = find_unmatched(landed, served)
+    assert [(u.value, u.member_of, dict(u.amounts), u.nearest) for u in found] == [
+        ("Sociall", "channels", {"VND": 2}, ("social",)),
+        ("mang xa hoi", "channels", {"VND": 7}, ("social",)),
+    ]
+    # Without a build nobody knows which channels there are.
+    assert find_unmatched(landed, None) == []

@@ -1,0 +1,148 @@
+"""What the bytes of files prove about a column: whose id it holds, which other file tells it.
+
+Belongs here: ids named by resource names beside them, codes another file holds every one of.
+Stays out: likeness of headers (`header_proposals`). Nothing is proposed that the cells do not
+show; what they do not show is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from ingest.contracts import CONTRACTS
+from orchestration.header_words import ALIASES, normal, plain, vietnamese
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ingest.sources.files.table import RawTable
+    from orchestration.file_looks import Look
+    from orchestration.header_proposals import Proposal
+
+_RESOURCE: Final = re.compile(r"(?:.*/)?([A-Za-z]+)/([^/]+)")
+_RESOURCES: Final = {
+    "campaigns": "campaign_id",
+    "adgroups": "ad_group_id",
+    "ads": "ad_id",
+    "adgroupads": "ad_id",
+}
+"""Last collection of a resource name (customers/7/campaigns/42) -> the column 42 is an id of."""
+_TELLING: Final = 4
+"""Codes of fewer letters are found in many a list by chance."""
+
+
+def place_id(proposal: Proposal, table: RawTable) -> None:
+    """Give a header that is just called `id` to the part of the key it names, or ask.
+
+    An export of ads calls the id of its own level `id`: of a campaign, an ad group or an ad.
+    Left out, the rows of all campaigns would be those of the account.
+    """
+    contract = CONTRACTS["files"][proposal.entity]
+    taken = set(proposal.columns.values())
+    header = next((h for h in table.headers if plain(h) == "id" and h not in taken), "")
+    blank = [
+        name
+        for name in contract.key
+        if name.endswith("_id")
+        and name not in proposal.columns
+        and name not in proposal.missing
+    ]
+    if not header or not blank:
+        return
+    shown = _named_by_resource(table, header)
+    if shown in blank:
+        proposal.columns[shown] = header
+        proposal.guessed |= {shown}
+    elif not shown:
+        proposal.whose_id = header, tuple(blank)
+
+
+def propose_lookups(pairs: Sequence[tuple[Look, Proposal | None]]) -> None:
+    """Note, for columns a file lacks, the one other file that holds all its codes."""
+    for look, proposal in pairs:
+        if proposal is None:
+            continue
+        for column in (*proposal.missing, *proposal.constants):
+            found = [
+                text
+                for other, _ in pairs
+                if other is not look
+                for text in _lookups(look, other, column)
+            ]
+            if len(found) == 1:
+                proposal.lookups[column] = found[0]
+
+
+def _named_by_resource(table: RawTable, header: str) -> str:
+    """Return the column whose ids a header holds, as a resource name in each row says."""
+    ids = table.column(header).to_pylist()
+    for other in table.headers:
+        if other == header:
+            continue
+        kinds: set[str] = set()
+        for own, text in zip(ids, table.column(other).to_pylist(), strict=True):
+            match = _RESOURCE.fullmatch(text or "")
+            if match is None or match[2] != own:
+                break
+            kinds.add(_RESOURCES.get(match[1].lower(), ""))
+        else:
+            if len(kinds) == 1:
+                return kinds.pop()
+    return ""
+
+
+def _lookups(look: Look, other: Look, column: str) -> Iterator[str]:
+    """Yield the lookups of a column another file allows: one value for every code here."""
+    if look.table is None or other.table is None:
+        return
+    for take in other.table.headers:
+        if not _means(take, column):
+            continue
+        for key in other.table.headers:
+            if key == take:
+                continue
+            known = _index(other.table, key, take)
+            for local in look.table.headers if known else ():
+                if _same_thing(local, key) and _holds_all(look.table, local, known):
+                    yield (
+                        f"{{file: {other.name}, on: {{{local}: {key}}}, take: {take}}}"
+                    )
+
+
+def _means(header: str, column: str) -> bool:
+    return (
+        normal(header) == column
+        or plain(header) == vietnamese(column)
+        or plain(header) in ALIASES.get(column, frozenset())
+    )
+
+
+def _same_thing(local: str, key: str) -> bool:
+    """Tell whether two headers may name one thing: alike, or the other list's `id`."""
+    if plain(key) != "id":
+        return normal(local) == normal(key) or plain(local) == plain(key)
+    # `customer_id` here and `id` there: codes, not names, have to agree, which is tried next.
+    return plain(local).endswith("_id")
+
+
+def _index(table: RawTable, key: str, take: str) -> dict[str, str]:
+    """Return code -> value; empty where one code has two values."""
+    index: dict[str, str] = {}
+    cells = zip(
+        table.column(key).to_pylist(), table.column(take).to_pylist(), strict=True
+    )
+    for code, value in cells:
+        if code and value and index.setdefault(code, value) != value:
+            return {}
+    return index
+
+
+def _holds_all(table: RawTable, local: str, known: dict[str, str]) -> bool:
+    codes = {code for code in table.column(local).unique().to_pylist() if code}
+    return (
+        bool(codes)
+        and codes <= set(known)
+        and min(map(len, codes)) >= _TELLING
+        and not any(code in known.values() for code in codes)
+    )
