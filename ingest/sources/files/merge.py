@@ -29,6 +29,8 @@ _EXACT: Final = Context(prec=100)
 _HALF_AWAY: Final = Context(prec=100, rounding=ROUND_HALF_UP)
 _MONEY_STEP: Final = Decimal(1).scaleb(-MONEY_SCALE)
 _DAY: Final = dt.timedelta(days=1)
+MAX_ADDED: Final = 2_000_000
+"""Rows added up in one night; a row takes some kilobytes while it is held."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,20 @@ class Period:
     def __contains__(self, day: dt.date) -> bool:
         """Say whether a day lies in it."""
         return self.start <= day <= self.end
+
+
+def check_added(rows: int, *, what: str) -> None:
+    """Refuse more rows to be added up than may be held in memory.
+
+    Raises:
+        ContractViolation: there are more.
+    """
+    if rows > MAX_ADDED:
+        message = (
+            f"{what}: more than {MAX_ADDED:,} rows are to be added up, and all of them are held in "
+            "memory; add them up before they are dropped, or drop fewer files a night"
+        )
+        raise ContractViolation(message)
 
 
 def aggregate_rows(rows: Iterable[Row], rule: Aggregate, *, what: str) -> Merged:

@@ -44,6 +44,7 @@ from ingest.sources.files.merge import (
     Period,
     Row,
     aggregate_rows,
+    check_added,
     covered_periods,
     day_of,
     join_periods,
@@ -430,6 +431,9 @@ class Reading:
                 apart=_apart(table),
                 version_kinds=kinds,
             )
+            if self.dataset.aggregate is not None:
+                received = sum(facts.received for facts in self.facts.values())
+                check_added(received, what=self.what)
         kind = self._version_kind(number)
         found: list[Row] = []
         for place, table in parts.items():

@@ -226,6 +226,21 @@ def test_an_export_of_history_lands_as_its_vendor(tmp_path: Path) -> None:
     assert record.source_account == "acct_1"
 
 
+def test_more_rows_than_may_be_held_are_not_added_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop = Drop(
+        tmp_path,
+        "costs: {files: 'c*.csv', aggregate: {by: [month, cost_type], sum: [amount]}}",
+    )
+    drop.write("c1.csv", COSTS + "2026-10-01,tool,1,USD\n" * 2)
+    drop.write("c2.csv", COSTS + "2026-11-01,tool,1,USD\n" * 2)
+    assert amounts(drop.fetch()[1]) == [2, 2]
+    monkeypatch.setattr("ingest.sources.files.merge.MAX_ADDED", 3)
+    with pytest.raises(ContractViolation, match="more than 3 rows are to be added up"):
+        drop.fetch()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
