@@ -127,8 +127,6 @@ def _column_lines(proposal: Proposal, *, is_open: bool) -> Iterator[str]:
     header, parts = proposal.whose_id
     for column in parts if is_open else ():
         yield f"  {column}: {quote(UNSETTLED)}  # settle: {quote(header)}, or drop the line"
-    for column, lookup in proposal.lookups.items() if is_open else ():
-        yield f"# the cells of another file fit: lookup: {{{column}: {lookup}}}"
     unused = [h for h in proposal.headers if h not in proposal.columns.values()]
     if unused:
         yield f"# not mapped: {', '.join(map(one_line, unused))}"
@@ -136,6 +134,7 @@ def _column_lines(proposal: Proposal, *, is_open: bool) -> Iterator[str]:
     blank = [name for name in _key_of(proposal) if name not in given]
     if is_open and blank:
         yield f"# part of the key and left blank: {', '.join(blank)}"
+    yield from _lookup_lines(proposal, is_open=is_open)
     units = {n: u for n, u in proposal.units.items() if is_open or u != UNSETTLED}
     if units:
         yield f"units: {_mapping(units)}" + (_unit_mark(units) if is_open else "")
@@ -151,6 +150,15 @@ def _column_lines(proposal: Proposal, *, is_open: bool) -> Iterator[str]:
         mark = "  # assumed: check" if is_open else ""
         yield f"constants: {_mapping(proposal.constants)}{mark}"
     yield from _word_lines(proposal, is_open=is_open)
+
+
+def _lookup_lines(proposal: Proposal, *, is_open: bool) -> Iterator[str]:
+    if proposal.lookups:
+        mark = "  # guessed: all codes of this file are in that one" if is_open else ""
+        yield f"lookup:{mark}"
+    for column, (file, local, key, take) in proposal.lookups.items():
+        on = f"{{{quote(local)}: {quote(key)}}}"
+        yield f"  {column}: {{file: {quote(file)}, on: {on}, take: {quote(take)}}}"
 
 
 def _key_of(proposal: Proposal) -> list[str]:

@@ -59,19 +59,23 @@ def place_id(proposal: Proposal, table: RawTable) -> None:
 
 
 def propose_lookups(pairs: Sequence[tuple[Look, Proposal | None]]) -> None:
-    """Note, for columns a file lacks, the one other file that holds all its codes."""
+    """Take columns a file lacks from the one other file that holds all its codes."""
     for look, proposal in pairs:
         if proposal is None:
             continue
         for column in (*proposal.missing, *proposal.constants):
             found = [
-                text
+                lookup
                 for other, _ in pairs
                 if other is not look
-                for text in _lookups(look, other, column)
+                for lookup in _lookups(look, other, column)
             ]
             if len(found) == 1:
                 proposal.lookups[column] = found[0]
+        given = proposal.lookups
+        proposal.missing = tuple(c for c in proposal.missing if c not in given)
+        for column in given:
+            proposal.constants.pop(column, None)
 
 
 def _named_by_resource(table: RawTable, header: str) -> str:
@@ -92,8 +96,13 @@ def _named_by_resource(table: RawTable, header: str) -> str:
     return ""
 
 
-def _lookups(look: Look, other: Look, column: str) -> Iterator[str]:
-    """Yield the lookups of a column another file allows: one value for every code here."""
+def _lookups(
+    look: Look, other: Look, column: str
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the lookups of a column another file allows: one value for every code here.
+
+    Each is the other file, the header of the codes here and there, the header of the value.
+    """
     if look.table is None or other.table is None:
         return
     for take in other.table.headers:
@@ -105,9 +114,7 @@ def _lookups(look: Look, other: Look, column: str) -> Iterator[str]:
             known = _index(other.table, key, take)
             for local in look.table.headers if known else ():
                 if _same_thing(local, key) and _holds_all(look.table, local, known):
-                    yield (
-                        f"{{file: {other.name}, on: {{{local}: {key}}}, take: {take}}}"
-                    )
+                    yield other.name, local, key, take
 
 
 def _means(header: str, column: str) -> bool:

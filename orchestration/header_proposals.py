@@ -89,7 +89,8 @@ class Proposal:
     lists, by column, that mean nobody knows what. `units`: units of amounts, `?` where whole
     numbers may be full or smallest units. `aggregate`: by which columns rows are added up,
     and which, where a key comes up again. `whose_id`: a header called `id` and the blank parts
-    of the key it may name. `lookups`: another file that tells a column, as a lookup.
+    of the key it may name. `lookups`: column -> the other file that tells it, header of
+    the codes here and there, header of the value.
     """
 
     file: str
@@ -117,7 +118,7 @@ class Proposal:
     units: dict[str, str] = field(default_factory=dict)
     aggregate: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     whose_id: tuple[str, tuple[str, ...]] = ("", ())
-    lookups: dict[str, str] = field(default_factory=dict)
+    lookups: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
     questions: list[Question] = field(default_factory=list)
 
 

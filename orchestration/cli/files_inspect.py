@@ -273,18 +273,10 @@ def _several(ranked: Sequence[Proposal]) -> list[tuple[str, str]]:
 
 def _open_points(proposal: Proposal) -> Iterator[str]:
     """Yield what a person has to decide about one file."""
-    for name in proposal.missing:
-        hint = (
-            f"; lookup {proposal.lookups[name]} gives it"
-            if (name in proposal.lookups)
-            else ""
-        )
-        yield f"which header is {name}? It is required{hint}"
+    yield from (f"which header is {name}? It is required" for name in proposal.missing)
     header, parts = proposal.whose_id
     if header:
         yield f"whose id does {header!r} hold: {' or '.join(parts)}? Name one, drop the rest"
-    for name in (n for n in proposal.constants if n in proposal.lookups):
-        yield f"{name} for every row, or from lookup {proposal.lookups[name]}?"
     for key, candidates in proposal.unsettled.items():
         choice = " or ".join(candidates) or "none of the usual ones fits; see README.md"
         if key == "encoding":
