@@ -239,7 +239,8 @@ def _closing(
     questions += _several(ranked)
     if questions:
         yield ""
-        yield f"To settle before the first night ({len(questions)}), marked ? below:"
+        where = "below" if to is None else f"in {to}"
+        yield f"To settle before the first night ({len(questions)}), marked ? {where}:"
         yield from (f"  {n}. {f}: {text}" for n, (f, text) in enumerate(questions, 1))
     if to is None:
         yield ""
