@@ -36,25 +36,24 @@ class Unproven:
 
 @dataclass(frozen=True)
 class ReadOtherwise:
-    """Files of one dataset whose rows were read by another mapping than today's.
+    """Files of one source whose rows were read by another mapping than today's.
 
-    `first` and `last`: the nights that loaded them, `nights` how many of them there are.
+    `datasets`: those they feed. `first` and `last`: the first and last night that loaded any.
     """
 
     source: str
-    stream: str
+    datasets: tuple[str, ...]
     files: int
-    nights: int
     first: date
     last: date
 
     def describe(self) -> str:
         """Return one line: which files, since when."""
-        files = f"{self.files} file{'s were' if self.files > 1 else ' was'}"
-        span = f"{self.first}" + (f" to {self.last}" if self.nights > 1 else "")
+        files = f"{self.files} file{'s' if self.files > 1 else ''}"
+        span = f"{self.first}" + (f" to {self.last}" if self.last > self.first else "")
         return (
-            f"{self.stream}: {files} loaded ({span}) before the mapping in warehouse.yml "
-            "was changed, and their rows stand as they were read"
+            f"{self.source}: {files} of {', '.join(self.datasets)} loaded {span}, before the "
+            "mapping in warehouse.yml was changed, stand as they were read then"
         )
 
     @property
@@ -109,7 +108,7 @@ def find_unproven(
 def find_read_otherwise(
     sources: Iterable[SourceConfig], live: Sequence[BatchManifest]
 ) -> list[ReadOtherwise]:
-    """Return the datasets some of whose files were read by another mapping than today's."""
+    """Return the sources some of whose files were read by another mapping than today's."""
     found: dict[str, list[BatchManifest]] = {}
     streams = _streams(sources)
     for batch in standing_batches(live):
@@ -117,17 +116,16 @@ def find_read_otherwise(
             source, name = streams[batch.stream]
             dataset = next(d for d in source.datasets if d.name == name)
             if batch.read_as != dataset.reading:
-                found.setdefault(batch.stream, []).append(batch)
+                found.setdefault(source.name, []).append(batch)
     return [
         ReadOtherwise(
-            source=streams[stream][0].name,
-            stream=stream,
+            source=name,
+            datasets=tuple(sorted({streams[b.stream][1] for b in batches})),
             files=sum(len(batch.file_sha256s) for batch in batches),
-            nights=len(batches),
-            first=batches[0].load_date - DAY,
-            last=batches[-1].load_date - DAY,
+            first=min(batch.load_date for batch in batches) - DAY,
+            last=max(batch.load_date for batch in batches) - DAY,
         )
-        for stream, batches in found.items()
+        for name, batches in found.items()
     ]
 
 

@@ -379,7 +379,7 @@ class _Judge:
     def _judge_files(self) -> Iterator[Finding]:
         """Yield what of the drops a person may want to mend; none of it is wrong."""
         for one in self.status.read_otherwise:
-            yield Finding(f"mapping {one.stream}", one.describe(), one.command, EXIT_OK)
+            yield Finding(f"mapping {one.source}", one.describe(), one.command, EXIT_OK)
         told = {one.notice for one in self.status.read_otherwise}
         report = self.status.last_run
         for notice in report.notices if report else []:

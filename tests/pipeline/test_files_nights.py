@@ -55,7 +55,7 @@ FIRST = HEAD + (
     "D3,2026-10-02,Won,won,2026-10-07,300000,MG Special,Tran Thi Hoa\n"
 )
 SECOND = HEAD + "D4,2026-10-10,Won,won,2026-10-20,70000,GTXPro,NV1\n"
-TOLD = "before the mapping in warehouse.yml was changed, and their rows stand as they were read"
+TOLD = "before the mapping in warehouse.yml was changed, stand as they were read then"
 FIRST_NIGHT, SECOND_NIGHT = date(2026, 10, 29), date(2026, 10, 30)
 
 

@@ -119,7 +119,7 @@ def test_files_read_by_another_mapping_are_told_with_the_words_that_read_them_ag
     mapped = costs(tmp_path, values={"channel": {"fb": "Facebook"}})
 
     [found] = find_read_otherwise([mapped.config], standing(drop))
-    assert found == ReadOtherwise("drop", "drop.costs", 2, 2, AS_OF, NEXT_DAY)
+    assert found == ReadOtherwise("drop", ("costs",), 2, AS_OF, NEXT_DAY)
     assert found.command == (
         "warehouse backfill --from 2026-10-30 --to 2026-10-31 --source drop"
     )
