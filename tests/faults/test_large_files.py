@@ -1,7 +1,7 @@
 """Dropped files larger than the memory they may take: landed whole, in parts.
 
-Each is landed by a process of its own, whose peak is measured. Memory that grows with the file
-would pass the bound: it is far below the file's size.
+Each is landed by a process of its own, whose peak is measured. The csv files are larger than
+the bound; JSON Lines and Parquet, which take longer to make and to read, stay under the same.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.faults
 
-ROWS = 8_000_000
+ROWS = 6_000_000
 NATIVE_ROWS = 1_500_000
-PEAK_BYTES = 768 << 20
+PEAK_BYTES = 704 << 20
+"""Measured: 629 MiB for 1,000 MiB of csv, 618 packed, 507 for 395 MiB of JSON Lines. Sixteen
+bytes a row (its key) grow with the file; the rest does not."""
 CONFIG = """\
 company: {name: Acme, reporting_currency: VND, timezone: Asia/Ho_Chi_Minh}
 sources:
@@ -130,4 +132,4 @@ def test_a_file_larger_than_its_memory_lands_whole(
     assert told["sha256"] == sha256_of(drop / name)
     assert told["peak"] < PEAK_BYTES
     if rows == ROWS:
-        assert size > PEAK_BYTES * 3 // 2
+        assert size > PEAK_BYTES * 4 // 3
