@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -108,6 +108,8 @@ class TieOut:
     records: tuple[Mapping[str, Any], ...]
     """Rows of rpt_reconciliation_records of those differences."""
     words: Words
+    columns: Mapping[str, tuple[str, ...]]
+    """Column names of both tables, also where they have no row."""
 
     @property
     def unexplained(self) -> tuple[Mapping[str, Any], ...]:
@@ -154,6 +156,10 @@ def read_tie_out(build: Path, period: Period) -> TieOut:
             )
             for table in TABLES
         )
+        columns = {
+            table: tuple(name for name in _columns(con, table) if name != "build_id")
+            for table in TABLES
+        }
         words = {
             code: (vi, en)
             for code, vi, en in con.execute(
@@ -180,6 +186,7 @@ def read_tie_out(build: Path, period: Period) -> TieOut:
         differences=tuple(differences),
         records=tuple(records),
         words=words,
+        columns=columns,
     )
 
 
@@ -192,6 +199,10 @@ def _weight(row: Mapping[str, Any]) -> tuple[Any, ...]:
         -abs(row["difference_amount"]),
         row["reference"],
     )
+
+
+def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    return [row[0] for row in con.execute(f"describe {table}").fetchall()]
 
 
 def _read(
@@ -274,14 +285,18 @@ def as_tables(found: TieOut) -> dict[str, list[list[Any]]]:
 
     Records name where each was read from and the load that brought it.
     """
+    differences, records = TABLES
     tables = {
-        "lines": [asdict(line) for line in found.lines],
-        "differences": found.differences,
-        "records": found.records,
+        "lines": (
+            [field.name for field in fields(Line)],
+            [asdict(line) for line in found.lines],
+        ),
+        "differences": (found.columns[differences], found.differences),
+        "records": (found.columns[records], found.records),
     }
     return {
-        name: [list(rows[0]), *(list(row.values()) for row in rows)] if rows else []
-        for name, rows in tables.items()
+        name: [list(header), *([row[column] for column in header] for row in rows)]
+        for name, (header, rows) in tables.items()
     }
 
 

@@ -218,6 +218,16 @@ def test_the_pack_holds_numbers_as_numbers_and_no_formula(tmp_path: Path) -> Non
     assert told["records"][0]["source_ref"] == "so_cai.csv:8"
 
 
+def test_a_copy_without_rows_still_names_its_columns(tmp_path: Path) -> None:
+    publish(tmp_path, AGREED)
+    folder = tmp_path / "pack"
+    reconcile(tmp_path, "--period", "2026-09", "--pack", str(folder))
+    content = (folder / "reconciliation_2026-09_differences.csv").read_text("utf-8-sig")
+    (header,) = content.splitlines()
+    assert header.startswith("reconciliation_id,period_start_date,")
+    assert "build_id" not in header
+
+
 @pytest.mark.parametrize(
     ("text", "first", "last"),
     [
