@@ -13,11 +13,10 @@ from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ingest.errors import ConfigError
-from orchestration.cli.options import Config, Json, Root, print_json
+from orchestration.cli.options import Config, Json, Root, print_json, terminal
 from orchestration.explain import (
     Explainer,
     Explanation,
@@ -35,6 +34,8 @@ from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rich.console import Console
 
     from orchestration.settings import Home
 
@@ -184,7 +185,7 @@ def _show_changes(explainer: Explainer, signed: Signed, shown: int | None) -> No
         )
     if len(signed.changes) > len(listed):
         table.add_row(f"… {len(signed.changes) - len(listed)} more (--all)")
-    Console().print(table)
+    terminal().print(table)
 
 
 def _signed_json(signed: Signed) -> dict[str, Any]:
@@ -205,7 +206,7 @@ def _show(
     shown: int | None,
 ) -> None:
     figure = explanation.figure
-    console = Console()
+    console = terminal()
     unit = figure["currency"] or figure["unit"]
     member = "" if asked.by == "total" else f" · {asked.by} {figure['member_name']}"
     sys.stdout.write(
@@ -306,7 +307,7 @@ def _show_record(explainer: Explainer, record: str, *, as_json: bool) -> None:
             _number(row["numerator"]),
             _number(row["denominator"]),
         )
-    Console().print(table)
+    terminal().print(table)
 
 
 def _write_rows(explainer: Explainer, explanation: Explanation, path: Path) -> None:

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import duckdb
 import typer
-from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
 from ingest.config_yaml import nearest
 from ingest.errors import ConfigError
-from orchestration.cli.options import Json, Root, print_json
+from orchestration.cli.options import Json, Root, print_json, terminal
 from orchestration.publish import current_build, read_manifest
 from orchestration.settings import Home, find_root
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import Console
 
     from orchestration.publish import Manifest
 
@@ -78,7 +79,7 @@ def kpi(
         print_json([row for rows in found.values() for row in rows])
         return
     for one, rows in found.items():
-        _show_kpi(Console(), read_manifest(build), one, rows)
+        _show_kpi(terminal(), read_manifest(build), one, rows)
 
 
 def _keys_of_line(build: Path, line: str) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from ingest.errors import ConfigError
 
@@ -37,6 +38,22 @@ def say(text: str) -> None:
     """Show progress, apart from the result on standard output."""
     sys.stderr.write(f"{datetime.now(UTC).astimezone():%H:%M:%S}  {text}\n")
     sys.stderr.flush()
+
+
+def terminal(at_least: int = 0, *, soft_wrap: bool = False) -> Console:
+    """Return where tables are shown: text as it is, wide enough that no figure is cut.
+
+    Ids hold colons and brackets, which a console takes for symbols (`:books:`) and styles.
+    """
+    # A file or a pipe has no width of its own.
+    console = Console(
+        markup=False,
+        emoji=False,
+        soft_wrap=soft_wrap,
+        width=None if sys.stdout.isatty() else 140,
+    )
+    console.width = max(console.width, at_least)
+    return console
 
 
 def print_json(content: Any) -> None:  # noqa: ANN401 - any JSON

@@ -14,12 +14,11 @@ from pathlib import Path  # noqa: TC003 - Typer reads it
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ingest.errors import EXIT_BAD_DATA, ConfigError
 from ingest.storage import write_file
-from orchestration.cli.options import Json, Root, print_json
+from orchestration.cli.options import Json, Root, print_json, terminal
 from orchestration.inert import write_csv
 from orchestration.publish import current_build
 from orchestration.reconciliation import (
@@ -141,9 +140,8 @@ def _pack_content(found: TieOut) -> dict[str, Any]:
 def _show(found: TieOut, language: str) -> None:
     """Show one row per line, then what nobody explained, with its records."""
     manifest = found.manifest
-    console = Console()
     # A figure is never cut: a terminal that is too narrow wraps instead.
-    console.width = max(console.width, 150)
+    console = terminal(at_least=150)
     held = f" · finance held at {found.held_as_of}" if found.held_as_of else ""
     table = Table(
         title=f"{manifest.company_name} · {found.period.label} · "
@@ -176,9 +174,7 @@ def _show(found: TieOut, language: str) -> None:
     console.print(table)
     left = found.unexplained
     for row in left[:_SHOWN]:
-        console.print(
-            _told(found, row, language), soft_wrap=True, highlight=False, markup=False
-        )
+        console.print(_told(found, row, language), soft_wrap=True, highlight=False)
     if len(left) > _SHOWN:
         console.print(f"… and {len(left) - _SHOWN} more; --json or --pack has them all")
     sys.stdout.flush()

@@ -11,10 +11,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from orchestration.cli.options import Config, Json, Root, now, print_json, say
+from orchestration.cli.options import Config, Json, Root, now, print_json, say, terminal
 from orchestration.diff import ALL, compare
 from orchestration.lock import hold_run_lock
 from orchestration.periods.moved import read_moves, waiting_changes
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
     from decimal import Decimal
+
+    from rich.console import Console
 
     from orchestration.diff import Difference, Move
 
@@ -81,7 +82,9 @@ def diff(
         if as_json:
             print_json({"change": against, "figures": [asdict(move) for move in moves]})
         else:
-            _show_moves(_console(), moves, f"closed figures {against} would move")
+            _show_moves(
+                terminal(soft_wrap=True), moves, f"closed figures {against} would move"
+            )
         return
     current = published_side(settings)
     words = {"grain": grain, "breakdown": by, "kpi": kpi}
@@ -116,7 +119,7 @@ def _as_json(found: Difference) -> dict[str, Any]:
 
 def show_difference(found: Difference) -> None:
     """Print which figures differ between two builds, and why."""
-    console = _console()
+    console = terminal(soft_wrap=True)
     # A period that came or went without a figure tells nothing; it is counted below.
     moves = [m for m in found.moves if not (m.old is None and m.new is None)]
     _show_moves(console, moves, f"{found.before.label} → {found.after.label}")
@@ -130,11 +133,6 @@ def show_difference(found: Difference) -> None:
     console.print(
         f"{', '.join(counts)}, {found.unchanged} unchanged{flags}", highlight=False
     )
-
-
-def _console() -> Console:
-    # A file or a pipe has no width of its own; nothing is to be cut there.
-    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 
 
 def _show_moves(console: Console, moves: Sequence[Move], title: str) -> None:
