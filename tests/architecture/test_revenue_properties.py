@@ -82,16 +82,19 @@ PROPERTIES: Final[dict[str, tuple[str, ...]]] = {
     "a planted unit holds finance alone at its last good tables": (
         "test:test_one_dong_between_billing_and_itself_holds_finance_alone",
     ),
-    "edits of closed months move nothing signed": (
+    "thirty nights of edits move nothing signed": (
+        "test:test_thirty_nights_of_edits_move_nothing_signed",
         "test:test_signed_figures_never_move",
         "test:test_adjustments_are_the_true_differences_to_the_unit",
     ),
     "a restatement names the right rows": (
+        "test:test_thirty_nights_of_edits_move_nothing_signed",
         "test:test_a_restatement_names_its_rows_and_loads",
         "test:test_a_line_tells_of_the_day_it_was_billed_on_whatever_its_service",
         "case:a_restatement_names_what_moved_it",
     ),
     "other models or policies wait for a person": (
+        "test:test_another_policy_waits_for_a_person_and_is_a_restatement",
         "test:test_a_change_of_models_that_moves_a_closed_figure_waits",
     ),
     "one byte of the record of closes stops the next run and is named": (
