@@ -76,11 +76,11 @@ PROPERTIES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "a planted unit in the ledger is found, named, and keeps the month open": (
         "test:test_every_mistake_is_found_and_nothing_else",
-        "test:test_a_ledger_difference_blocks_no_morning",
+        "test:test_a_red_figure_holds_its_theme_row_by_row_and_a_ledger_difference_none",
         "test:test_an_unexplained_difference_above_the_tolerance_is_refused",
     ),
     "a planted unit holds finance alone at its last good tables": (
-        "test:test_one_dong_between_billing_and_itself_holds_finance_alone",
+        "test:test_red_themes_are_held_and_core_is_new",
     ),
     "thirty nights of edits move nothing signed": (
         "test:test_thirty_nights_of_edits_move_nothing_signed",
