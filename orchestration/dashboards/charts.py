@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    Number = Callable[[float, str], str]
+    """How a value is written in a language."""
+
 WIDTH, HEIGHT = 640.0, 220.0
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 10.0, 12.0, 26.0
 
@@ -56,9 +59,7 @@ def sparkline(values: Sequence[float | None]) -> str:
     )
 
 
-def lines(
-    series: Sequence[Series], axis: Axis, *, number: Callable[[float], str]
-) -> str:
+def lines(series: Sequence[Series], axis: Axis, *, number: Number) -> str:
     """Return a line chart with a filled first series."""
     low, high = _range([value for one in series for value in one.values], zero=True)
     x_of, y_of = _scales(len(axis.labels), low, high)
@@ -88,9 +89,7 @@ def lines(
     return _svg(body)
 
 
-def stacked_bars(
-    series: Sequence[Series], axis: Axis, *, number: Callable[[float], str]
-) -> str:
+def stacked_bars(series: Sequence[Series], axis: Axis, *, number: Number) -> str:
     """Return stacked columns; negative values stack downwards from zero."""
     columns = list(zip(*(one.values for one in series), strict=True))
     ups = [sum(value for value in column if value and value > 0) for column in columns]
@@ -125,10 +124,15 @@ def legend(series: Sequence[Series]) -> str:
     return f'<ul class="legend">{items}</ul>'
 
 
-def _tip(axis: Axis, one: Series, position: int, number: Callable[[float], str]) -> str:
+def _tip(axis: Axis, one: Series, position: int, number: Number) -> str:
     """Return the text shown when a mark is pointed at."""
     value = one.values[position]
-    shown = "–" if value is None else number(value)
+    shown = "–"
+    if value is not None:
+        # A tip is plain text and cannot hide a language.
+        shown = " / ".join(
+            dict.fromkeys(number(value, language) for language in ("vi", "en"))
+        )
     label = html.unescape(one.label.split("<span")[0]) or ""
     return html.escape(f"{axis.labels[position]} {label} {shown}".replace("  ", " "))
 
@@ -165,7 +169,7 @@ def _grid(
     low: float,
     high: float,
     y_of: Callable[[float], float],
-    number: Callable[[float], str],
+    number: Number,
 ) -> str:
     """Return four value lines and, where the range crosses it, the zero line."""
     levels = [low + (high - low) * share for share in (0.0, 0.33, 0.66, 0.97)]
@@ -175,7 +179,8 @@ def _grid(
         f'<line class="grid{" zero" if level == 0 else ""}" x1="{LEFT}" x2="{WIDTH - RIGHT}" '
         f'y1="{y_of(level):.1f}" y2="{y_of(level):.1f}"/>'
         f'<text class="tick" x="{LEFT - 6}" y="{y_of(level) + 3.5:.1f}">'
-        f"{html.escape(number(level))}"
+        f'<tspan class="vi">{html.escape(number(level, "vi"))}</tspan>'
+        f'<tspan class="en">{html.escape(number(level, "en"))}</tspan>'
         "</text>"
         for level in levels
     )

@@ -43,6 +43,7 @@ class Definition:
     unit: str
     direction: str
     theme: str
+    indicator_class: str
 
 
 @dataclass(frozen=True)

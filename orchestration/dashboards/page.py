@@ -92,7 +92,8 @@ def _header(figures: Figures) -> str:
     manifest = figures.manifest
     states = "".join(
         f'<span class="tag {"no" if _state(state) == "held" else "ok"}">'
-        f"{html.escape(theme)}: {html.escape(_state(state))}</span> "
+        f"{both(*figures.words('theme', theme))}: "
+        f"{both(*_STATES.get(_state(state), (_state(state),) * 2))}</span> "
         for theme, state in sorted(manifest.get("themes", {}).items())
     )
     money = "".join(
@@ -108,6 +109,13 @@ def _header(figures: Figures) -> str:
         '<div class="switch"><button data-lang="vi">Tiếng Việt</button>'
         f'<button data-lang="en">English</button>{money}</div></header>'
     )
+
+
+_STATES: Final = {
+    "fresh": ("mới", "fresh"),
+    "held": ("giữ bản trước", "held"),
+}
+"""How a theme came into the build, in words."""
 
 
 def _state(state: Any) -> str:  # noqa: ANN401 - JSON
@@ -182,23 +190,22 @@ def _delta(
     if value is None or before is None:
         return ""
     if definition.unit == "rate":
-        change, text = (
-            value - before,
-            words.grouped((value - before) * 100, 1, language="en"),
-        )
-        suffix = " pp"
+        change, suffixes = value - before, (" điểm %", " pp")
     elif before > 0 and value >= 0:
-        change = value / before - 1
-        text, suffix = words.grouped(change * 100, 1, language="en"), " %"
+        change, suffixes = value / before - 1, (" %", " %")
     else:
         return ""
+    texts = (
+        words.grouped(change * 100, 1, language=language) + suffix
+        for language, suffix in zip(("vi", "en"), suffixes, strict=True)
+    )
     way = "up" if change >= 0 else "down"
     wanted = "down" if definition.direction == "lower_is_better" else "up"
     mood = "good" if way == wanted else "bad"
     if definition.direction == "neutral":
         mood = ""
     sign = "+" if change >= 0 else ""
-    return f'<b class="{way} {mood}">{sign}{text}{suffix}</b>'
+    return f'<b class="{way} {mood}">{both(*(sign + text for text in texts))}</b>'
 
 
 def _number(value: Decimal | None) -> float | None:
@@ -244,7 +251,7 @@ def _line_panel(
     )
 
 
-def _axis_number(unit: str) -> Callable[[float], str]:
+def _axis_number(unit: str) -> Callable[[float, str], str]:
     """Return how an axis writes its numbers."""
     return words.percent if unit == "rate" else words.short
 
@@ -273,7 +280,8 @@ def _movement_panel(figures: Figures, currency: str | None) -> str:
             )
         )
     chart = charts.stacked_bars(series, _axis(first), number=words.short)
-    return _panel(both("Biến động MRR", "MRR movements"), chart, charts.legend(series))
+    title = both("Biến động doanh thu định kỳ", "MRR movements")
+    return _panel(title, chart, charts.legend(series))
 
 
 def _breakdown_panel(
@@ -351,7 +359,10 @@ def _scorecard(figures: Figures, currency: str | None) -> str:
     for theme in _THEMES:
         rows = "".join(
             _score_row(figures, newest[key], currency)
-            for key, definition in figures.definitions.items()
+            for key, definition in sorted(
+                figures.definitions.items(),
+                key=lambda item: _matters(item[1], newest.get(item[0])),
+            )
             if definition.theme == theme and key in newest
         )
         if rows:
@@ -364,6 +375,18 @@ def _scorecard(figures: Figures, currency: str | None) -> str:
         f'<div class="panel scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(blocks)}</tbody></table></div>"
     )
+
+
+_CLASSES: Final = ("KGI", "KRI", "KPI", "PI")
+
+
+def _matters(
+    definition: Definition, row: dict[str, Any] | None
+) -> tuple[bool, int, str]:
+    """Return the order of a scorecard: what has a target, results before causes, by name."""
+    rank = _CLASSES.index(definition.indicator_class)
+    has_target = row is not None and row["target_value"] is not None
+    return not has_target, rank, definition.name_vi
 
 
 def _score_row(figures: Figures, row: dict[str, Any], currency: str | None) -> str:

@@ -59,14 +59,21 @@ def _one(value: Decimal, unit: str, currency: str | None, *, language: str) -> s
     return grouped(value, places, language=language)
 
 
-def short(value: float) -> str:
-    """Return a number for a chart's axis: 1.2 M, 340 k."""
-    for size, suffix in ((1e9, " B"), (1e6, " M"), (1e3, " k")):
+def short(value: float, language: str) -> str:
+    """Return a number for a chart's axis: 1,2 triệu or 1.2 M."""
+    for size, vi, en in (
+        (1e9, " tỷ", " B"),
+        (1e6, " triệu", " M"),
+        (1e3, " nghìn", " k"),
+    ):
         if abs(value) >= size:
-            return f"{value / size:.3g}{suffix}"
-    return f"{value:.3g}"
+            text, suffix = f"{value / size:.3g}", vi if language == "vi" else en
+            break
+    else:
+        text, suffix = f"{value:.3g}", ""
+    return (text.replace(".", ",") if language == "vi" else text) + suffix
 
 
-def percent(value: float) -> str:
+def percent(value: float, _language: str) -> str:
     """Return a share for a chart's axis."""
     return f"{value * 100:.0f} %"

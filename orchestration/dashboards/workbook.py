@@ -18,6 +18,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.properties import PageSetupProperties
 
 from orchestration.dashboards.cells import (
     heading_cell,
@@ -117,7 +118,7 @@ SHEETS: Final = (
         f"order by {_MATTERS}, registry.name_vi, scores.period_start_date desc",
         (
             Column("kpi_theme", "Nhóm", "Theme", 14, "code:theme"),
-            Column("name", "Chỉ tiêu", "Indicator", 52),
+            Column("name", "Chỉ tiêu", "Indicator", 68),
             Column("period_start_date", "Tháng", "Month", 10, "month"),
             *_FIGURES,
         ),
@@ -134,7 +135,7 @@ SHEETS: Final = (
         f"{_MATTERS}, registry.name_vi, scores.period_start_date desc",
         (
             Column("member_name", "Nhân viên", "Person", 24, "code:member"),
-            Column("name", "Chỉ tiêu", "Indicator", 52),
+            Column("name", "Chỉ tiêu", "Indicator", 68),
             Column("period_start_date", "Tháng", "Month", 10, "month"),
             *_FIGURES,
         ),
@@ -162,7 +163,7 @@ SHEETS: Final = (
             Column("team_id", "Nhóm", "Team", 18),
             Column("rank_in_team", "Hạng trong nhóm", "Rank in team", 12, "count"),
             Column("value", "Thực hiện", "Actual", 20, "value"),
-            Column("fte", "FTE", "FTE", 8, "decimal"),
+            Column("fte", "Mức toàn thời gian", "Full-time share", 12, "factor"),
             Column(
                 "value_per_fte",
                 "Quy đổi toàn thời gian",
@@ -195,7 +196,7 @@ SHEETS: Final = (
         (
             Column("rep_name", "Nhân viên", "Person", 24, "code:member"),
             Column("account_name", "Khách hàng", "Customer", 34),
-            Column("opportunity_id", "Mã cơ hội", "Opportunity", 22),
+            Column("opportunity_id", "Mã cơ hội", "Opportunity", 28),
             Column("lost_date", "Ngày mất", "Lost on", 12, "date"),
             Column("win_loss_reason", "Lý do", "Reason", 24, "code:win_loss_reason"),
             Column("amount", "Giá trị", "Amount", 20, "money"),
@@ -215,12 +216,13 @@ SHEETS: Final = (
           from queue_without_next_step as queue
           left join dim_accounts as accounts using (account_id)
           left join dim_stages as stages on queue.stage = stages.stage_id
-         order by queue.rep_name, queue.amount desc nulls last, queue.opportunity_id
+         order by queue.rep_name = '(unknown)', queue.rep_name, queue.amount desc nulls last,
+               queue.opportunity_id
         """,
         (
             Column("rep_name", "Nhân viên", "Person", 24, "code:member"),
             Column("account_name", "Khách hàng", "Customer", 34),
-            Column("opportunity_id", "Mã cơ hội", "Opportunity", 22),
+            Column("opportunity_id", "Mã cơ hội", "Opportunity", 28),
             Column("stage", "Giai đoạn", "Stage", 24),
             Column("amount", "Giá trị", "Amount", 20, "money"),
             Column("days_open", "Số ngày mở", "Days open", 12, "count"),
@@ -245,7 +247,7 @@ SHEETS: Final = (
         (
             Column("rep_name", "Nhân viên", "Person", 24, "code:member"),
             Column("account_name", "Khách hàng", "Customer", 34),
-            Column("opportunity_id", "Mã cơ hội", "Opportunity", 22),
+            Column("opportunity_id", "Mã cơ hội", "Opportunity", 28),
             Column("opportunity_priority_score", "Điểm ưu tiên", "Score", 20, "money"),
             Column(
                 "expected_value_amount",
@@ -270,7 +272,8 @@ SHEETS: Final = (
         "Leads without a named source, by who entered them.",
         """
         select * from queue_leads_without_source
-         order by entered_by_name nulls last, created_date desc, lead_id
+         order by coalesce(entered_by_name, '(unknown)') = '(unknown)', entered_by_name,
+               created_date desc, lead_id
         """,
         (
             Column("entered_by_name", "Người nhập", "Entered by", 24, "code:member"),
@@ -351,6 +354,14 @@ class _Build:
             page.column_dimensions[get_column_letter(number)].width = column.width
         page.freeze_panes = "B4"
         page.auto_filter.ref = f"A3:{last}{3 + len(rows)}"
+        # On paper: as wide as a page, the headings on each.
+        page.page_setup.orientation = "landscape"
+        page.page_setup.paperSize = 9  # A4
+        page.page_setup.fitToHeight = 0
+        page.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+        page.print_title_rows = "3:3"
+        # Two lines: programs that open a file do not measure wrapped headings.
+        page.row_dimensions[3].height = 30
         page.append(
             [text_cell(page, _of(language, sheet.vi, sheet.en), Font(bold=True))]
         )
@@ -391,15 +402,19 @@ class _Build:
         if column.kind == "text":
             return text_cell(page, str(value))
         cell = WriteOnlyCell(page, value=value)
-        cell.number_format = self._format(row, column)
+        cell.number_format = self._format(row, column, language)
         return cell
 
-    def _format(self, row: Mapping[str, Any], column: Column) -> str:
+    def _format(self, row: Mapping[str, Any], column: Column, language: str) -> str:
         """Return the number format of a cell that is no text."""
         kind = column.kind
         if kind == "value":
             unit = row["unit"]
             kind = unit if unit in {"money", "rate", "count"} else "decimal"
+            word = self.labels.get(("unit", str(unit)))
+            if kind == "decimal" and word:
+                # 12,5 ngày: a length without its unit is taken for money.
+                return f'{_FORMATS[kind]}\\ "{_of(language, *word).lower()}"'
         if kind == "money":
             return money_format(row.get("currency") or self.currency)
         return _FORMATS[kind]

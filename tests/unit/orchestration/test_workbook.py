@@ -74,6 +74,7 @@ def build(tmp_path: Path) -> Path:
             "create table labels as from (values"
             " ('theme', 'finance', 'Tài chính', 'Finance'),"
             " ('theme', 'sales', 'Bán hàng', 'Sales'),"
+            " ('unit', 'days', 'Ngày', 'Days'),"
             " ('trend_direction', 'up', 'Tăng', 'Up'),"
             " ('anomaly_reason', 'above_usual_range', 'Cao hơn mức thường thấy', 'Above'))"
             " as t (code_type, code, label_vi, label_en)"
@@ -102,6 +103,26 @@ def test_figures_are_numbers_in_the_reporting_currency(build: Path) -> None:
     assert page["D4"].number_format == "0.0%"
     assert page["D5"].number_format == '#,##0\\ "₫"'
     assert "30/10/2026" in page["A2"].value
+
+
+def test_a_length_of_time_is_shown_with_its_unit(build: Path) -> None:
+    with duckdb.connect(str(build / "bi.duckdb")) as con:
+        con.execute(
+            "update rpt_kpi_scorecard set unit = 'days', value = 12.5 "
+            "where kpi_key = 'win_rate'"
+        )
+    assert opened(build, "vi")["Bảng điểm"]["D4"].number_format == '#,##0.0\\ "ngày"'
+    assert opened(build, "en")["Scorecard"]["D4"].number_format == '#,##0.0\\ "days"'
+
+
+def test_a_sheet_prints_as_wide_as_a_page_with_its_headings(build: Path) -> None:
+    page = opened(build, "vi")["Bảng điểm"]
+    assert (page.page_setup.orientation, page.page_setup.fitToHeight) == (
+        "landscape",
+        0,
+    )
+    assert page.sheet_properties.pageSetUpPr.fitToPage
+    assert page.print_title_rows == "$3:$3"
 
 
 def test_the_other_language_has_the_same_figures(build: Path) -> None:
