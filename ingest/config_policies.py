@@ -79,6 +79,7 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
         "sales_revenue_basis": Policy(
             "invoiced", ("invoiced", "booked", "collected", "recognised")
         ),
+        "refunded_orders": Policy("keep", ("keep", "exclude")),
         "weighted_pipeline_probability": Policy("stage", ("stage", "deal")),
         "contact_method_touch": Policy(
             "last_completed_before_creation",

@@ -14,6 +14,7 @@
         'fx_stock_rate_type': 'closing',
         'fx_max_carried_days': 7,
         'sales_revenue_basis': 'invoiced',
+        'refunded_orders': 'keep',
         'win_rate_base': 'closed_in_period',
         'ad_conversion_date': 'click_date',
         'contact_method_touch': 'last_completed_before_creation',

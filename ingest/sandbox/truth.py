@@ -1,7 +1,7 @@
 """The KPI truth of the sandbox company, in plain Python and Decimal.
 
 Belongs here: every KPI of the first issue per month, quarter or year as of a night, for the
-company and by some breakdowns. Stays out: SQL, files, servers; the rules themselves stand with
+company. Stays out: members (`truth_by`), SQL, files, servers; the rules themselves stand with
 the rows they are about (`truth_crm`, `truth_ads`, `truth_billing`, `truth_money` and the others).
 
 Decisions that concern adding up:
@@ -32,7 +32,6 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
-from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox import (
@@ -98,7 +97,6 @@ from ingest.sandbox.truth_recognition import (
 from ingest.sandbox.truth_retention import count_retention
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
-    UNKNOWN,
     ZERO,
     Contribution,
     Figure,
@@ -148,7 +146,8 @@ DERIVED: Final = (
 BASES: Final = ("", "/booked", "/collected", "/recognised")
 """Revenue bases as variants of `sales_revenue`; the standard one is as invoiced."""
 Terms = tuple[tuple[int, str], ...]
-"""Factor and KPI; `opening KPI` of the period before, `days KPI` times days that are over."""
+"""Factor and KPI; `opening KPI` of the period before, `days KPI` times days that are over,
+`company KPI` of the company, whoever is asked about."""
 Quotient = tuple[Terms, Terms]
 QUOTIENTS: Final[Mapping[str, Quotient]] = {
     "arr": (((12, "mrr"),), ()),
@@ -182,7 +181,7 @@ QUOTIENTS: Final[Mapping[str, Quotient]] = {
     **{
         f"product_sales_share{basis}": (
             ((1, f"sales_by_product{basis}"),),
-            ((1, f"sales_by_product{basis}"),),
+            ((1, f"company sales_by_product{basis}"),),
         )
         for basis in BASES
     },
@@ -222,17 +221,7 @@ Key = tuple[str, date, str | None]
 """(KPI, first day of the period, presentation currency or None); a variant of a KPI is
 `key/variant`."""
 _ONLY_BY_MONTH: Final = truth_activities.ONLY_BY_MONTH | truth_margin.ONLY_BY_MONTH
-_QUOTIENT_BREAKDOWNS: Final[Mapping[str, tuple[str, ...]]] = {
-    **truth_activities.QUOTIENT_BREAKDOWNS,
-    **{
-        f"{kpi}{reading}": ("campaign",)
-        for kpi in ("roas", "roi_revenue_basis")
-        for reading in truth_attribution.AD_READINGS
-    },
-    "gross_margin_rate": ("product",),
-}
-"""Quotients whose parts the truth knows by member."""
-_GROWTH: Final = {
+GROWTH: Final = {
     "sales_growth_mom": ("month", 1),
     "sales_growth_qoq": ("quarter", 3),
     "sales_growth_yoy": ("", 12),
@@ -304,12 +293,20 @@ def kpi_truth(
     `sales_growth_qoq` at quarter only.
     """
     night = open_night(company, as_of, first_as_of)
-    contributions = _contributions(night, grain)
-    figures = _fill(_add_up(contributions, grain), as_of, grain)
+    kept = f"figures by {grain}"
+    if kept not in night.found:
+        night.found[kept] = _count(night, grain)
+    return night.found[kept]
+
+
+def _count(night: Night, grain: str) -> dict[Key, Figure]:
+    """Return every KPI of the company."""
+    as_of = night.as_of
+    figures = _fill(add_up(contributions_of(night, grain), grain), as_of, grain)
     figures.update(_compare(figures, as_of, grain))
     figures.update(_aim(night, figures, grain))
-    figures.update(_divide(figures, as_of, grain, QUOTIENTS))
-    figures.update(_multiply(figures, as_of, grain))
+    figures.update(divide(figures, as_of, grain, QUOTIENTS))
+    figures.update(multiply(figures, as_of, grain))
     figures.update(
         {
             (kpi, start, currency): figure
@@ -323,125 +320,23 @@ def kpi_truth(
     return figures
 
 
-def kpi_truth_by(
-    company: Company,
-    as_of: date,
-    breakdown: str,
-    *,
-    grain: str = "month",
-    first_as_of: date | None = None,
-) -> dict[tuple[str, str, date, str | None], Figure]:
-    """Return the KPIs that have the breakdown, by (KPI, member, period, currency).
-
-    Breakdowns: rep and customer_type (calls_made, opportunities_created, deals and bookings),
-    rep and stage (open pipeline), lead_source_group (leads, MQL, SQL), campaign (ads), currency
-    (mrr, sales_revenue). Members without a row in a period are not there.
-    """
-    night = open_night(company, as_of, first_as_of)
-    if breakdown == "business_function":
-        return _capacity_by_function(company, night, grain)
-    by_member: dict[str, list[Contribution]] = defaultdict(list)
-    for contribution in _contributions(night, grain):
-        if breakdown in contribution.members:
-            by_member[contribution.members[breakdown] or UNKNOWN].append(contribution)
-    figures = {member: _add_up(rows, grain) for member, rows in by_member.items()}
-    quotients = {
-        key: QUOTIENTS[key]
-        for key, breakdowns in _QUOTIENT_BREAKDOWNS.items()
-        if breakdown in breakdowns
-    }
-    for known in figures.values():
-        known.update(_divide_member(known, quotients, as_of, grain))
-    found = {
-        (key, member, start, currency): figure
-        for member, known in figures.items()
-        for (key, start, currency), figure in known.items()
-    }
-    return {**found, **_share(found)}
-
-
-def _divide_member(
-    known: dict[Key, Figure],
-    quotients: Mapping[str, Quotient],
-    as_of: date,
-    grain: str,
-) -> dict[Key, Figure]:
-    """Return a member's quotients where it has a part of one; a missing part is 0."""
-    found: dict[Key, Figure] = {}
-    for kpi, (above, below) in quotients.items():
-        parts = [_key_of(term) for _, term in above + below]
-        nothing = {
-            (part, start, currency): _NOTHING
-            for part in parts
-            for start in periods_until(as_of, grain)
-            for currency in (CURRENCIES if MEASURED[part].is_money else (None,))
-        }
-        divided = _divide({**nothing, **known}, as_of, grain, {kpi: (above, below)})
-        for (_, start, currency), figure in divided.items():
-            if any(
-                (part, start, asked) in known
-                for part in parts
-                for asked in (currency, None)
-            ):
-                found[kpi, start, currency] = figure
-    return found
-
-
-def _share(
-    found: dict[tuple[str, str, date, str | None], Figure],
-) -> dict[tuple[str, str, date, str | None], Figure]:
-    """Return the shares among the figures over the sum of all members."""
-    sums: dict[Key, Decimal] = defaultdict(lambda: ZERO)
-    for (key, _, start, currency), figure in found.items():
-        sums[key, start, currency] += figure.numerator
-    return {
-        (key, member, start, currency): Figure(
-            figure.numerator,
-            sums[key, start, currency],
-            round_ratio(figure.numerator, sums[key, start, currency]),
-        )
-        for (key, member, start, currency), figure in found.items()
-        if key in truth_deals.SHARES
-    }
-
-
-def kpi_medians(
-    company: Company,
-    as_of: date,
-    breakdown: str = "total",
-    *,
-    grain: str = "month",
-    first_as_of: date | None = None,
-) -> dict[tuple[str, str, date], Decimal]:
-    """Return the median of the KPIs that have one, by (KPI, member, period).
-
-    Breakdowns: total, rep, customer_type. Periods without a case are not there.
-    """
-    night = open_night(company, as_of, first_as_of)
-    cases: dict[tuple[str, str, date], list[Decimal]] = defaultdict(list)
-    for row in _contributions(night, grain):
-        members = {"total": "(total)", **row.members}
-        if row.kpi_key in MEDIANS and breakdown in members:
-            start = period_start(row.day, grain)
-            cases[row.kpi_key, members[breakdown], start].append(row.numerator)
-    return {key: Decimal(median(values)) for key, values in cases.items()}
-
-
-def _contributions(night: Night, grain: str) -> tuple[Contribution, ...]:
+def contributions_of(night: Night, grain: str) -> tuple[Contribution, ...]:
     """Return every contribution of the night.
 
     Counting takes nine tenths of an answer, and each breakdown asks for the same.
     """
     kept = f"contributions by {grain}"
     if kept not in night.found:
-        night.found[kept] = tuple(_contribute(night, grain))
+        if "events" not in night.found:
+            night.found["events"] = tuple(
+                row for count in _EVENTS for row in count(night)
+            )
+        night.found[kept] = (*night.found["events"], *_contribute(night, grain))
     return night.found[kept]
 
 
 def _contribute(night: Night, grain: str) -> Iterator[Contribution]:
-    """Yield every contribution of the night; stocks once per period of the grain."""
-    for count in _EVENTS:
-        yield from count(night)
+    """Yield what depends on the grain: stocks once per period."""
     yield from count_retention(night, grain)
     yield from forecast(night, grain)
     for start in periods_until(night.as_of, grain):
@@ -450,7 +345,7 @@ def _contribute(night: Night, grain: str) -> Iterator[Contribution]:
             yield from snapshot(night, day)
 
 
-def _add_up(rows: Iterable[Contribution], grain: str) -> dict[Key, Figure]:
+def add_up(rows: Iterable[Contribution], grain: str) -> dict[Key, Figure]:
     """Return Σ numerators and Σ denominators per KPI, period and currency."""
     if grain != "month":
         rows = [r for r in rows if r.kpi_key not in _ONLY_BY_MONTH]
@@ -494,33 +389,34 @@ def _compare(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, F
     found: dict[Key, Figure] = {}
     for start in periods_until(as_of, grain):
         is_whole = period_end(start, grain) <= as_of
-        for kpi, (own_grain, months) in _GROWTH.items():
+        for kpi, (own_grain, months) in GROWTH.items():
             if own_grain not in {"", grain}:
                 continue
             for basis, currency in product(BASES, CURRENCIES):
                 now = figures[f"sales_revenue{basis}", start, currency].numerator
                 earlier = month_start(start, -months)
                 before = figures.get((f"sales_revenue{basis}", earlier, currency))
-                found[f"{kpi}{basis}", start, currency] = _growth(
+                found[f"{kpi}{basis}", start, currency] = growth(
                     now, before.numerator if before and is_whole else None
                 )
     return found
 
 
-def _growth(now: Decimal, before: Decimal | None) -> Figure:
+def growth(now: Decimal, before: Decimal | None) -> Figure:
     """Return the relative change; over nothing, 0 or less there is none."""
     if before is None or before <= 0:
         return Figure(ZERO, None, None)
     return Figure(now - before, before, round_ratio(now - before, before))
 
 
-def _divide(
-    figures: dict[Key, Figure],
+def divide(
+    figures: Mapping[Key, Figure],
     as_of: date,
     grain: str,
     quotients: Mapping[str, Quotient],
+    company: Mapping[Key, Figure] | None = None,
 ) -> dict[Key, Figure]:
-    """Return the KPIs that are put together from others."""
+    """Return the KPIs that are put together from others, of the company or a member."""
 
     def added(terms: Terms, start: date, currency: str | None) -> Decimal | None:
         total = ZERO
@@ -529,8 +425,11 @@ def _divide(
             day = (
                 period_start(start - timedelta(days=1), grain) if is_opening else start
             )
-            key = _key_of(term)
-            found = figures.get((key, day, currency)) or figures.get((key, day, None))
+            key = key_of(term)
+            of = figures
+            if company is not None and term.startswith("company "):
+                of = company
+            found = of.get((key, day, currency)) or of.get((key, day, None))
             if found is None or found.value is None:
                 return None
             days = 1
@@ -542,7 +441,7 @@ def _divide(
     found: dict[Key, Figure] = {}
     for start in periods_until(as_of, grain):
         for kpi, (above, below) in quotients.items():
-            for currency in _currencies_of(above + below):
+            for currency in currencies_of(above + below):
                 top, bottom = (
                     added(above, start, currency),
                     added(below, start, currency),
@@ -571,18 +470,23 @@ def _run(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figu
     return found
 
 
-def _currencies_of(terms: Terms) -> tuple[str | None, ...]:
+def currencies_of(terms: Terms) -> tuple[str | None, ...]:
     """Return the currencies a quotient stands in: none where no term is money."""
-    has_money = any(MEASURED[_key_of(term)].is_money for _, term in terms)
+    has_money = any(MEASURED[key_of(term)].is_money for _, term in terms)
     return CURRENCIES if has_money else (None,)
 
 
-def _key_of(term: str) -> str:
+def key_of(term: str) -> str:
     """Return the KPI a term of a quotient names."""
-    return term.removeprefix("opening ").removeprefix("days ")
+    return term.rpartition(" ")[2]
 
 
-def _multiply(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:
+def multiply(
+    figures: Mapping[Key, Figure],
+    as_of: date,
+    grain: str,
+    compounds: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = COMPOUNDS,
+) -> dict[Key, Figure]:
     """Return the KPIs that divide products of others."""
 
     def product(terms: tuple[str, ...], start: date, currency: str) -> Decimal | None:
@@ -598,7 +502,7 @@ def _multiply(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, 
 
     found: dict[Key, Figure] = {}
     for start in periods_until(as_of, grain):
-        for kpi, (above, below) in COMPOUNDS.items():
+        for kpi, (above, below) in compounds.items():
             for currency in CURRENCIES:
                 top = product(above, start, currency)
                 bottom = product(below, start, currency)
@@ -693,13 +597,10 @@ def _hit(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figu
     return found
 
 
-def _capacity_by_function(
-    company: Company, night: Night, grain: str
+def capacity_by_function(
+    night: Night, figures: Mapping[Key, Figure], grain: str
 ) -> dict[tuple[str, str, date, str | None], Figure]:
     """Return what every function can do, by (KPI, function, period, no currency)."""
-    figures = kpi_truth(
-        company, night.as_of, grain=grain, first_as_of=night.first_as_of
-    )
     return {
         ("capacity_coverage", function, start, None): figure
         for start in periods_until(night.as_of, grain)

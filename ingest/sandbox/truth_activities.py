@@ -71,6 +71,7 @@ if TYPE_CHECKING:
 
 KPIS: Final = {
     "calls_made": Kind.COUNT,
+    "calls_made/inbound": Kind.COUNT,
     "calls_made/lagged": Kind.COUNT,
     "rep_fte_days": Kind.COUNT,
     "call_target_attainment": Kind.RATE,
@@ -125,22 +126,6 @@ QUOTIENTS: Final = {
         for basis in ("", "/booked", "/collected", "/recognised")
     },
 }
-QUOTIENT_BREAKDOWNS: Final = {
-    "talk_seconds_per_unanswered_call": (
-        "rep",
-        "team",
-        "department",
-        "segment",
-        "customer_type",
-    ),
-    "opportunities_per_call": ("rep", "customer_type"),
-    "opportunities_per_email": ("rep", "customer_type"),
-    "opportunities_per_call/lagged": ("rep", "customer_type"),
-    "opportunities_per_email/lagged": ("rep", "customer_type"),
-    "calls_per_rep": ("rep", "team", "department"),
-    "emails_per_rep": ("rep", "team", "department"),
-}
-"""Quotients whose parts the truth knows by member."""
 ONLY_BY_MONTH: Final = frozenset({"new_customers_contacted"})
 """What longer periods are not the sum of."""
 _ANSWERED: Final = {
@@ -207,7 +192,9 @@ def _count_all(night: Night) -> Iterator[Contribution]:
         is_out = state["direction"] == "OUTBOUND"
         call = describe(state, "call", is_ours=is_out, is_response=not is_out)
         activities.append(call)
-        if is_out:
+        if not is_out:
+            yield _one("calls_made/inbound", call, "segment")
+        else:
             made = _one("calls_made", call, "segment")
             yield made
             if (made.members["rep"], month_start(made.day)) in targets:
@@ -280,7 +267,7 @@ def _count_hours(
                 worth,
                 None,
                 currency,
-                {"department": members["department"]},
+                {"department": members["department"], "currency": "VND"},
             )
 
 
@@ -524,11 +511,10 @@ def _count_approaches(activities: Iterable[Activity]) -> Iterator[Contribution]:
                 (at for at in responses.get(buyer, ()) if at > activity.at), None
             )
             in_time = answer is not None and answer - activity.at <= _RESPONSE_WINDOW
-            first = _one("outreach_response_rate", activity, "customer_type")
             yield Contribution(
                 "outreach_response_rate",
                 day,
                 ONE if in_time else ZERO,
                 ONE,
-                members=first.members,
+                members=members,
             )

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.story import STORY_START
+from ingest.sandbox.truth_described import AD_ENTITIES, channel_of
 from ingest.sandbox.truth_money import FLOW
 from ingest.sandbox.truth_rows import CURRENCIES, Contribution, Kind, Night
 
@@ -28,8 +29,6 @@ KPIS: Final = {
     "cpl_media": Kind.MONEY_RATIO,
     "platform_conversion_value": Kind.AMOUNT,
 }
-_LEGAL_ENTITIES: Final = {"google": "acme_vn", "meta": "acme_sg"}
-"""Whose account it is, as `warehouse.yml` of the sandbox says."""
 
 
 def count_ads(night: Night) -> Iterator[Contribution]:
@@ -47,8 +46,7 @@ def _count_platform(
     """Yield the contributions of one platform; ids are unique only inside it."""
     days = platform.campaign_days(night.cut, STORY_START, night.as_of)
     for fact, state in days:
-        campaign = {"campaign": f"{name}:{fact.campaign_id}", "platform": name}
-        members = {**campaign, "legal_entity": _LEGAL_ENTITIES[name]}
+        members = members_of_campaign(night, f"{name}:{fact.campaign_id}")
         money = {**members, "currency": str(platform.account["currency"])}
         clicks, shown = (
             Decimal(str(state["clicks"])),
@@ -65,7 +63,7 @@ def _count_platform(
             yield Contribution("ad_spend", fact.date, worth, None, currency, money)
             yield Contribution("cpc", fact.date, worth, clicks, currency, members)
             yield Contribution(
-                "cpl_media", fact.date, worth, Decimal(0), currency, campaign
+                "cpl_media", fact.date, worth, Decimal(0), currency, members
             )
             claimed = night.rates.convert(
                 Decimal(str(state["conversion_value"])),
@@ -77,6 +75,17 @@ def _count_platform(
             yield Contribution(
                 "platform_conversion_value", fact.date, claimed, None, currency, money
             )
+
+
+def members_of_campaign(night: Night, campaign: str) -> dict[str, str]:
+    """Return where a campaign's ads count."""
+    platform = campaign.partition(":")[0]
+    return {
+        "campaign": campaign,
+        "platform": platform,
+        "channel": channel_of(night, campaign),
+        "legal_entity": AD_ENTITIES[platform],
+    }
 
 
 def spend_days(night: Night) -> Iterator[tuple[date, str, Decimal, str]]:

@@ -37,7 +37,8 @@ from ingest.sandbox.offer import EXPONENT
 from ingest.sandbox.story import local_day, month_start
 from ingest.sandbox.touches import touches_until
 from ingest.sandbox.truth_campaigns import campaigns_of, noted_campaign
-from ingest.sandbox.truth_crm import SOURCE_GROUPS, won_deals
+from ingest.sandbox.truth_crm import won_deals
+from ingest.sandbox.truth_described import SOURCE_GROUPS
 from ingest.sandbox.truth_money import FLOW, round_ratio
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -151,7 +152,10 @@ def count_attribution(night: Night) -> Iterator[Contribution]:
         ]
         found = _in_window(touches, won_at)
         covered = ONE if found else ZERO
-        yield Contribution("attribution_coverage", local_day(won_at), covered, ONE)
+        product = {"product": str(state["product_id"] or UNKNOWN)}
+        yield Contribution(
+            "attribution_coverage", local_day(won_at), covered, ONE, members=product
+        )
         if isinstance(state["amount"], Decimal):
             less = credited_back.get(state["deal_id"], ZERO)
             yield from _count_deal(night, state, local_day(won_at), found, less)
@@ -170,17 +174,19 @@ def _count_deal(
         if touch and touch.is_paid:
             for read, on in _days(reading, touch, day):
                 key = f"attributed_ad_revenue{read}"
-                yield Contribution(key, on, share, None, currency, touch.cost_members)
+                by = {**touch.cost_members, **product}
+                yield Contribution(key, on, share, None, currency, by)
     net = {**state, "amount": Decimal(str(state["amount"])) - less}
     for reading, currency, touch, share in _share(night, day, touches, net):
         if touch and touch.channel not in _NO_MARKETING:
             for read, on in _days(reading, touch, day):
                 key = f"attributed_net_revenue{read}"
-                yield Contribution(key, on, share, None, currency, touch.cost_members)
+                by = {**touch.cost_members, **product}
+                yield Contribution(key, on, share, None, currency, by)
     amount, own = Decimal(str(state["amount"])), str(state["currency"])
     worth = night.rates.convert(amount, own, "VND", day, FLOW)
     value = worth if touches else ZERO
-    yield Contribution("attribution_coverage/value", day, value, worth)
+    yield Contribution("attribution_coverage/value", day, value, worth, members=product)
 
 
 def _credit_notes(night: Night) -> dict[object, Decimal]:

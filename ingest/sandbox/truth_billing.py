@@ -24,12 +24,15 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import Fields, StripeAccount, Versioned, instant_in, rows_in
-from ingest.sandbox.offer import EXPONENT
+from ingest.sandbox.offer import EXPONENT, PRODUCTS
+from ingest.sandbox.prices import product_id
 from ingest.sandbox.story import local_day
+from ingest.sandbox.truth_customers import members_of_buyer, members_of_customer
 from ingest.sandbox.truth_money import FLOW, STOCK
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
     ONE,
+    UNKNOWN,
     ZERO,
     Contribution,
     Kind,
@@ -40,7 +43,7 @@ from ingest.sandbox.truth_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 KPIS: Final = {
     "sales_revenue": Kind.AMOUNT,
@@ -77,38 +80,77 @@ def count_revenue(night: Night) -> Iterator[Contribution]:
 
 def _count_invoices(night: Night, account: StripeAccount) -> Iterator[Contribution]:
     """Yield the lines of every finalised invoice that is not void, and the invoice."""
+    codes = {product_id(p, account.name): p.code for p in PRODUCTS}
     for record in account.invoices:
         state = night.state(record)
         if state is None or state["status"] in {"draft", "void"}:
             continue
         day = local_day(instant_in(state, "finalized_at"))
+        order = _order(night, account, state)
         for line in rows_in(state, "lines"):
-            net = int(str(line["amount_minor"])) - int(str(line["discount_minor"]))
-            yield from _revenue(night, account, day, net)
+            code = codes.get(str(line["product_id"]), UNKNOWN)
+            by = {**order, "product": code}
+            yield from _revenue(
+                night, account.currency, day, _net_of(line), (by, order)
+            )
         for currency in CURRENCIES:
-            yield Contribution("average_order_value", day, ZERO, ONE, currency)
+            yield Contribution("average_order_value", day, ZERO, ONE, currency, order)
+
+
+def _net_of(line: Fields) -> int:
+    """Return what a line comes to after discount, before tax, in minor units."""
+    return int(str(line["amount_minor"])) - int(str(line["discount_minor"]))
+
+
+def _order(night: Night, account: StripeAccount, state: Fields) -> dict[str, str]:
+    """Return where an invoice counts as an order: by the product of its largest line."""
+    codes = {product_id(p, account.name): p.code for p in PRODUCTS}
+    lines = sorted(
+        rows_in(state, "lines"),
+        key=lambda line: (-_net_of(line), str(line["line_id"])),
+    )
+    product = codes.get(str(lines[0]["product_id"]), UNKNOWN) if lines else UNKNOWN
+    customer = account.name, str(state["customer_id"])
+    return {**members_of_buyer(night, customer), "product": product}
 
 
 def _count_credit_notes(night: Night, account: StripeAccount) -> Iterator[Contribution]:
     """Yield every credit note that stands, negative, on its own day."""
+    invoices = {
+        record.id: state
+        for record in account.invoices
+        if (state := night.state(record)) is not None
+    }
+    codes = {product_id(p, account.name): p.code for p in PRODUCTS}
     for record in account.credit_notes:
         state = night.state(record)
         if state is not None and state["status"] == "issued":
             day = local_day(instant_in(state, "created_at"))
             minor = -int(str(state["subtotal_minor"]))
-            yield from _revenue(night, account, day, minor)
+            invoice = invoices[str(state["invoice_id"])]
+            sold = {codes.get(str(x["product_id"])) for x in rows_in(invoice, "lines")}
+            product = (
+                next(iter(sold - {None}), None) if len(sold - {None}) == 1 else None
+            )
+            order = _order(night, account, invoice)
+            by = {**order, "product": product or UNKNOWN}
+            yield from _revenue(night, account.currency, day, minor, (by, order))
 
 
 def _revenue(
-    night: Night, account: StripeAccount, day: date, minor: int
+    night: Night,
+    own: str,
+    day: date,
+    minor: int,
+    shown: tuple[Mapping[str, str], Mapping[str, str]],
 ) -> Iterator[Contribution]:
-    """Yield one amount of revenue in every presentation currency."""
-    amount = Decimal(minor).scaleb(-EXPONENT[account.currency])
-    members = {"currency": account.currency}
+    """Yield one amount of revenue and of an order, each under its own members."""
+    amount = Decimal(minor).scaleb(-EXPONENT[own])
+    members, order = {**shown[0], "currency": own}, shown[1]
     for currency in CURRENCIES:
-        worth = night.rates.convert(amount, account.currency, currency, day, FLOW)
+        worth = night.rates.convert(amount, own, currency, day, FLOW)
         yield Contribution("sales_revenue", day, worth, None, currency, members)
-        yield Contribution("average_order_value", day, worth, ZERO, currency)
+        yield Contribution("average_order_value", day, worth, ZERO, currency, order)
 
 
 def mrr_on(night: Night, day: date) -> dict[Key, Decimal]:
@@ -152,10 +194,10 @@ def mrr_of_item(item: Fields, state: Fields, day: date) -> Decimal:
 
 def snapshot_mrr(night: Night, day: date) -> Iterator[Contribution]:
     """Yield MRR and paying customers at the end of `day`."""
-    for (account, _), amount in mrr_on(night, day).items():
-        own = night.company.stripe[account].currency
-        members = {"currency": own}
-        yield Contribution("paying_customers", day, ONE)
+    for key, amount in mrr_on(night, day).items():
+        own = night.company.stripe[key[0]].currency
+        members = {**members_of_customer(night, key), "currency": own}
+        yield Contribution("paying_customers", day, ONE, members=members)
         for currency in CURRENCIES:
             worth = night.rates.convert(amount, own, currency, day, STOCK)
             yield Contribution("mrr", day, worth, None, currency, members)
@@ -177,9 +219,11 @@ def move_mrr(night: Night) -> Iterator[Contribution]:
     first_paid = first_paid_days(night)
     opening: dict[Key, Decimal] = {}
     opened_on: date | None = None
+    plans: dict[Key, str] = {}
     for start in periods_until(night.as_of, "month"):
         day = min(period_end(start, "month"), night.as_of)
         closing = mrr_on(night, day)
+        plans = {**plans, **plans_on(night, day)}
         for key in sorted({*opening, *closing}):
             move = _Move(
                 night.company.stripe[key[0]].currency,
@@ -187,12 +231,21 @@ def move_mrr(night: Night) -> Iterator[Contribution]:
                 closing.get(key, ZERO),
                 first_paid[key] < start,
             )
-            yield from _count_move(night, move, opened_on, day)
+            members = {
+                **members_of_customer(night, key),
+                "currency": move.own,
+                "plan": plans[key],
+            }
+            yield from _count_move(night, move, opened_on, day, members)
         opening, opened_on = closing, day
 
 
 def _count_move(
-    night: Night, move: _Move, opened_on: date | None, day: date
+    night: Night,
+    move: _Move,
+    opened_on: date | None,
+    day: date,
+    members: Mapping[str, str],
 ) -> Iterator[Contribution]:
     """Yield what one customer's month adds to the bridge."""
     for currency in CURRENCIES:
@@ -204,11 +257,16 @@ def _count_move(
         change = worth(move.closing, day) - worth(move.opening, day)
         if move.opening != move.closing:
             kind = _kind_of(move)
-            yield Contribution(kind, day, abs(change), None, currency)
+            yield Contribution(kind, day, abs(change), None, currency, members)
         before = worth(move.opening, opened_on) if opened_on else ZERO
         drift = worth(move.opening, day) - before
-        yield Contribution("fx_mrr", day, drift, None, currency)
-        yield Contribution("net_new_mrr", day, change + drift, None, currency)
+        # A member nothing moved for has no row.
+        if drift:
+            yield Contribution("fx_mrr", day, drift, None, currency, members)
+        if change + drift or move.opening != move.closing:
+            yield Contribution(
+                "net_new_mrr", day, change + drift, None, currency, members
+            )
 
 
 def _kind_of(move: _Move) -> str:
@@ -246,3 +304,24 @@ def _first_paid_day(night: Night, record: Versioned) -> date | None:
             if state is not None and mrr_of(state, day) > 0:
                 return day
     return None
+
+
+def plans_on(night: Night, day: date) -> dict[Key, str]:
+    """Return the product most of each customer's MRR comes from at the end of `day`."""
+    found: dict[Key, dict[str, Decimal]] = {}
+    for account in night.company.stripe.values():
+        codes = {product_id(p, account.name): p.code for p in PRODUCTS}
+        for record in account.subscriptions:
+            state = night.state_on(record, day)
+            if state is None or mrr_of(state, day) <= 0:
+                continue
+            parts = found.setdefault((account.name, str(state["customer_id"])), {})
+            for item in rows_in(state, "items"):
+                if item["usage_type"] == "licensed":
+                    code = codes[str(item["product_id"])]
+                    worth = mrr_of_item(item, state, day)
+                    parts[code] = parts.get(code, ZERO) + worth
+    return {
+        key: max((amount, code) for code, amount in parts.items())[1]
+        for key, parts in found.items()
+    }

@@ -31,7 +31,7 @@ from ingest.sandbox.model import instant_in
 from ingest.sandbox.offer import EXPONENT
 from ingest.sandbox.people import EVERYONE
 from ingest.sandbox.story import STORY_START, local_day, month_start
-from ingest.sandbox.truth_ads import spend_days
+from ingest.sandbox.truth_ads import members_of_campaign, spend_days
 from ingest.sandbox.truth_crm import (
     buyer_of,
     campaign_words,
@@ -41,6 +41,11 @@ from ingest.sandbox.truth_crm import (
     is_paid_lead,
     latest_close,
     type_at,
+)
+from ingest.sandbox.truth_described import (
+    CRM_ENTITY,
+    members_of_deal,
+    members_of_lead,
 )
 from ingest.sandbox.truth_margin import first_order_costs
 from ingest.sandbox.truth_money import FLOW
@@ -71,6 +76,9 @@ KPIS: Final = {
     "cost_per_opportunity/full": Kind.MONEY_RATIO,
 }
 UNALLOCATED: Final = "(unallocated)"
+_NOWHERE: Final = dict.fromkeys(
+    ("campaign", "channel", "platform", "product"), UNALLOCATED
+)
 _STEPS: Final = ("cost_per_mql", "cost_per_sql", "cost_per_opportunity")
 _FULL: Final = ("marketing_cost_full", *(f"{step}/full" for step in _STEPS))
 """What all of marketing's cost goes into."""
@@ -83,7 +91,11 @@ _COSTS_IN: Final = "VND"
 def count_costs(night: Night) -> Iterator[Contribution]:
     """Yield every cost under every KPI it is a part of, and what those are divided by."""
     for day, campaign, amount, currency in spend_days(night):
-        members = {"campaign": campaign, "cost_type": "ad_spend"}
+        members = {
+            **members_of_campaign(night, campaign),
+            "cost_type": "ad_spend",
+            "product": UNKNOWN,
+        }
         spent = _Spent(day, amount, currency, members)
         for kpi in (*_FULL, *_ACQUIRED, *_STEPS):
             yield from _spend(night, kpi, spent)
@@ -93,8 +105,8 @@ def count_costs(night: Night) -> Iterator[Contribution]:
             spent = _Spent(day, amount, _COSTS_IN, _members_of(cost))
             for kpi in _kpis_of(cost):
                 yield from _spend(night, kpi, spent)
-    members = {"campaign": UNALLOCATED, "cost_type": "product"}
-    for day, amount in first_order_costs(night):
+    for day, amount, sold in first_order_costs(night):
+        members = {**_NOWHERE, **sold, "cost_type": "product"}
         spent = _Spent(day, amount, _COSTS_IN, members)
         yield from _spend(night, "acquisition_cost_full", spent)
     yield from _not_booked(night, {cost.month for cost in booked})
@@ -115,7 +127,8 @@ class _Spent:
 def _spend(night: Night, kpi: str, spent: _Spent) -> Iterator[Contribution]:
     """Yield one cost in every presentation currency."""
     is_sum = kpi not in _PER_STEP
-    below, told = (None, spent.members) if is_sum else (ZERO, {})
+    below = None if is_sum else ZERO
+    told = {**spent.members, "currency": spent.currency}
     for currency in CURRENCIES:
         worth = night.rates.convert(
             spent.amount, spent.currency, currency, spent.day, FLOW
@@ -143,7 +156,13 @@ def _members_of(cost: Cost) -> dict[str, str]:
     shown = cost.cost_type
     if shown == "salary" and _heads(cost) < _FEW:
         shown = "other"
-    return {"cost_type": shown, "campaign": UNALLOCATED}
+    return {
+        **_NOWHERE,
+        "channel": cost.channel.lower() or UNALLOCATED,
+        "product": cost.product_id or UNALLOCATED,
+        "legal_entity": CRM_ENTITY,
+        "cost_type": shown,
+    }
 
 
 def _heads(cost: Cost) -> int:
@@ -173,13 +192,19 @@ def _spread(cost: Cost, as_of: date) -> Iterator[tuple[date, Decimal]]:
 def _not_booked(night: Night, booked: set[date]) -> Iterator[Contribution]:
     """Yield an unknown cost for every past day of a month without costs."""
     day = STORY_START
-    members = {"campaign": UNALLOCATED, "cost_type": UNKNOWN}
+    members = {
+        **_NOWHERE,
+        "cost_type": UNKNOWN,
+        "legal_entity": UNKNOWN,
+        "currency": UNKNOWN,
+    }
     while day <= night.as_of:
         if month_start(day) not in booked:
             for kpi in (*_FULL, *_ACQUIRED):
-                told = {} if kpi in _PER_STEP else members
                 for currency in CURRENCIES:
-                    yield Contribution(kpi, day, UNKNOWN_AMOUNT, None, currency, told)
+                    yield Contribution(
+                        kpi, day, UNKNOWN_AMOUNT, None, currency, members
+                    )
         day += timedelta(days=1)
 
 
@@ -191,14 +216,15 @@ def _count_leads(night: Night) -> Iterator[Contribution]:
         if state is None or state["is_deleted"]:
             continue
         is_paid = is_paid_lead(state, words)
+        came = {**members_of_lead(night, state), "legal_entity": CRM_ENTITY}
         known = (state["sql_at"], tied_at.get(record.id))
         accepted = [at for at in known if isinstance(at, datetime)]
         if isinstance(state["mql_at"], datetime):
             day = local_day(state["mql_at"])
-            yield from _step("cost_per_mql", day, is_paid=is_paid)
+            yield from _step("cost_per_mql", day, came, is_paid=is_paid)
         if accepted:
             day = local_day(min(accepted))
-            yield from _step("cost_per_sql", day, is_paid=is_paid)
+            yield from _step("cost_per_sql", day, came, is_paid=is_paid)
 
 
 def _count_deals(night: Night) -> Iterator[Contribution]:
@@ -211,18 +237,21 @@ def _count_deals(night: Night) -> Iterator[Contribution]:
         contact = night.contact(state["contact_id"])
         is_paid = contact is not None and is_paid_lead(contact, words)
         day = local_day(instant_in(state, "created_at"))
-        yield from _step("cost_per_opportunity", day, is_paid=is_paid)
+        came = {**members_of_deal(night, state), "legal_entity": CRM_ENTITY}
+        yield from _step("cost_per_opportunity", day, came, is_paid=is_paid)
         close = latest_close(record, night)
         if close is None or close[1] != "won":
             continue
         if type_at(bought_at, buyer_of(night, state), close[0]) == "new":
-            rep = {"rep": close[2]}
-            yield Contribution("new_customers", local_day(close[0]), ONE, members=rep)
+            sold = {**came, "rep": close[2]}
+            yield Contribution("new_customers", local_day(close[0]), ONE, members=sold)
 
 
-def _step(kpi: str, day: date, *, is_paid: bool) -> Iterator[Contribution]:
+def _step(
+    kpi: str, day: date, came: Mapping[str, str], *, is_paid: bool
+) -> Iterator[Contribution]:
     """Yield one case a cost is divided by."""
     for currency in CURRENCIES:
         if is_paid:
-            yield Contribution(kpi, day, ZERO, ONE, currency)
-        yield Contribution(f"{kpi}/full", day, ZERO, ONE, currency)
+            yield Contribution(kpi, day, ZERO, ONE, currency, came)
+        yield Contribution(f"{kpi}/full", day, ZERO, ONE, currency, came)

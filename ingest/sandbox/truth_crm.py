@@ -29,13 +29,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.model import Fields, Versioned, instant_in
+from ingest.sandbox.offer import EXPONENT
 from ingest.sandbox.people import EVERYONE
 from ingest.sandbox.story import local_day
-from ingest.sandbox.truth_campaigns import campaigns_of, noted_campaign
+from ingest.sandbox.truth_described import (
+    CRM_ENTITY,
+    members_of_deal,
+    members_of_lead,
+)
 from ingest.sandbox.truth_money import FLOW, STOCK
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -63,24 +68,16 @@ KPIS: Final = {
     "win_rate": Kind.RATE,
     "sales_cycle_days": Kind.RATE,
     "sales_bookings": Kind.AMOUNT,
+    "sales_bookings/first_year": Kind.AMOUNT,
     "avg_deal_size": Kind.MONEY_RATIO,
     "active_deals": Kind.COUNT,
     "open_pipeline_value": Kind.AMOUNT,
 }
 MEDIANS: Final = ("sales_cycle_days",)
-SOURCE_GROUPS: Final = {
-    "ORGANIC_SEARCH": "website",
-    "DIRECT_TRAFFIC": "website",
-    "PAID_SEARCH": "website",
-    "PAID_SOCIAL": "social",
-    "SOCIAL_MEDIA": "social",
-    "OFFLINE": "sales_team",
-    "REFERRALS": "referral",
-    "OTHER_CAMPAIGNS": "other",
-}
 FINAL_STATUSES: Final = frozenset(
     {"COMPLETED", "NO_ANSWER", "BUSY", "FAILED", "CANCELED", "MISSED"}
 )
+_A_YEAR: Final = 12
 _SALES_PIPELINE: Final = "default"
 _REPEAT_TYPES: Final = {"renewal": "renewal", "existingbusiness": "expansion"}
 CLOSED: Final = {
@@ -112,12 +109,12 @@ def reason_of(state: Fields, outcome: str) -> str:
 def count_leads(night: Night) -> Iterator[Contribution]:
     """Yield leads created, source completeness, MQL, SQL and leads of paid campaigns."""
     tied_at = first_deals(night)
-    words, campaigns = campaign_words(night), campaigns_of(night)
+    words = campaign_words(night)
     for record in night.company.hubspot.contacts:
         state = night.state(record)
         if state is None or state["is_deleted"]:
             continue
-        group = SOURCE_GROUPS.get(str(state["source"]), UNKNOWN)
+        came = members_of_lead(night, state)
         born = _day(state, "created_at")
         known = (state["sql_at"], tied_at.get(record.id))
         accepted = [at for at in known if isinstance(at, datetime)]
@@ -128,18 +125,23 @@ def count_leads(night: Night) -> Iterator[Contribution]:
         ):
             if isinstance(at, datetime):
                 rep = rep_of(owner_at(record, at, night.cut))
-                members = {"lead_source_group": group, "rep": rep}
+                members = {**came, "rep": rep}
                 yield Contribution(kpi, local_day(at), ONE, members=members)
-        named = ZERO if group == UNKNOWN else ONE
+        named = ZERO if came["lead_source_group"] == UNKNOWN else ONE
         entered_by = {"rep": _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)}
         yield Contribution(
             "lead_source_completeness", born, named, ONE, members=entered_by
         )
         if is_paid_lead(state, words):
-            platform, found = noted_campaign(state, campaigns)
-            came = {"platform": platform, "campaign": found[0] if found else UNKNOWN}
             for currency in CURRENCIES:
-                yield Contribution("cpl_media", born, ZERO, ONE, currency, came)
+                yield Contribution(
+                    "cpl_media",
+                    born,
+                    ZERO,
+                    ONE,
+                    currency,
+                    {**came, "legal_entity": CRM_ENTITY},
+                )
 
 
 def owner_at(record: Versioned, at: datetime, cut: datetime) -> str | None:
@@ -206,6 +208,7 @@ def count_deals(night: Night) -> Iterator[Contribution]:
         if kind is not None and close is not None and close[1] == "lost":
             at, _, rep = close
             lost = {
+                **members_of_deal(night, state),
                 **stage,
                 "rep": rep,
                 "creator": creator,
@@ -215,7 +218,9 @@ def count_deals(night: Night) -> Iterator[Contribution]:
             yield Contribution(f"deals_lost/{kind}", local_day(at), ONE, members=lost)
         if not is_new_sale(state):
             continue
+        described = members_of_deal(night, state)
         created = {
+            **described,
             "rep": creator,
             "creator": creator,
             "customer_type": type_at(bought_at, buyer, instant_in(state, "created_at")),
@@ -223,6 +228,7 @@ def count_deals(night: Night) -> Iterator[Contribution]:
         yield Contribution("opportunities_created", born, ONE, members=created)
         if close is not None:
             closed = {
+                **described,
                 "rep": close[2],
                 "customer_type": type_at(bought_at, buyer, close[0]),
             }
@@ -348,9 +354,19 @@ def _count_close(
     amount = state["amount"]
     if not isinstance(amount, Decimal):
         return
+    own, months = str(state["currency"]), int(state["term_months"] or 0)
+    of_year = amount
+    if months > _A_YEAR:
+        step = ONE.scaleb(-EXPONENT[own])
+        of_year = (amount * _A_YEAR / months).quantize(step, ROUND_HALF_UP)
+    members = {**members, "currency": own}
     for currency in CURRENCIES:
-        worth = night.rates.convert(amount, str(state["currency"]), currency, day, FLOW)
+        worth = night.rates.convert(amount, own, currency, day, FLOW)
         yield Contribution("sales_bookings", day, worth, None, currency, members)
+        first = night.rates.convert(of_year, own, currency, day, FLOW)
+        yield Contribution(
+            "sales_bookings/first_year", day, first, None, currency, members
+        )
         yield Contribution("avg_deal_size", day, worth, ONE, currency, members)
 
 
@@ -365,7 +381,11 @@ def snapshot_pipeline(night: Night, day: date) -> Iterator[Contribution]:
             continue
         if then["stage_id"] in CLOSED:
             continue
-        members = {"rep": rep_of(then["owner_id"]), "stage": str(then["stage_id"])}
+        members = {
+            **members_of_deal(night, now),
+            "rep": rep_of(then["owner_id"]),
+            "stage": str(then["stage_id"]),
+        }
         yield Contribution("active_deals", day, ONE, members=members)
         amount = then["amount"]
         if isinstance(amount, Decimal):
@@ -373,8 +393,9 @@ def snapshot_pipeline(night: Night, day: date) -> Iterator[Contribution]:
                 worth = night.rates.convert(
                     amount, str(then["currency"]), currency, day, STOCK
                 )
+                told = {**members, "currency": str(then["currency"])}
                 yield Contribution(
-                    "open_pipeline_value", day, worth, None, currency, members
+                    "open_pipeline_value", day, worth, None, currency, told
                 )
 
 

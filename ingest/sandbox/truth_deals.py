@@ -42,6 +42,10 @@ from ingest.sandbox.truth_crm import (
     reason_of,
     type_at,
 )
+from ingest.sandbox.truth_described import (
+    members_of_deal,
+    members_of_person,
+)
 from ingest.sandbox.truth_money import FLOW
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -129,12 +133,19 @@ def count_opportunities(night: Night) -> Iterator[Contribution]:
     for deal in sales_deals(night):
         creator = creator_of(deal.state)
         kind = type_at(bought_at, deal.buyer, deal.created_at)
-        members = {"rep": creator, "creator": creator, "customer_type": kind}
+        described = members_of_deal(night, deal.state)
+        members = {
+            **described,
+            "rep": creator,
+            "creator": creator,
+            "customer_type": kind,
+        }
         yield from _created(night, deal, members)
         if deal.close is None:
             continue
         at, _, rep = deal.close
         members = {
+            **described,
             "rep": rep,
             "creator": creator,
             "customer_type": type_at(bought_at, deal.buyer, at),
@@ -151,10 +162,7 @@ def count_opportunities(night: Night) -> Iterator[Contribution]:
                 local_day(at),
                 Decimal(slipped),
                 ONE,
-                members={
-                    "rep": rep,
-                    "customer_type": members["customer_type"],
-                },
+                members={k: v for k, v in members.items() if k != "creator"},
             )
 
 
@@ -177,8 +185,9 @@ def _created(
             worth = night.rates.convert(
                 amount, str(then["currency"]), currency, born, FLOW
             )
+            told = {**members, "currency": str(then["currency"])}
             base = Contribution(
-                "opportunity_value_created", born, worth, None, currency, members
+                "opportunity_value_created", born, worth, None, currency, told
             )
             yield base
             if amount:
@@ -227,7 +236,10 @@ def snapshot_year(night: Night, day: date) -> Iterator[Contribution]:
             worth = night.rates.convert(
                 amount, str(then["currency"]), currency, deal.born, FLOW
             )
-            members = {"rep": creator_of(deal.state)}
+            members = {
+                **members_of_deal(night, deal.state),
+                **members_of_person(creator_of(deal.state), deal.born),
+            }
             yield Contribution(
                 "opportunity_value_annual", day, worth, None, currency, members
             )
@@ -317,7 +329,7 @@ def _closed(
     if not is_won:
         return
     is_new = members["customer_type"] == "new"
-    by_rep = {"rep": members["rep"]}
+    by_rep = {k: v for k, v in members.items() if k not in {"creator", "customer_type"}}
     term = deal.state["term_months"]
     if is_new and term:
         yield Contribution(
@@ -335,7 +347,7 @@ def _closed(
             worth,
             None,
             currency,
-            {"contact_method": method, **by_rep},
+            {"contact_method": method, "rep": members["rep"]},
         )
         if is_new and amount:
             yield Contribution("avg_new_deal_size", day, worth, ONE, currency, by_rep)

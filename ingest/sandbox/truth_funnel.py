@@ -27,18 +27,17 @@ from ingest.sandbox.story import local_day
 from ingest.sandbox.truth_activities import completed_contacts
 from ingest.sandbox.truth_attribution import Touchbook
 from ingest.sandbox.truth_crm import (
-    SOURCE_GROUPS,
     first_deals,
     is_new_sale,
     latest_close,
     owner_at,
     rep_of,
 )
+from ingest.sandbox.truth_described import members_of_lead
 from ingest.sandbox.truth_money import FLOW
 from ingest.sandbox.truth_rows import (
     ONE,
     REPORTING,
-    UNKNOWN,
     ZERO,
     Contribution,
     Kind,
@@ -158,8 +157,8 @@ def _members(
 ) -> dict[str, str]:
     """Return where a step of a person is counted."""
     return {
+        **members_of_lead(night, state),
         "rep": rep_of(owner_at(record, at, night.cut)),
-        "lead_source_group": SOURCE_GROUPS.get(str(state["source"]), UNKNOWN),
     }
 
 

@@ -28,6 +28,8 @@ from ingest.sandbox.offer import EXPONENT, PRODUCTS, to_major
 from ingest.sandbox.prices import product_id
 from ingest.sandbox.story import local_day, month_start
 from ingest.sandbox.truth_crm import is_new_sale, latest_close
+from ingest.sandbox.truth_customers import members_of_buyer
+from ingest.sandbox.truth_described import CRM_ENTITY, members_of_deal
 from ingest.sandbox.truth_money import FLOW
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -42,6 +44,8 @@ from ingest.sandbox.truth_rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
+
+    from ingest.sandbox.truth_customers import Customer
 
 KPIS: Final = {
     "sales_by_product": Kind.AMOUNT,
@@ -70,6 +74,7 @@ class Sold:
     """One line or credit note; `cost` in VND (None = not known), `net` in `currency`."""
 
     day: date
+    account: str
     invoice_id: str
     customer_id: str
     product: str
@@ -81,7 +86,8 @@ class Sold:
 def count_margin(night: Night) -> Iterator[Contribution]:
     """Yield sales by product, revenue with a known cost and what is left of it."""
     for row in sold_lines(night):
-        members = {"product": row.product}
+        buyer = members_of_buyer(night, (row.account, row.customer_id))
+        members = {**buyer, "product": row.product}
         for currency in CURRENCIES:
             worth = night.rates.convert(row.net, row.currency, currency, row.day, FLOW)
             yield Contribution(
@@ -99,7 +105,6 @@ def count_margin(night: Night) -> Iterator[Contribution]:
 
 def _count_signed(night: Night) -> Iterator[Contribution]:
     """Yield the signed amount of won deals; the CRM keeps no line items."""
-    members = {"product": "(no line item)"}
     for record in night.company.hubspot.deals:
         state = night.state(record)
         if state is None or state["is_deleted"] or not is_new_sale(state):
@@ -108,19 +113,27 @@ def _count_signed(night: Night) -> Iterator[Contribution]:
         if close is None or close[1] != "won" or not isinstance(amount, Decimal):
             continue
         day, own = local_day(close[0]), str(state["currency"])
+        members = {
+            "rep": close[2],
+            "product": "(no line item)",
+            "segment": members_of_deal(night, state)["segment"],
+            "legal_entity": CRM_ENTITY,
+            "currency": own,
+        }
         for currency in CURRENCIES:
             worth = night.rates.convert(amount, own, currency, day, FLOW)
             for kpi in ("sales_by_product/booked", "sales_revenue/booked"):
                 yield Contribution(kpi, day, worth, None, currency, members)
 
 
-def first_order_costs(night: Night) -> Iterator[tuple[date, Decimal]]:
-    """Yield day and direct cost of every line of a customer's first order."""
+def first_order_costs(night: Night) -> Iterator[tuple[date, Decimal, dict[str, str]]]:
+    """Yield day, direct cost, product and legal entity of every line of a first order."""
     firsts = _first_orders(night)
     for row in sold_lines(night):
         is_first = firsts.get(row.customer_id) == row.invoice_id
         if is_first and row.cost is not None:
-            yield row.day, row.cost
+            entity = night.company.stripe[row.account].legal_entity
+            yield row.day, row.cost, {"product": row.product, "legal_entity": entity}
 
 
 def sold_lines(night: Night) -> Iterator[Sold]:
@@ -143,6 +156,7 @@ def sold_lines(night: Night) -> Iterator[Sold]:
                     cost = _cost_of(night, code, line, day, is_given_back=net < 0)
                 yield Sold(
                     day,
+                    account.name,
                     invoice_id,
                     str(state["customer_id"]),
                     code or UNKNOWN,
@@ -172,6 +186,7 @@ def _credit_notes(
         product = singles.get(str(state["invoice_id"]), UNKNOWN)
         yield Sold(
             local_day(instant_in(state, "created_at")),
+            account.name,
             "",
             str(state["customer_id"]),
             product,
@@ -208,24 +223,29 @@ def count_orders(night: Night) -> Iterator[Contribution]:
 
     An order is an invoice above 0 that is paid by the night, on the day it was finalised.
     """
-    days: dict[str, list[date]] = defaultdict(list)
+    days: dict[Customer, list[date]] = defaultdict(list)
     for account in night.company.stripe.values():
         for state in _standing(night, account):
             if state["status"] == "paid" and _net(state) > 0:
                 day = local_day(instant_in(state, "finalized_at"))
-                days[str(state["customer_id"])].append(day)
-    for ordered in days.values():
+                days[account.name, str(state["customer_id"])].append(day)
+    for customer, ordered in days.items():
+        members = members_of_buyer(night, customer)
         first, *later = sorted(ordered)
         again = (later[0] - first).days if later else None
         for kpi, allowed in _REPEAT_DAYS.items():
             is_repeated = again is not None and again <= allowed
-            yield Contribution(kpi, first, Decimal(is_repeated), ONE)
+            yield Contribution(kpi, first, Decimal(is_repeated), ONE, members=members)
         months = {month_start(day) for day in ordered}
         for month in months:
             after = month_start(month, 1)
             if after <= night.as_of:
                 yield Contribution(
-                    "order_retention_rate", after, Decimal(after in months), ONE
+                    "order_retention_rate",
+                    after,
+                    Decimal(after in months),
+                    ONE,
+                    members=members,
                 )
 
 

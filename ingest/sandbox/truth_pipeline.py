@@ -36,13 +36,16 @@ from ingest.sandbox.truth_crm import (
     CLOSED,
     buyer_of,
     is_new_sale,
+    reason_of,
     rep_of,
 )
 from ingest.sandbox.truth_deals import Deal, sales_deals
+from ingest.sandbox.truth_described import members_of_deal, members_of_person
 from ingest.sandbox.truth_money import FLOW, STOCK
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
     ONE,
+    UNKNOWN,
     Contribution,
     Kind,
     Night,
@@ -82,7 +85,7 @@ _FOREVER: Final = date(9999, 12, 31)
 def snapshot_open_deals(night: Night, day: date) -> Iterator[Contribution]:
     """Yield what the deals open at the end of `day` add to the stocks."""
     for record, then in _open_deals(night, day):
-        members = {"rep": rep_of(then["owner_id"]), "stage": str(then["stage_id"])}
+        members = {**_described(night, record, then), "stage": str(then["stage_id"])}
         born = local_day(instant_in(then, "created_at"))
         age = (day - born).days - _closed_days(record, born, day)
         yield Contribution("avg_days_open", day, Decimal(age), ONE, members=members)
@@ -94,8 +97,9 @@ def snapshot_open_deals(night: Night, day: date) -> Iterator[Contribution]:
         for currency in CURRENCIES:
             worth = _weigh(night, then, currency, day)
             if worth is not None:
+                told = {**members, "currency": str(then["currency"])}
                 yield Contribution(
-                    "weighted_pipeline", day, worth, None, currency, members
+                    "weighted_pipeline", day, worth, None, currency, told
                 )
 
 
@@ -114,15 +118,23 @@ def forecast_on(
     """Yield the forecast of a period as the end of `day` showed it."""
     for deal in sales_deals(night):
         yield from _won_so_far(night, deal, start, day)
-    for _, then in _open_deals(night, day):
+    for record, then in _open_deals(night, day):
         expected = local_day(instant_in(then, "close_at"))
         if day <= expected <= end:
-            yield from _expected(night, then, day)
+            members = _described(night, record, then)
+            yield from _expected(night, then, day, members)
 
 
-def _expected(night: Night, then: Fields, day: date) -> Iterator[Contribution]:
+def _described(night: Night, record: Versioned, then: Fields) -> dict[str, str]:
+    """Return where a deal counts: with its owner of that day, as what it is by now."""
+    now = night.state(record) or then
+    return {**members_of_deal(night, now), "rep": rep_of(then["owner_id"])}
+
+
+def _expected(
+    night: Night, then: Fields, day: date, members: dict[str, str]
+) -> Iterator[Contribution]:
     """Yield what an open deal expected in the period adds to its forecast."""
-    members = {"rep": rep_of(then["owner_id"])}
     chance = _CHANCE[str(then["stage_id"])]
     yield Contribution("forecast_deals", day, chance, members=members)
     amount = then["amount"]
@@ -149,7 +161,7 @@ def _won_so_far(
     won = local_day(deal.close[0])
     if not start <= won <= day:
         return
-    members = {"rep": deal.close[2]}
+    members = {**members_of_deal(night, deal.state), "rep": deal.close[2]}
     yield Contribution("forecast_deals", day, ONE, members=members)
     if not isinstance(amount, Decimal):
         return
@@ -202,12 +214,13 @@ def count_stages(night: Night) -> Iterator[Contribution]:
         for entered, stage, rep in steps:
             for position in range(_position(stage) + 1):
                 first_beyond.setdefault(position, (entered, rep))
-        reps: dict[str, str] = {}
+        reps: dict[str, dict[str, str]] = {}
+        described = members_of_deal(night, deal.state)
         for stage, position in _ORDER.items():
             if position not in first_beyond:
                 continue
             reached, rep = first_beyond[position]
-            reps[stage] = rep
+            reps[stage] = members_of_person(rep, reached)
             passed = first_beyond.get(position + 1)
             is_passed = passed is not None and (passed[0] - reached).days <= _PASS_DAYS
             yield Contribution(
@@ -215,9 +228,9 @@ def count_stages(night: Night) -> Iterator[Contribution]:
                 reached,
                 Decimal(is_passed),
                 ONE,
-                members={"stage": stage, "rep": rep},
+                members={**described, "stage": stage, "rep": rep},
             )
-        yield from _stays(night, steps, reps)
+        yield from _stays(night, steps, reps, described)
 
 
 def _position(stage: str) -> int:
@@ -241,7 +254,10 @@ def _steps(deal: Deal, night: Night) -> list[tuple[date, str, str]]:
 
 
 def _stays(
-    night: Night, steps: list[tuple[date, str, str]], reps: dict[str, str]
+    night: Night,
+    steps: list[tuple[date, str, str]],
+    reps: dict[str, dict[str, str]],
+    described: dict[str, str],
 ) -> Iterator[Contribution]:
     """Yield the time in each stage visited."""
     ends = [entered for entered, _, _ in steps[1:]]
@@ -257,7 +273,7 @@ def _stays(
                 end or night.as_of,
                 Decimal(days[stage]),
                 ONE,
-                members={"stage": stage, "rep": reps[stage]},
+                members={**described, "stage": stage, **reps[stage]},
             )
 
 
@@ -303,7 +319,7 @@ def count_reengagements(night: Night) -> Iterator[Contribution]:
     for loss in _losses(night):
         if not loss.is_to_be_called:
             continue
-        members = {"rep": _owner_on(loss.deal.record, loss.first)}
+        members = _members_of(night, loss, loss.first)
         called, ends = loss.recontact, loss.window[1]
         if ends <= night.as_of:
             yield Contribution(
@@ -339,8 +355,21 @@ def snapshot_reengagements(night: Night, day: date) -> Iterator[Contribution]:
                 "reengagement_due" if day <= ends else "reengagement_due/overdue",
                 day,
                 ONE,
-                members={"rep": _owner_on(loss.deal.record, day)},
+                members=_members_of(night, loss, day),
             )
+
+
+def _members_of(night: Night, loss: Loss, day: date) -> dict[str, str]:
+    """Return where a lost deal counts on a day; a loss undone later has no reason."""
+    state, close = loss.deal.state, loss.deal.close
+    reason = UNKNOWN
+    if close is not None and loss.first <= local_day(close[0]) <= loss.last:
+        reason = reason_of(state, "lost")
+    return {
+        **members_of_deal(night, state),
+        **members_of_person(_owner_on(loss.deal.record, day), day),
+        "win_loss_reason": reason,
+    }
 
 
 def _owner_on(record: Versioned, day: date) -> str:

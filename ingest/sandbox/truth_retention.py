@@ -22,11 +22,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.model import rows_in
-from ingest.sandbox.offer import PRODUCTS
-from ingest.sandbox.prices import product_id
 from ingest.sandbox.story import local_day
-from ingest.sandbox.truth_billing import first_paid_days, mrr_of, mrr_of_item, mrr_on
+from ingest.sandbox.truth_billing import first_paid_days, mrr_on, plans_on
+from ingest.sandbox.truth_customers import members_of_customer
+from ingest.sandbox.truth_described import members_of_person
 from ingest.sandbox.truth_money import STOCK
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -83,9 +82,12 @@ def count_retention(night: Night, grain: str) -> Iterator[Contribution]:
         day = min(period_end(start, grain), night.as_of)
         opened_on = start - timedelta(days=1)
         opening, closing = stocks.on(opened_on), stocks.on(day)
-        plans = _plans_on(night, opened_on)
+        plans = plans_on(night, opened_on)
         for key, amount in opening.items():
+            sold = members_of_customer(night, key)
             members = {
+                **sold,
+                **members_of_person(sold["rep"], opened_on),
                 "tenure_band": _band(first_paid.get(key), opened_on),
                 "plan": plans.get(key, UNKNOWN),
             }
@@ -112,7 +114,7 @@ def count_retention(night: Night, grain: str) -> Iterator[Contribution]:
                 kept = min(before, after)
                 yield Contribution("grr", day, kept, before, currency, members)
                 yield Contribution("nrr", day, after, before, currency, members)
-        yield from _trail(stocks, day)
+        yield from _trail(night, stocks, day, first_paid)
 
 
 def _ends(night: Night) -> dict[Key, dict[date, str]]:
@@ -138,7 +140,9 @@ def _ends(night: Night) -> dict[Key, dict[date, str]]:
     return found
 
 
-def _trail(stocks: _Stocks, day: date) -> Iterator[Contribution]:
+def _trail(
+    night: Night, stocks: _Stocks, day: date, first_paid: dict[Key, date]
+) -> Iterator[Contribution]:
     """Yield the customers of the last whole months, dated at the end of a period."""
     months = [
         start
@@ -149,9 +153,20 @@ def _trail(stocks: _Stocks, day: date) -> Iterator[Contribution]:
         return
     for start in months:
         closing = stocks.on(period_end(start, "month"))
-        for key in stocks.on(start - timedelta(days=1)):
+        opened_on = start - timedelta(days=1)
+        plans = plans_on(night, opened_on)
+        for key in stocks.on(opened_on):
             lost = ZERO if closing.get(key, ZERO) > 0 else ONE
-            yield Contribution("customer_churn_rate/trailing", day, lost, ONE)
+            sold = members_of_customer(night, key)
+            members = {
+                **sold,
+                **members_of_person(sold["rep"], opened_on),
+                "tenure_band": _band(first_paid.get(key), opened_on),
+                "plan": plans.get(key, UNKNOWN),
+            }
+            yield Contribution(
+                "customer_churn_rate/trailing", day, lost, ONE, members=members
+            )
 
 
 def _band(first: date | None, day: date) -> str:
@@ -160,24 +175,3 @@ def _band(first: date | None, day: date) -> str:
         return UNKNOWN
     months = (day.year - first.year) * 12 + day.month - first.month
     return next((name for last, name in _BANDS if months <= last), "25+")
-
-
-def _plans_on(night: Night, day: date) -> dict[Key, str]:
-    """Return the product most of each customer's MRR comes from at the end of `day`."""
-    found: dict[Key, dict[str, Decimal]] = {}
-    for account in night.company.stripe.values():
-        codes = {product_id(p, account.name): p.code for p in PRODUCTS}
-        for record in account.subscriptions:
-            state = night.state_on(record, day)
-            if state is None or mrr_of(state, day) <= 0:
-                continue
-            parts = found.setdefault((account.name, str(state["customer_id"])), {})
-            for item in rows_in(state, "items"):
-                if item["usage_type"] == "licensed":
-                    code = codes[str(item["product_id"])]
-                    worth = mrr_of_item(item, state, day)
-                    parts[code] = parts.get(code, ZERO) + worth
-    return {
-        key: max((amount, code) for code, amount in parts.items())[1]
-        for key, parts in found.items()
-    }

@@ -53,9 +53,10 @@ scores_placed as (
         registry.additivity = 'ratio' as is_ratio,
         least(scores.period_end_date, {{ as_of_date() }}) as placed_date,
         cast(
-            fte_days.value
-            / (least(scores.period_end_date, {{ as_of_date() }}) - scores.period_start_date + 1)
-            as decimal(18, 6)
+            {{ safe_divide(
+                'fte_days.value',
+                'least(scores.period_end_date, ' ~ as_of_date() ~ ') - scores.period_start_date + 1'
+            ) }} as decimal(18, 6)
         ) as fte
 
     from scores

@@ -51,7 +51,7 @@ amounts_to_date as (
         flag
 
     from revenue
-    where grain = 'month' and breakdown in ('total', 'rep', 'team')
+    where grain = 'month' and breakdown in ('total', 'rep', 'team', 'product')
     union all
     select
         revenue.grain,
@@ -99,8 +99,7 @@ amounts_asked as (
     inner join month_days
         on kpi_periods.last_known_date = month_days.date_day
     where
-        kpi_periods.kpi_key = 'sales_revenue_mtd'
-        or (kpi_periods.kpi_key = 'sales_run_rate' and amounts_to_date.breakdown = 'total')
+        kpi_periods.kpi_key in ('sales_revenue_mtd', 'sales_run_rate')
 
 ),
 

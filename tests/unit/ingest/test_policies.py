@@ -8,6 +8,7 @@ policies alone, and while an option has no case in a dbt unit test.
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 from typing import Any, Final
@@ -128,11 +129,16 @@ OWN_CHOICES: Final = {
     # Choices of Part B and C, and of ours, that public definitions do not argue about.
     "contact_method_touch", "cost_allocation", "deferred_fx", "weighted_pipeline_probability",
     "attribution_default_model", "attribution_view_through", "social_engagement_base",
-    "fx_flow_rate_type", "fx_stock_rate_type", "recon_controls",
+    "fx_flow_rate_type", "fx_stock_rate_type", "recon_controls", "refunded_orders",
 }  # fmt: skip
 
 OF_THE_NIGHT: Final = {"recon_controls", "lead_source_gate_percent"}
 """What they hold back is decided in Python, after the models are built."""
+
+ANY_VALUE: Final = {
+    "fx_flow_rate_type", "fx_stock_rate_type", "attribution_default_model",
+}  # fmt: skip
+"""Choices whose word itself is what there is to say."""
 
 NOT_OF_SQL: Final = {
     "recon_controls": "decides in Python what a red control holds (test_reconcile)",
@@ -204,6 +210,32 @@ def test_every_option_is_computed_in_a_small_case() -> None:
         if option != policy.default
     }
     assert sorted(needed - unit_tested()) == []
+
+
+def test_every_option_says_what_it_makes_of_a_definition() -> None:
+    """Readers see definitions, not policies: one set otherwise must show in the text."""
+    with (PROJECT / "seeds" / "policy_texts.csv").open(encoding="utf-8") as file:
+        texts = list(csv.DictReader(file))
+    said = {(row["policy"], row["option"]) for row in texts if not row["kpi_key"]}
+    needed = {
+        (name, option)
+        for name, policy in POLICIES.items()
+        if name not in {*OF_THE_NIGHT, "leaderboard_kpis", *ANY_VALUE}
+        for option in policy.options or ("*",)
+        if option != policy.default
+    } | {(name, "*") for name in ANY_VALUE}
+    assert said == needed
+    for row in texts:
+        assert row["text_vi"]
+        assert row["text_en"]
+        if row["option"] == "*":
+            default = POLICIES[row["policy"]].default
+            written = (
+                json.dumps(default, ensure_ascii=False, separators=(",", ":"))
+                if isinstance(default, tuple)
+                else str(default)
+            )
+            assert row["default_value"] == written
 
 
 def test_every_policy_is_read_and_told() -> None:

@@ -19,11 +19,11 @@ from ingest.sandbox.truth import (
     KPI_KEYS,
     MEASURED,
     kpi_truth,
-    kpi_truth_by,
     targets_in_force,
 )
 from ingest.sandbox.truth_attribution import MODELS, Seen, split, weigh
 from ingest.sandbox.truth_billing import _count_move, _Move, mrr_of
+from ingest.sandbox.truth_by import kpi_truth_by
 from ingest.sandbox.truth_crm import latest_close, snapshot_pipeline
 from ingest.sandbox.truth_deals import SHARES
 from ingest.sandbox.truth_money import FLOW, STOCK, RateTable, read_rates, round_ratio

@@ -15,6 +15,12 @@ registry as (
 
 ),
 
+texts as (
+
+    select * from {{ ref('policy_texts') }}
+
+),
+
 policies_passed as (
 
     select '{{ var("policies") | tojson }}' as policies
@@ -71,6 +77,56 @@ policy_values as (
 
 ),
 
+-- What a switch set otherwise changes about a definition: it takes the place of the text of a
+-- KPI named, and is said after that of any other KPI the switch is about.
+policy_texts as (
+
+    select
+        policies_of_kpis.kpi_key,
+        texts.policy,
+        texts.kpi_key is not null as is_definition,
+        replace(texts.text_vi, '{value}', policies_in_force.policy_value) as text_vi,
+        replace(texts.text_en, '{value}', policies_in_force.policy_value) as text_en,
+        texts.formula,
+        -- A text of the KPI itself says all there is to say about the switch.
+        bool_or(texts.kpi_key is not null) over (
+            partition by policies_of_kpis.kpi_key, texts.policy
+        ) as has_definition
+
+    from policies_of_kpis
+    inner join policies_in_force
+        on policies_of_kpis.policy_name = policies_in_force.policy_name
+    inner join texts
+        on
+            policies_in_force.policy_name = texts.policy
+            and coalesce(texts.kpi_key, policies_of_kpis.kpi_key) = policies_of_kpis.kpi_key
+            and (
+                texts.option = policies_in_force.policy_value
+                or (
+                    texts.option = '*'
+                    and texts.default_value <> policies_in_force.policy_value
+                )
+            )
+
+),
+
+policy_words as (
+
+    select
+        kpi_key,
+        max(text_vi) filter (where is_definition) as definition_vi,
+        max(text_en) filter (where is_definition) as definition_en,
+        max(formula) filter (where is_definition) as formula,
+        string_agg(' ' || text_vi, '' order by policy) filter (where not has_definition)
+            as sentences_vi,
+        string_agg(' ' || text_en, '' order by policy) filter (where not has_definition)
+            as sentences_en
+
+    from policy_texts
+    group by 1
+
+),
+
 needed_entities as (
 
     select
@@ -112,9 +168,11 @@ select
             then regexp_replace(registry.name_en, '[Ii]nvoiced', '{{ basis_words[1] }}')
         else registry.name_en
     end as name_en,
-    registry.definition_vi,
-    registry.definition_en,
-    registry.formula,
+    coalesce(policy_words.definition_vi, registry.definition_vi)
+    || coalesce(policy_words.sentences_vi, '') as definition_vi,
+    coalesce(policy_words.definition_en, registry.definition_en)
+    || coalesce(policy_words.sentences_en, '') as definition_en,
+    coalesce(policy_words.formula, registry.formula) as formula,
     registry.unit,
     registry.direction,
     registry.additivity,
@@ -185,3 +243,5 @@ inner join sources_checked
     on registry.key = sources_checked.kpi_key
 left join policy_values
     on registry.key = policy_values.kpi_key
+left join policy_words
+    on registry.key = policy_words.kpi_key

@@ -135,7 +135,10 @@ costs_shared as (
                 else
                     cast(
                         {{ split_units(
-                            'cast(costs_placed.amount / minor_unit_amount as hugeint)',
+                            round_ratio(
+                                'cast(costs_placed.amount * 10000 as hugeint)',
+                                'cast(minor_unit_amount * 10000 as hugeint)',
+                            ),
                             'keys_summed.key_part', 'keys_summed.key_parts',
                             'costs_placed.cost_id',
                             'keys_summed.channel',

@@ -81,6 +81,7 @@ stocks as (
         sum(quantity) as quantity,
         sum(subscription_count) as subscription_count,
         string_agg(product_id, ',' order by product_id) as product_ids,
+        max_by(product_id, row(mrr_amount, product_id)) as plan,
         min(history_basis) as history_basis
 
     from customer_mrr
@@ -126,6 +127,7 @@ ends_compared as (
         closing.subscription_count as closing_subscription_count,
         opening.product_ids as opening_product_ids,
         closing.product_ids as closing_product_ids,
+        coalesce(closing.plan, opening.plan, '(unknown)') as plan,
         opening.quantity as opening_quantity,
         closing.quantity as closing_quantity,
         opening.list_mrr_amount as opening_list_amount,
@@ -337,6 +339,7 @@ select
     segment,
     rep_id,
     team_id,
+    plan,
     movement_type,
     movement_cause,
     original_currency,

@@ -157,8 +157,9 @@ first_orders as (
 
 ),
 
--- An order is one finalised invoice, credited to the rep of its largest line. A credit note
--- of an invoice no source delivered lowers revenue, but there is no order it belongs to.
+-- An order is one finalised invoice, credited to the rep of its largest line, whose product it
+-- is of. A credit note of an invoice no source delivered lowers revenue, but there is no order
+-- it belongs to.
 orders as (
 
     select
@@ -167,6 +168,7 @@ orders as (
         rep_id,
         team_id,
         department_id,
+        product_id,
         segment,
         legal_entity
 
@@ -194,9 +196,16 @@ select
     invoice_lines.legal_entity,
     coalesce(invoice_lines.revenue_event_id = orders.revenue_event_id, false) as is_order,
     orders.invoice_id is not null as has_order,
+    -- Given back in full: nothing is left of what was above 0.
+    orders.invoice_id is not null
+    and sum(invoice_lines.net_amount) over of_invoice <= 0
+    and sum(invoice_lines.net_amount) filter (
+        where invoice_lines.event_type = 'invoice_line'
+    ) over of_invoice > 0 as is_refunded_order,
     orders.rep_id as order_rep_id,
     orders.team_id as order_team_id,
     orders.department_id as order_department_id,
+    orders.product_id as order_product_id,
     orders.segment as order_segment,
     orders.legal_entity as order_legal_entity,
     direct_costs.direct_cost_amount,
@@ -211,3 +220,4 @@ left join direct_costs
     on invoice_lines.revenue_event_id = direct_costs.revenue_event_id
 left join first_orders
     on invoice_lines.invoice_id = first_orders.invoice_id
+window of_invoice as (partition by invoice_lines.invoice_id)

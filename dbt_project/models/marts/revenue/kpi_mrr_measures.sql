@@ -118,7 +118,7 @@ contributions as (
             where="movement_type = '" ~ movement_type ~ "' and ("
             ~ kpi_key ~ '_amount is null or ' ~ kpi_key ~ '_amount <> 0 or change_amount <> 0)',
             currency='presentation_currency', original_amount=sign ~ 'change_amount',
-            numerator=kpi_key ~ '_amount', by=dimensions,
+            numerator=kpi_key ~ '_amount', by=dimensions + ['plan'],
         ) }}
     {%- endfor %}
     union all
@@ -127,14 +127,14 @@ contributions as (
         'fx_mrr', of='mrr_months', day='closing_date',
         where='fx_mrr_amount is null or fx_mrr_amount <> 0',
         currency='presentation_currency', original_amount='0',
-        numerator='fx_mrr_amount', by=dimensions,
+        numerator='fx_mrr_amount', by=dimensions + ['plan'],
     ) }}
     union all
     {{ contribution(
         'net_new_mrr', of='mrr_months', day='closing_date',
         where='net_new_mrr_amount is null or net_new_mrr_amount <> 0 or change_amount <> 0',
         currency='presentation_currency', original_amount='change_amount',
-        numerator='net_new_mrr_amount', by=dimensions,
+        numerator='net_new_mrr_amount', by=dimensions + ['plan'],
     ) }}
 
 )

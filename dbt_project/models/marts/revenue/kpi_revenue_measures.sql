@@ -3,15 +3,17 @@
     'rep_id': 'order_rep_id',
     'team_id': 'order_team_id',
     'department_id': 'order_department_id',
+    'product_id': 'order_product_id',
     'segment': 'order_segment',
     'legal_entity': 'order_legal_entity',
 } -%}
+{%- set counted = ' and not is_refunded_order' if policy('refunded_orders') == 'exclude' else '' -%}
 {%- set dated = {
     'fct_order_lines': {
         'days': ['report_date'],
         'columns': [
             'report_date', 'event_type', 'invoice_id', 'currency', 'net_amount', 'product_id', 'segment',
-            'legal_entity', 'is_order', 'has_order', 'direct_cost_amount',
+            'legal_entity', 'is_order', 'has_order', 'is_refunded_order', 'direct_cost_amount',
             'direct_cost_currency',
         ] + people + order_dimensions.values() | list,
     },
@@ -26,7 +28,7 @@
         'days': ['closed_date'],
         'columns': [
             'closed_date', 'currency', 'line_number', 'running_amount', 'earlier_amount',
-            'product_id', 'rep_id', 'team_id', 'segment', 'legal_entity',
+            'product_id', 'order_product_id', 'rep_id', 'team_id', 'segment', 'legal_entity',
         ],
     },
     'fct_fx_rates_daily': {
@@ -188,19 +190,22 @@ contributions as (
             currency='presentation_currency', original_amount='signed_amount',
             numerator='converted_amount', denominator='(line_number = 1)::integer',
             by=['rep_id', 'team_id', 'segment', 'legal_entity'],
+            under={'product_id': 'order_product_id'},
         ) }}
     {%- else %}
         -- A credit note lowers the value of the order it belongs to, on its own day.
         {{ contribution(
-            'average_order_value', of='lines_converted', day='report_date', where='has_order',
+            'average_order_value', of='lines_converted', day='report_date',
+            where='has_order' ~ counted,
             currency='presentation_currency', original_amount='net_amount',
             numerator='converted_amount', denominator=0, under=order_dimensions,
         ) }}
         union all
         {{ contribution(
-            'average_order_value', of='lines_converted', day='report_date', where='is_order',
+            'average_order_value', of='lines_converted', day='report_date',
+            where='is_order' ~ counted,
             currency='presentation_currency', numerator=0, denominator=1,
-            by=people + ['segment', 'legal_entity'],
+            by=people + ['product_id', 'segment', 'legal_entity'],
         ) }}
     {%- endif %}
     {%- for variant, days in {'standard': 90, 'days_180': 180, 'days_365': 365}.items() %}

@@ -114,6 +114,11 @@ select
     cast(running_amount as decimal(38, 6)) as running_amount,
     cast(earlier_amount as decimal(38, 6)) as earlier_amount,
     product_id,
+    -- A deal is of the product of its largest line.
+    first_value(product_id) over (
+        partition by opportunity_id
+        order by running_amount - earlier_amount desc, line_number asc
+    ) as order_product_id,
     rep_id,
     team_id,
     segment,

@@ -43,6 +43,12 @@ descriptions as (
 
 ),
 
+currency_exponents as (
+
+    select * from {{ ref('currency_exponents') }}
+
+),
+
 buyers as (
 
     select * from {{ ref('int_opportunity_buyers_identified') }}
@@ -126,6 +132,21 @@ select
     -- Days from creation to close; NULL when creation is unknown.
     credited.closed_date - {{ report_date('opportunities.created_at') }} as cycle_days,
     credited.amount,
+    -- What is signed for twelve months at most; without a term all of it.
+    case
+        when opportunities.term_months > 12
+            then
+                cast(
+                    {{ round_ratio(
+                        'cast(credited.amount * 10000 as hugeint) * 12',
+                        'opportunities.term_months * cast('
+                        ~ '10000 * coalesce(currency_exponents.minor_unit_amount, 0.01)'
+                        ~ ' as hugeint)',
+                    ) }} * coalesce(currency_exponents.minor_unit_amount, 0.01)
+                    as decimal(38, 4)
+                )
+        else credited.amount
+    end as first_year_amount,
     opportunities.currency,
     opportunities.term_months,
     opportunities.close_reason,
@@ -170,6 +191,8 @@ inner join reasons_given
     on credited.opportunity_id = reasons_given.opportunity_id
 left join reasons
     on reasons_given.reason = reasons.reason
+left join currency_exponents
+    on opportunities.currency = currency_exponents.currency
 left join open_times
     on credited.opportunity_id = open_times.opportunity_id
 left join first_purchases

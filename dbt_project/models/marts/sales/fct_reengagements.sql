@@ -176,14 +176,15 @@ wins_found as (
 ),
 
 -- The reason in the record is that of the loss that stands.
-refusals as (
+reasons_given as (
 
     select
         opportunity_id,
-        closed_date
+        closed_date,
+        win_loss_reason
 
     from closes
-    where not is_won and win_loss_reason = 'do_not_contact'
+    where not is_won
 
 )
 
@@ -208,11 +209,12 @@ select
         coalesce(losses_windowed.opted_out_date, date '9999-12-31')
     ) as settled_date,
     losses_windowed.opted_out_date,
-    refusals.opportunity_id is null
+    coalesce(reasons_given.win_loss_reason <> 'do_not_contact', true)
     and coalesce(losses_windowed.opted_out_date > losses_windowed.due_from_date, true)
     and losses_windowed.lost_until_date >= losses_windowed.due_from_date
     and coalesce(wins_found.next_win_date >= losses_windowed.due_from_date, true)
         as is_to_be_called,
+    coalesce(reasons_given.win_loss_reason, '(unknown)') as win_loss_reason,
     losses_windowed.rep_id,
     losses_windowed.team_id,
     losses_windowed.department_id,
@@ -229,8 +231,8 @@ left join wins_found
     on
         losses_windowed.opportunity_id = wins_found.opportunity_id
         and losses_windowed.lost_date = wins_found.lost_date
-left join refusals
+left join reasons_given
     on
-        losses_windowed.opportunity_id = refusals.opportunity_id
-        and losses_windowed.lost_until_date >= refusals.closed_date
-        and losses_windowed.lost_date <= refusals.closed_date
+        losses_windowed.opportunity_id = reasons_given.opportunity_id
+        and losses_windowed.lost_until_date >= reasons_given.closed_date
+        and losses_windowed.lost_date <= reasons_given.closed_date

@@ -287,7 +287,7 @@ contributions as (
         'outreach_response_rate', of='completed', day='occurred_date',
         where='is_first_approach',
         numerator='coalesce(responded_at <= occurred_at + interval 30 day, false)::integer',
-        denominator=1, by=dimensions,
+        denominator=1, by=dimensions, under={'activity_type': 'counts_as'},
     ) }}
     union all
     -- Of one scale with the cost below, or DuckDB cuts both to what is common to them. What

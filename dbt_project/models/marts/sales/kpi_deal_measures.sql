@@ -35,7 +35,7 @@
         'days': ['due_to_date', 'recontact_date'],
         'columns': [
             'due_to_date', 'recontact_date', 'won_again_date', 'is_to_be_called', 'segment',
-            'legal_entity',
+            'legal_entity', 'win_loss_reason',
         ] + people,
     },
     'fct_fx_rates_daily': {
@@ -342,14 +342,14 @@ contributions as (
     {{ contribution(
         'reengagement_contact_rate', of='reengagements', day='due_to_date',
         where='is_to_be_called', numerator='(recontact_date is not null)::integer',
-        denominator=1, by=people + ['segment', 'legal_entity'],
+        denominator=1, by=people + ['segment', 'legal_entity'], under=with_reason,
     ) }}
     union all
     {{ contribution(
         'reengagement_win_rate', of='reengagements', day='recontact_date',
         where='is_to_be_called and recontact_date is not null',
         numerator='(won_again_date is not null)::integer', denominator=1,
-        by=people + ['segment', 'legal_entity'],
+        by=people + ['segment', 'legal_entity'], under=with_reason,
     ) }}
 
 )

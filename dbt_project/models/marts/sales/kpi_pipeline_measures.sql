@@ -207,7 +207,8 @@ reengagement_days as (
         lost_states.*,
         dates.date_day as report_date,
         reengagements.buyer_id,
-        reengagements.due_to_date
+        reengagements.due_to_date,
+        reengagements.win_loss_reason
 
     from lost_states
     inner join reengagements
@@ -429,11 +430,13 @@ contributions as (
     {{ contribution(
         'reengagement_due', of='calls_due', day='report_date',
         where='report_date <= due_to_date', numerator=1, by=won_dimensions,
+        under={'close_reason': 'win_loss_reason'},
     ) }}
     union all
     {{ contribution(
         'reengagement_due', variant='overdue', of='calls_due', day='report_date',
         where='report_date > due_to_date', numerator=1, by=won_dimensions,
+        under={'close_reason': 'win_loss_reason'},
     ) }}
     union all
     {{ contribution(

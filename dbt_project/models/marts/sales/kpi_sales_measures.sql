@@ -26,7 +26,7 @@
         'columns': [
             'closed_date', 'is_won', 'close_reason', 'cycle_days', 'amount', 'currency',
             'is_sales_pipeline', 'creator_id', 'win_loss_reason', 'deal_type',
-            'last_open_stage',
+            'last_open_stage', 'first_year_amount',
         ] + people + deal_dimensions,
     },
     'fct_activities': {
@@ -128,7 +128,14 @@ wins_converted as (
                 {{ convert_money(
                     'closes.amount', 'flow_rates.rate', 'currencies.exponent'
                 ) }}
-        end as converted_amount
+        end as converted_amount,
+        case
+            when closes.amount is null then 0
+            else
+                {{ convert_money(
+                    'closes.first_year_amount', 'flow_rates.rate', 'currencies.exponent'
+                ) }}
+        end as converted_first_year_amount
 
     from closes
     cross join currencies
@@ -211,6 +218,13 @@ contributions as (
         by=people + deal_dimensions,
     ) }}
     union all
+    {{ contribution(
+        'sales_bookings', variant='first_year', of='wins_converted', day='closed_date',
+        currency='presentation_currency', original_amount='coalesce(first_year_amount, 0)',
+        numerator='converted_first_year_amount',
+        denominator='(amount is not null)::integer', by=people + deal_dimensions,
+    ) }}
+    union all
     -- A win of exactly 0 is a blank someone filled in: nothing marks a deal as given away.
     {{ contribution(
         'avg_deal_size', of='wins_converted', day='closed_date', where='amount <> 0',
@@ -222,6 +236,12 @@ contributions as (
     {{ contribution(
         'calls_made', of='activities', day='occurred_date',
         where="is_call and direction = 'outbound' and is_completed and occurred_date is not null",
+        numerator=1, by=people + ['segment', 'customer_type', 'legal_entity'],
+    ) }}
+    union all
+    {{ contribution(
+        'calls_made', variant='inbound', of='activities', day='occurred_date',
+        where="is_call and direction = 'inbound' and is_completed and occurred_date is not null",
         numerator=1, by=people + ['segment', 'customer_type', 'legal_entity'],
     ) }}
     union all
