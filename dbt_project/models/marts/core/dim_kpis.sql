@@ -99,12 +99,12 @@ policy_texts as (
     inner join texts
         on
             policies_in_force.policy_name = texts.policy
-            and coalesce(texts.kpi_key, policies_of_kpis.kpi_key) = policies_of_kpis.kpi_key
+            and policies_of_kpis.kpi_key = coalesce(texts.kpi_key, policies_of_kpis.kpi_key)
             and (
-                texts.option = policies_in_force.policy_value
+                policies_in_force.policy_value = texts.option
                 or (
                     texts.option = '*'
-                    and texts.default_value <> policies_in_force.policy_value
+                    and policies_in_force.policy_value <> texts.default_value
                 )
             )
 
