@@ -82,7 +82,7 @@ class Books:
 
     seed: int
     as_of: date
-    rows: dict[str, dict[str, Row]] = field(
+    rows: dict[str, dict[str, dict[str, Any]]] = field(
         default_factory=lambda: {entity: {} for entity in _KEYS}
     )
 
@@ -233,9 +233,12 @@ class Books:
 
     def _total(self, invoice: str) -> None:
         total = sum(
-            line["amount"]
-            for line in self.rows["invoice_lines"].values()
-            if line["invoice_id"] == invoice
+            (
+                line["amount"]
+                for line in self.rows["invoice_lines"].values()
+                if line["invoice_id"] == invoice
+            ),
+            Decimal(0),
         )
         row = self.rows["invoices"][invoice]
         self.rows["invoices"][invoice] = {**row, "subtotal": total, "total": total}

@@ -174,6 +174,7 @@ def test_thirty_nights_of_edits_move_nothing_signed(
     desk = march_signed.copy(tmp_path / "edited")
     hashes: dict[date, str] = {}
     kinds: set[tuple[str, str]] = set()
+    moved = 0
     for _ in range(NIGHTS):
         desk.go_on()
         as_of = desk.books.as_of
