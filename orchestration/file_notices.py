@@ -36,7 +36,7 @@ def file_notices(settings: Settings, served: Path | None) -> list[str]:
     `served`: database file of the build, None = there is none.
     """
     sources = settings.config.sources
-    lines = [line for source in sources for line in drop_notices(source)]
+    lines = list(drop_notices(sources))
     strangers = find_unmatched(live_rows(settings), served)
     told = describe_all([s for s in strangers if not _is_mapped(s, sources)])
     lines += told[:_SHOWN]
@@ -58,23 +58,31 @@ def _is_mapped(stranger: Unmatched, sources: Iterable[SourceConfig]) -> bool:
     )
 
 
-def drop_notices(source: SourceConfig) -> Iterator[str]:
-    """Yield what lies in a drop and feeds nothing."""
-    if not isinstance(source, FilesSource):
-        return
-    patterns = [pattern for dataset in source.datasets for pattern in dataset.files]
-    patterns += [
-        rule.file for dataset in source.datasets for rule in dataset.lookup.values()
-    ]
-    left = find_leftovers(source.path, patterns)
+def drop_notices(sources: Iterable[SourceConfig]) -> Iterator[str]:
+    """Yield what lies in a drop and feeds nothing; sources may share one."""
+    drops: dict[Path, list[FilesSource]] = {}
+    for source in sources:
+        if isinstance(source, FilesSource):
+            drops.setdefault(source.path.resolve(), []).append(source)
+    for sharing in drops.values():
+        yield from _drop_notices(sharing)
+
+
+def _drop_notices(sources: Sequence[FilesSource]) -> Iterator[str]:
+    """Yield what lies in one drop and feeds none of its sources."""
+    names = ", ".join(source.name for source in sources)
+    datasets = [dataset for source in sources for dataset in source.datasets]
+    patterns = [pattern for dataset in datasets for pattern in dataset.files]
+    patterns += [rule.file for dataset in datasets for rule in dataset.lookup.values()]
+    left = find_leftovers(sources[0].path, patterns)
     hints = {name: _nearest_pattern(name, patterns) for name in left.unmatched}
     meant = [name for name, hint in hints.items() if hint]
     for name in meant[:_SHOWN]:
-        yield f"{source.name}: {name} feeds nothing{hints[name]}"
+        yield f"{names}: {name} feeds nothing{hints[name]}"
     others = [name for name in left.unmatched if name not in meant[:_SHOWN]]
     if others:
         rest = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-        yield f"{source.name}: feed nothing: {', '.join(others[:_SHOWN])}{rest}"
+        yield f"{names}: feed nothing: {', '.join(others[:_SHOWN])}{rest}"
     if left.litter:
         shown = ", ".join(left.litter[:_SHOWN])
         rest = (
@@ -82,9 +90,9 @@ def drop_notices(source: SourceConfig) -> Iterator[str]:
             if len(left.litter) > _SHOWN
             else ""
         )
-        yield f"{source.name}: ignored {shown}{rest} (locks, hidden or unfinished files)"
+        yield f"{names}: ignored {shown}{rest} (locks, hidden or unfinished files)"
     if left.empty:
-        yield f"{source.name}: empty folders: {', '.join(left.empty[:_SHOWN])}"
+        yield f"{names}: empty folders: {', '.join(left.empty[:_SHOWN])}"
 
 
 def _nearest_pattern(name: str, patterns: Sequence[str]) -> str:
@@ -102,11 +110,21 @@ def _core(name: str) -> str:
 
 
 def live_rows(settings: Settings) -> list[LandedRows]:
-    """Return what dropped files have brought into raw and what of it stands."""
+    """Return what dropped files have brought into raw and what of it stands.
+
+    Histories of another source are left out: they speak in that source's ids.
+    """
     root = settings.home.root
+    histories = {
+        source.stream_of(dataset)
+        for source in settings.config.sources
+        if isinstance(source, FilesSource)
+        for dataset in source.datasets
+        if dataset.history_of
+    }
     grouped: dict[tuple[str, str], list[Path]] = {}
     for batch in standing_batches(ledger.live(ledger.read(root))):
-        if batch.row_count:
+        if batch.row_count and batch.stream not in histories:
             folder = raw_dir(root, batch.stream_path, batch.load_date)
             files = grouped.setdefault((batch.stream, batch.entity), [])
             files.append(folder / batch.parquet_name)

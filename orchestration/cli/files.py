@@ -170,7 +170,7 @@ def _check_lines(found: FilesCheck, settings: Settings) -> Iterator[str]:
             yield from (f"    {line}" for line in lines)
             yield "  Files loaded before keep their words until they are read again; `warehouse"
             yield "  status` then names the command."
-    notices = [n for source in settings.config.sources for n in drop_notices(source)]
+    notices = list(drop_notices(settings.config.sources))
     if notices:
         yield ""
         yield "Left aside:"

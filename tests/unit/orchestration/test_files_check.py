@@ -191,7 +191,7 @@ def test_litter_strangers_and_empty_folders_are_told(here: Path) -> None:
     (drop / "deal_10.csv").write_text(DEALS)
     (drop / "ghi chú.txt").write_text("x")
     [source] = load_config(here / "warehouse.yml", environ={}).sources
-    first, stranger, second, third = drop_notices(source)
+    first, stranger, second, third = drop_notices([source])
     assert stranger == "drop: feed nothing: ghi chú.txt"
     assert "deal_10.csv feeds nothing; did you mean it for 'deals*.csv'?" in first
     assert (
@@ -200,6 +200,38 @@ def test_litter_strangers_and_empty_folders_are_told(here: Path) -> None:
     )
     assert "empty folders: cũ" in third
     assert "5 rows in" in check().output
+
+
+OTHERS = """\
+  - {name: stripe_vn, kind: stripe, key_env: KEY, account: acct_1, legal_entity: vn,
+     functional_currency: VND}
+  - name: history
+    kind: files
+    path: ./drop
+    settle_seconds: 0
+    history_of: stripe_vn
+    datasets:
+      subscription_items: {files: items.csv, mode: replace}
+"""
+ITEMS = """\
+item_id,valid_from,subscription_id,customer_id,status,product_id,unit_price,currency,quantity,interval,interval_count,usage_type,discount_percent,discount_amount,discount_ends_at,trial_ends_at,valid_to
+si_1,2025-01-01T02:33:56Z,sub_1,cus_1,active,prod_vngtx,790000,VND,8,month,1,licensed,,,,,
+"""
+
+
+def test_sources_sharing_a_folder_know_each_others_files_and_a_history_its_own_ids(
+    here: Path,
+) -> None:
+    (here / "warehouse.yml").write_text(CONFIG + OTHERS, encoding="utf-8")
+    (here / "drop" / "items.csv").write_text(ITEMS, encoding="utf-8")
+    shown = check().output
+    assert "1 row in = 1 landed" in shown
+    assert "feeds nothing" not in shown
+    assert "feed nothing" not in shown
+    assert "'GTXPro' is no known member of products" in shown
+    assert "prod_vngtx" not in shown
+    (here / "drop" / "items.xls").write_text("x")
+    assert "drop, history: items.xls feeds nothing" in check().output
 
 
 def test_members_of_the_served_build_count_and_unlisted_products_do_not(
