@@ -10,6 +10,7 @@ import re
 import sys
 from dataclasses import asdict
 from datetime import timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,7 +30,10 @@ from orchestration.status import Finding, Limits, Status, hours, read_status
 from orchestration.watch import tell_people
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from orchestration.file_history import Unproven
 
 MaxAge = Annotated[
     str,
@@ -90,8 +94,8 @@ def watch(
     """
     found, company = _read(root, config, max_age, max_run)
     home = Home(find_root(root))
-    for finding in found.findings:
-        sys.stdout.write(_finding_line(finding) + "\n")
+    for line in _finding_lines(found.findings):
+        sys.stdout.write(line + "\n")
     for problem in tell_people(
         found,
         company=company,
@@ -212,20 +216,24 @@ def _lines(found: Status, root: Path) -> list[str]:
         lines += [f"  {last_line(night)}" for night in reversed(found.nights)]
     needs = [finding for finding in found.findings if finding.exit_code != EXIT_OK]
     lines.append("Needs a person" if needs else "Nothing needs a person.")
-    lines += [_finding_line(finding) for finding in found.findings]
-    return lines
+    return [*lines, *_finding_lines(found.findings)]
 
 
 def _unproven_lines(found: Status) -> list[str]:
-    """Return the files nothing proves to be whole, and what would."""
+    """Return the files nothing proves to be whole, a line per dataset, and what would."""
     if not found.unproven:
         return []
+    by_stream: dict[str, list[Unproven]] = {}
+    for one in found.unproven:
+        by_stream.setdefault(one.stream, []).append(one)
     lines = ["Loaded files nothing proves to be whole"]
-    lines += [
-        f"  {u.file}  {u.stream}, loaded by the night of {u.since}"
-        for u in found.unproven[:_SHOWN]
-    ]
-    lines += _more(len(found.unproven))
+    for stream, files in list(by_stream.items())[:_SHOWN]:
+        last = max(files, key=lambda one: (one.since, one.file))
+        which = last.file
+        if len(files) > 1:
+            which = f"{len(files):,} files, the last {last.file}"
+        lines.append(f"  {stream}: {which}, loaded by the night of {last.since}")
+    lines += _more(len(by_stream))
     step = "have the sender put a manifest.json beside them, or declare total_rows"
     return [*lines, f"  next: {step}"]
 
@@ -250,6 +258,9 @@ def _more(count: int) -> list[str]:
     return [f"  … and {count - _SHOWN} more (--json)"] if count > _SHOWN else []
 
 
-def _finding_line(finding: Finding) -> str:
-    mark = "!" if finding.exit_code else "·"
-    return f"  {mark} {finding.text}\n      next: {finding.next_step}"
+def _finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield findings; what is to be done about several in a row is said once."""
+    for step, alike in groupby(findings, key=lambda finding: finding.next_step):
+        for finding in alike:
+            yield f"  {'!' if finding.exit_code else '·'} {finding.text}"
+        yield f"      next: {step}"

@@ -393,7 +393,7 @@ def test_files_nothing_proves_and_files_read_otherwise_are_shown(made: Made) -> 
     shown = CliRunner().invoke(app, asked).output
     told = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
 
-    assert "t.csv  drop.targets, loaded by the night of 2026-10-31" in shown
+    assert "drop.targets: t.csv, loaded by the night of 2026-10-31" in shown
     assert "next: have the sender put a manifest.json beside them" in shown
     command = "warehouse backfill --from 2026-10-31 --to 2026-10-31 --source drop"
     assert f"next: {command}" in shown
