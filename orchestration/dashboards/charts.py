@@ -8,6 +8,7 @@ dashed, because its figure is not final.
 from __future__ import annotations
 
 import html
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -171,10 +172,7 @@ def _grid(
     y_of: Callable[[float], float],
     number: Number,
 ) -> str:
-    """Return four value lines and, where the range crosses it, the zero line."""
-    levels = [low + (high - low) * share for share in (0.0, 0.33, 0.66, 0.97)]
-    if low < 0 < high:
-        levels.append(0.0)
+    """Return the value lines at round levels, the zero line among them."""
     return "".join(
         f'<line class="grid{" zero" if level == 0 else ""}" x1="{LEFT}" x2="{WIDTH - RIGHT}" '
         f'y1="{y_of(level):.1f}" y2="{y_of(level):.1f}"/>'
@@ -182,8 +180,19 @@ def _grid(
         f'<tspan class="vi">{html.escape(number(level, "vi"))}</tspan>'
         f'<tspan class="en">{html.escape(number(level, "en"))}</tspan>'
         "</text>"
-        for level in levels
+        for level in round_levels(low, high)
     )
+
+
+def round_levels(low: float, high: float) -> list[float]:
+    """Return the multiples of 1, 2 or 5 times a power of ten within a range, three to seven."""
+    rough = (high - low) / 6
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(count * power for count in (1, 2, 5, 10) if count * power >= rough)
+    return [
+        number * step
+        for number in range(math.ceil(low / step), math.floor(high / step) + 1)
+    ]
 
 
 def _period_labels(axis: Axis, x_of: Callable[[int], float]) -> str:
