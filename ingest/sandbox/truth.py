@@ -387,19 +387,30 @@ def _fill(found: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure
 def _compare(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:
     """Return growth of sales revenue over the period before and the year before."""
     found: dict[Key, Figure] = {}
+    for key, now, earlier, is_whole in compared(as_of, grain):
+        before = figures.get(earlier)
+        found[key] = growth(
+            figures[now].numerator, before.numerator if before and is_whole else None
+        )
+    return found
+
+
+def compared(as_of: date, grain: str) -> Iterator[tuple[Key, Key, Key, bool]]:
+    """Yield each growth, the revenue it is of, that it is over, and whether its period ended."""
     for start in periods_until(as_of, grain):
         is_whole = period_end(start, grain) <= as_of
         for kpi, (own_grain, months) in GROWTH.items():
             if own_grain not in {"", grain}:
                 continue
+            earlier = month_start(start, -months)
             for basis, currency in product(BASES, CURRENCIES):
-                now = figures[f"sales_revenue{basis}", start, currency].numerator
-                earlier = month_start(start, -months)
-                before = figures.get((f"sales_revenue{basis}", earlier, currency))
-                found[f"{kpi}{basis}", start, currency] = growth(
-                    now, before.numerator if before and is_whole else None
+                revenue = f"sales_revenue{basis}"
+                yield (
+                    (f"{kpi}{basis}", start, currency),
+                    (revenue, start, currency),
+                    (revenue, earlier, currency),
+                    is_whole,
                 )
-    return found
 
 
 def growth(now: Decimal, before: Decimal | None) -> Figure:

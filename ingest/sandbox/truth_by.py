@@ -28,16 +28,14 @@ from ingest.sandbox import (
     truth_marketing,
     truth_pipeline,
 )
-from ingest.sandbox.story import month_start
 from ingest.sandbox.truth import (
-    BASES,
     COMPOUNDS,
-    GROWTH,
     MEDIANS,
     QUOTIENTS,
     Key,
     add_up,
     capacity_by_function,
+    compared,
     contributions_of,
     divide,
     growth,
@@ -49,12 +47,10 @@ from ingest.sandbox.truth_attribution import RETURNS, divide_returns
 from ingest.sandbox.truth_described import CRM_ENTITY, member_of
 from ingest.sandbox.truth_money import round_ratio
 from ingest.sandbox.truth_rows import (
-    CURRENCIES,
     ZERO,
     Contribution,
     Figure,
     open_night,
-    period_end,
     period_start,
     periods_until,
 )
@@ -294,25 +290,13 @@ def _grow(
 ) -> dict[Key, Figure]:
     """Return the growth of a member's revenue, in periods it has revenue in."""
     found: dict[Key, Figure] = {}
-    for start in periods_until(as_of, grain):
-        is_whole = period_end(start, grain) <= as_of
-        for kpi, (own_grain, months) in GROWTH.items():
-            if own_grain not in {"", grain}:
-                continue
-            for basis in BASES:
-                for currency in CURRENCIES:
-                    key = f"sales_revenue{basis}"
-                    now = own.get((key, start, currency))
-                    if now is None:
-                        continue
-                    earlier = (key, month_start(start, -months), currency)
-                    before = own.get(earlier)
-                    base = before.numerator if before else None
-                    if base is None and earlier in company:
-                        base = ZERO
-                    found[f"{kpi}{basis}", start, currency] = growth(
-                        now.numerator, base if is_whole else None
-                    )
+    for key, now, earlier, is_whole in compared(as_of, grain):
+        if now not in own:
+            continue
+        base = own[earlier].numerator if earlier in own else None
+        if base is None and earlier in company:
+            base = ZERO
+        found[key] = growth(own[now].numerator, base if is_whole else None)
     return found
 
 
