@@ -28,10 +28,10 @@ nightly: setup ## Run the night on the sandbox company (or on ./warehouse.yml)
 
 test: setup lint types contracts pytest ## Lint, types, import contracts and tests
 
-lint: setup ## Ruff and sqlfluff
+lint: setup ## Ruff and sqruff
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
-	@$(RUN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models
+	@$(RUN)/sqruff lint dbt_project/models
 
 types: setup ## Static types
 	@$(RUN)/basedpyright

@@ -1,4 +1,4 @@
-"""What sqlfluff's templater has in place of dbt: variables as a night passes them.
+"""What the linter's templater has in place of dbt: variables as a night passes them.
 
 Belongs here: names the models' Jinja refers to, so that lint sees the SQL a night compiles.
 Stays out: anything dbt or the night reads.
@@ -7,9 +7,10 @@ Stays out: anything dbt or the night reads.
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 from typing import Any
 
+import jinja2
 import yaml
 
 _PROJECT = yaml.safe_load(
@@ -31,6 +32,24 @@ _VARIABLES: dict[str, Any] = _PROJECT["vars"] | {
     # Two dimensions show the shape of all: a table of measures is then a tenth to parse.
     "kpi_dimensions": dict([*_PROJECT["vars"]["kpi_dimensions"].items()][:2]),
 }
+
+_COMPILE = jinja2.Environment.compile
+_COMPILED: dict[tuple[Any, ...], CodeType] = {}
+
+
+def _compile_once(environment: jinja2.Environment, *template: Any) -> CodeType:  # noqa: ANN401 - as Jinja
+    """Compile each text once, whichever of the templater's alike environments asks.
+
+    It asks for all macros anew with every model: 0.35 of 0.45 s per model.
+    """
+    if template not in _COMPILED:
+        _COMPILED[template] = _COMPILE(environment, *template)
+    return _COMPILED[template]
+
+
+# This module is executed anew for every model as well.
+if _COMPILE.__name__ != _compile_once.__name__:
+    jinja2.Environment.compile = _compile_once  # pyright: ignore[reportAttributeAccessIssue]
 
 target = SimpleNamespace(schema="main", name="local")
 this = SimpleNamespace(identifier="this_model", schema="main")

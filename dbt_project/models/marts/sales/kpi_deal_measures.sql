@@ -283,15 +283,15 @@ contributions as (
         ('win_reason_share', 'is_won'), ('loss_reason_share', 'not is_won')
     ] %}
         union all
-    {{ contribution(
-        kpi_key, of='closes', day='closed_date', where=outcome, numerator=1,
-        under=with_reason,
-    ) }}
+        {{ contribution(
+            kpi_key, of='closes', day='closed_date', where=outcome, numerator=1,
+            under=with_reason,
+        ) }}
         union all
-    {{ contribution(
-        kpi_key, variant='value', of='closes_weighed', day='closed_date', where=outcome,
-        numerator='converted_amount', under=with_reason,
-    ) }}
+        {{ contribution(
+            kpi_key, variant='value', of='closes_weighed', day='closed_date', where=outcome,
+            numerator='converted_amount', under=with_reason,
+        ) }}
     {%- endfor %}
     union all
     {{ contribution(

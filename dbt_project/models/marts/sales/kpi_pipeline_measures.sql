@@ -395,36 +395,36 @@ contributions as (
     ] %}
         union all
         -- An expected close in the past is no expectation: such deals are overdue, not forecast.
-    {{ contribution(
-        'forecast_sales', variant='for_' ~ period, of='open_days_converted',
-        day='report_date', where='expected_close_date between report_date and ' ~ end,
-        currency='presentation_currency', numerator='weighted_amount',
-        denominator='has_amount', by=won_dimensions,
-    ) }}
+        {{ contribution(
+            'forecast_sales', variant='for_' ~ period, of='open_days_converted',
+            day='report_date', where='expected_close_date between report_date and ' ~ end,
+            currency='presentation_currency', numerator='weighted_amount',
+            denominator='has_amount', by=won_dimensions,
+        ) }}
         union all
-    {{ contribution(
-        'forecast_sales', variant='for_' ~ period, of='wins_of_' ~ period,
-        day='report_date', currency='presentation_currency', numerator='converted_amount',
-        denominator='(amount is not null)::integer', by=won_dimensions,
-    ) }}
+        {{ contribution(
+            'forecast_sales', variant='for_' ~ period, of='wins_of_' ~ period,
+            day='report_date', currency='presentation_currency', numerator='converted_amount',
+            denominator='(amount is not null)::integer', by=won_dimensions,
+        ) }}
         union all
-    {{ contribution(
-        'open_pipeline_due', variant='for_' ~ period, of='open_days_converted',
-        day='report_date', where='expected_close_date between report_date and ' ~ end,
-        currency='presentation_currency', numerator='converted_amount',
-        denominator='has_amount', by=won_dimensions,
-    ) }}
+        {{ contribution(
+            'open_pipeline_due', variant='for_' ~ period, of='open_days_converted',
+            day='report_date', where='expected_close_date between report_date and ' ~ end,
+            currency='presentation_currency', numerator='converted_amount',
+            denominator='has_amount', by=won_dimensions,
+        ) }}
         union all
-    {{ contribution(
-        'forecast_deals', variant='for_' ~ period, of='open_days', day='report_date',
-        where='expected_close_date between report_date and ' ~ end,
-        numerator='probability', by=won_dimensions,
-    ) }}
+        {{ contribution(
+            'forecast_deals', variant='for_' ~ period, of='open_days', day='report_date',
+            where='expected_close_date between report_date and ' ~ end,
+            numerator='probability', by=won_dimensions,
+        ) }}
         union all
-    {{ contribution(
-        'forecast_deals', variant='for_' ~ period, of='wins_dated_' ~ period,
-        day='report_date', numerator=1, by=won_dimensions,
-    ) }}
+        {{ contribution(
+            'forecast_deals', variant='for_' ~ period, of='wins_dated_' ~ period,
+            day='report_date', numerator=1, by=won_dimensions,
+        ) }}
     {%- endfor %}
     union all
     {{ contribution(
