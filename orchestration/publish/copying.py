@@ -199,7 +199,10 @@ def comment_on(
     table: PublishedTable,
     source: SourceTable,
 ) -> None:
-    """Write table and column comments into the served file, in one go."""
+    """Write table and column comments into the served file, in one go.
+
+    One transaction, because each comment alone ends in a commit with a flush of its own.
+    """
     statements: list[str] = []
     described = source.comment or table.description
     if described:
@@ -212,7 +215,7 @@ def comment_on(
             statements.append(
                 f"comment on column {target}.{column.quoted} is {text(own)}"
             )
-    con.execute("; ".join(statements))
+    con.execute("; ".join(["begin", *statements, "commit"]))
 
 
 def export_parquet(
