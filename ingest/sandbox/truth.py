@@ -640,6 +640,12 @@ def _capacity(
 
 def targets_in_force(night: Night) -> list[Target]:
     """Return the newest revision of every target that holds on the as-of day."""
+    if "targets" not in night.found:
+        night.found["targets"] = _find_targets(night)
+    return night.found["targets"]
+
+
+def _find_targets(night: Night) -> list[Target]:
     newest: dict[tuple[str, str, str, date], Target] = {}
     for target in sorted(targets_until(night.cut), key=lambda t: t.effective_from):
         is_due = (

@@ -352,7 +352,10 @@ def working_days(night: Night, month: date) -> list[date]:
 
 def _calendar(night: Night) -> list[CalendarDay]:
     """Return the working calendar as the night knows it."""
-    return calendar_until(night.company.seed, night.cut - timedelta(microseconds=1))
+    if "calendar" not in night.found:
+        last = night.cut - timedelta(microseconds=1)
+        night.found["calendar"] = calendar_until(night.company.seed, last)
+    return night.found["calendar"]
 
 
 def _month(start: date) -> list[date]:

@@ -12,7 +12,7 @@ once, half away from zero, to the target currency's minor unit.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import TYPE_CHECKING, Final
@@ -36,6 +36,9 @@ class RateTable:
     """Rates known by the end of one as-of day: (type, day) -> VND for one USD."""
 
     by_day: dict[tuple[str, date], Decimal]
+    _found: dict[tuple[str, str, date, str], Decimal] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def convert(
         self, amount: Decimal, source: str, target: str, day: date, rate_type: str
@@ -75,10 +78,14 @@ class RateTable:
         """Return how much of `target` one unit of `source` is."""
         if source == target:
             return Decimal(1)
-        quoted = self._quoted(day, rate_type)
-        if (source, target) == (BASE, QUOTE):
-            return quoted
-        return _EXACT.divide(Decimal(1), quoted).quantize(_RATE_STEP, context=_EXACT)
+        asked = (source, target, day, rate_type)
+        if asked not in self._found:
+            rate = self._quoted(day, rate_type)
+            if (source, target) != (BASE, QUOTE):
+                rate = _EXACT.divide(Decimal(1), rate)
+                rate = rate.quantize(_RATE_STEP, context=_EXACT)
+            self._found[asked] = rate
+        return self._found[asked]
 
     def _quoted(self, day: date, rate_type: str) -> Decimal:
         """Return the rate of the day, or the last one carried forward."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ingest.sandbox.story import STORY_START, at_local, month_start
@@ -94,7 +94,7 @@ class Night:
     found: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What a module worked out once for the night, under a name of its own."""
 
-    @property
+    @cached_property
     def cut(self) -> datetime:
         """First instant after the as-of day."""
         return end_of(self.as_of)
@@ -147,6 +147,7 @@ def open_night(company: Company, as_of: date, first_as_of: date | None = None) -
     return _LAST[0]
 
 
+@cache
 def end_of(day: date) -> datetime:
     """Return the first instant after a day of the company's zone."""
     return at_local(day + timedelta(days=1))
