@@ -25,10 +25,30 @@ _RATE_TYPES = (
     "period_average",
 )
 
+_REASONS = (
+    "price",
+    "competitor",
+    "no_response",
+    "no_budget",
+    "no_need",
+    "timing",
+    "feature",
+    "disqualified",
+    "duplicate",
+    "do_not_contact",
+    "fit",
+    "service",
+    "relationship",
+    "other",
+)
+"""What reasons of a CRM are mapped to (seed close_reason_map); their own words count nothing."""
+
 
 @dataclass(frozen=True)
 class Policy:
     """One switch: its default and, for a choice, the words it accepts.
+
+    `members` are the words a list may hold; none = any, which are names of the company's own.
 
     Only what a model computes is an option: a word accepted and not computed would change
     nothing in silence. `tests/unit/ingest/test_policies.py` holds them against the list of
@@ -37,6 +57,7 @@ class Policy:
 
     default: PolicyValue
     options: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
     minimum: int = 0
     maximum: int | None = None
 
@@ -73,7 +94,7 @@ POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
             "closed_in_period",
             ("closed_in_period", "created_cohort", "closed_or_overdue"),
         ),
-        "win_rate_excluded_reasons": Policy(()),
+        "win_rate_excluded_reasons": Policy((), members=_REASONS),
         "reopened_deal_close": Policy("latest", ("latest", "first")),
         "rep_credit": Policy("owner_at_event", ("owner_at_event", "current_owner")),
         "sales_revenue_basis": Policy(
@@ -148,6 +169,12 @@ def _read_value(key: str, value: object, policy: Policy) -> PolicyValue:
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             message = f"policy {key} must be a list of words"
             raise ValueError(message)
+        for word in value:
+            if policy.members and word not in policy.members:
+                message = (
+                    f"policy {key} cannot hold {word!r}{nearest(word, policy.members)}"
+                )
+                raise ValueError(message)
         return tuple(value)
     if isinstance(policy.default, int):
         if not isinstance(value, str) or not value.isascii() or not value.isdigit():

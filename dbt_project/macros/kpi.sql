@@ -74,13 +74,14 @@
 
 
 {#- 1 for a close that win_rate counts. Losses for reasons policy calls no real chance
-    (disqualified, duplicate) are in neither side. -#}
-{% macro win_rate_weight(is_won, close_reason) -%}
+    (disqualified, duplicate) are in neither side; the policy names what words of a CRM are
+    mapped to. -#}
+{% macro win_rate_weight(is_won) -%}
     {%- set reasons = var('policies').get('win_rate_excluded_reasons') or [] -%}
     {%- if reasons -%}
     (
         {{ is_won }}
-        or coalesce({{ close_reason }} not in (
+        or coalesce(win_loss_reason not in (
             {%- for reason in reasons %}'{{ reason }}'{{ ", " if not loop.last }}{% endfor -%}
         ), true)
     )::integer

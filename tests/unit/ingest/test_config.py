@@ -118,6 +118,15 @@ def test_configured_entities_are_those_of_vendors_and_datasets(tmp_path: Path) -
             ":5: unknown policy 'mrr_discount'; did you mean 'mrr_discounts'?",
         ),
         (
+            COMPANY
+            + "policies: {win_rate_excluded_reasons: [price, duplicates]}\nsources:\n"
+            + STRIPE,
+            (
+                ":5: policy win_rate_excluded_reasons cannot hold 'duplicates'; "
+                "did you mean 'duplicate'?"
+            ),
+        ),
+        (
             COMPANY + "sources:\n  - {name: x, kind: strype}\n",
             ":6: unknown source kind 'strype'; did you mean 'stripe'?",
         ),

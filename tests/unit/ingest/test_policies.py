@@ -214,8 +214,7 @@ def test_every_option_is_computed_in_a_small_case() -> None:
 
 def test_every_option_says_what_it_makes_of_a_definition() -> None:
     """Readers see definitions, not policies: one set otherwise must show in the text."""
-    with (PROJECT / "seeds" / "policy_texts.csv").open(encoding="utf-8") as file:
-        texts = list(csv.DictReader(file))
+    texts = read_seed("policy_texts")
     said = {(row["policy"], row["option"]) for row in texts if not row["kpi_key"]}
     needed = {
         (name, option)
@@ -252,3 +251,34 @@ def test_every_policy_is_read_and_told() -> None:
     silent = set(POLICIES) - named
     # What holds a theme back, and whose names a board may show, are no figures.
     assert silent == {*OF_THE_NIGHT, "leaderboard_kpis"}
+
+
+def read_seed(name: str) -> list[dict[str, str]]:
+    with (PROJECT / "seeds" / f"{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_value_said_in_a_definition_has_words() -> None:
+    """A definition shows `{value}`: by labels where it is a code, as a company's own words are."""
+    labelled = {
+        (row["code_type"], row["code"]) for row in read_seed("published_labels")
+    }
+    said = [row for row in read_seed("policy_texts") if row["option"] == "*"]
+    assert said
+    for row in said:
+        assert "{value}" in row["text_vi"]
+        assert "{value}" in row["text_en"]
+        policy = POLICIES[row["policy"]]
+        codes = policy.options or policy.members
+        assert bool(codes) == bool(row["value_labels"]), row["policy"]
+        unsaid = {c for c in codes if (row["value_labels"], c) not in labelled}
+        assert not unsaid, row["policy"]
+    assert not [
+        row["policy"] for row in read_seed("policy_texts")
+        if row["option"] != "*" and ("{value}" in row["text_vi"] + row["text_en"])
+    ]  # fmt: skip
+
+
+def test_reasons_a_policy_may_name_are_those_words_are_mapped_to() -> None:
+    mapped = {row["win_loss_reason"] for row in read_seed("close_reason_map")}
+    assert set(POLICIES["win_rate_excluded_reasons"].members) == mapped

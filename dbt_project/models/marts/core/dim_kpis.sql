@@ -21,6 +21,12 @@ texts as (
 
 ),
 
+labels as (
+
+    select * from {{ ref('published_labels') }}
+
+),
+
 policies_passed as (
 
     select '{{ var("policies") | tojson }}' as policies
@@ -41,9 +47,58 @@ policies_in_force as (
 
     select
         policy_name,
-        json_extract_string(policies, '$.' || policy_name) as policy_value
+        json_extract_string(policies, '$.' || policy_name) as policy_value,
+        case
+            when json_type(policies, '$.' || policy_name) = 'ARRAY'
+                then cast(json_extract(policies, '$.' || policy_name) as varchar[])
+            else [json_extract_string(policies, '$.' || policy_name)]
+        end as members
 
     from policy_names
+
+),
+
+policy_members as (
+
+    select
+        policy_name,
+        unnest(members) as member,
+        generate_subscripts(members, 1) as member_order
+
+    from policies_in_force
+
+),
+
+-- What stands in a text for `{value}`: words, never codes. A list with nothing in it says so.
+policies_said as (
+
+    select
+        texts.policy,
+        texts.option,
+        coalesce(
+            string_agg(
+                coalesce(labels.label_vi, policy_members.member), ', '
+                order by policy_members.member_order
+            ),
+            'không có'
+        ) as said_vi,
+        coalesce(
+            string_agg(
+                coalesce(labels.label_en, policy_members.member), ', '
+                order by policy_members.member_order
+            ),
+            'none'
+        ) as said_en
+
+    from texts
+    left join policy_members
+        on texts.policy = policy_members.policy_name
+    left join labels
+        on
+            texts.value_labels = labels.code_type
+            and policy_members.member = labels.code
+    where texts.option = '*'
+    group by 1, 2
 
 ),
 
@@ -85,8 +140,8 @@ policy_texts as (
         policies_of_kpis.kpi_key,
         texts.policy,
         texts.kpi_key is not null as is_definition,
-        replace(texts.text_vi, '{value}', policies_in_force.policy_value) as text_vi,
-        replace(texts.text_en, '{value}', policies_in_force.policy_value) as text_en,
+        replace(texts.text_vi, '{value}', coalesce(policies_said.said_vi, '')) as text_vi,
+        replace(texts.text_en, '{value}', coalesce(policies_said.said_en, '')) as text_en,
         texts.formula,
         -- A text of the KPI itself says all there is to say about the switch.
         bool_or(texts.kpi_key is not null) over (
@@ -107,6 +162,10 @@ policy_texts as (
                     and policies_in_force.policy_value <> texts.default_value
                 )
             )
+    left join policies_said
+        on
+            texts.policy = policies_said.policy
+            and texts.option = policies_said.option
 
 ),
 

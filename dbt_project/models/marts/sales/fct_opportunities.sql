@@ -86,6 +86,23 @@ users as (
 
 ),
 
+reasons as (
+
+    select * from {{ ref('close_reason_map') }}
+
+),
+
+-- Several reasons in one field are separated by ';': the first is the primary one.
+reasons_given as (
+
+    select
+        opportunity_id,
+        lower(trim(string_split(close_reason, ';')[1])) as reason
+
+    from opportunities
+
+),
+
 -- A way of contact somebody took; a task or a document sent says nothing of one.
 contacts as (
 
@@ -171,6 +188,10 @@ select
     closes.status = 'won' as is_won,
     {{ report_date('closes.closed_at') }} as closed_date,
     opportunities.close_reason,
+    case
+        when reasons_given.reason is null then '(not given)'
+        else coalesce(reasons.win_loss_reason, 'other')
+    end as win_loss_reason,
     opportunities.term_months,
     coalesce(people_resolved.rep_id, '(unknown)') as rep_id,
     coalesce(rep_teams.team_id, '(unknown)') as team_id,
@@ -203,6 +224,10 @@ inner join people_resolved
     on opportunities.opportunity_id = people_resolved.opportunity_id
 inner join buyers
     on opportunities.opportunity_id = buyers.opportunity_id
+inner join reasons_given
+    on opportunities.opportunity_id = reasons_given.opportunity_id
+left join reasons
+    on reasons_given.reason = reasons.reason
 left join versions
     on opportunities.opportunity_id = versions.opportunity_id
 left join creation_days

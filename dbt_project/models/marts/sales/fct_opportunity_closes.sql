@@ -31,12 +31,6 @@ described_opportunities as (
 
 ),
 
-reasons as (
-
-    select * from {{ ref('close_reason_map') }}
-
-),
-
 descriptions as (
 
     select * from {{ ref('int_opportunities_described') }}
@@ -91,17 +85,6 @@ open_times as (
 
 ),
 
--- Several reasons in one field are separated by ';': the first is the primary one.
-reasons_given as (
-
-    select
-        opportunity_id,
-        lower(trim(string_split(close_reason, ';')[1])) as reason
-
-    from opportunities
-
-),
-
 credited as (
 
     select
@@ -150,10 +133,7 @@ select
     opportunities.currency,
     opportunities.term_months,
     opportunities.close_reason,
-    case
-        when reasons_given.reason is null then '(not given)'
-        else coalesce(reasons.win_loss_reason, 'other')
-    end as win_loss_reason,
+    described_opportunities.win_loss_reason,
     open_times.slippage_days,
     coalesce(opportunities.deal_type, '(unknown)') as deal_type,
     opportunities.is_sales_pipeline,
@@ -187,10 +167,6 @@ inner join buyers
     on credited.opportunity_id = buyers.opportunity_id
 inner join described_opportunities
     on credited.opportunity_id = described_opportunities.opportunity_id
-inner join reasons_given
-    on credited.opportunity_id = reasons_given.opportunity_id
-left join reasons
-    on reasons_given.reason = reasons.reason
 left join currency_exponents
     on opportunities.currency = currency_exponents.currency
 left join open_times

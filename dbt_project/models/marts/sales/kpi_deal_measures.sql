@@ -15,7 +15,7 @@
     'fct_opportunity_closes': {
         'days': ['closed_date'],
         'columns': [
-            'closed_date', 'is_won', 'close_reason', 'amount', 'currency',
+            'closed_date', 'is_won', 'amount', 'currency',
             'is_sales_pipeline', 'term_months', 'win_loss_reason', 'slippage_days',
             'sales_contact_method', 'creator_id',
         ] + people + deal_dimensions,
@@ -275,7 +275,7 @@ contributions as (
     union all
     {{ contribution(
         'win_rate_value', of='closes_weighed', day='closed_date',
-        where=win_rate_weight('is_won', 'close_reason') ~ ' = 1',
+        where=win_rate_weight('is_won') ~ ' = 1',
         numerator='case when is_won then converted_amount else 0 end',
         denominator='converted_amount', by=closed_by,
     ) }}

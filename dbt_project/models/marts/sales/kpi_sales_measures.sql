@@ -17,14 +17,14 @@
             'created_date', 'creator_id', 'creator_team_id', 'creator_department_id',
             'is_sales_pipeline',
         ] + deal_dimensions + {
-            'created_cohort': ['is_won', 'closed_date', 'close_reason'],
+            'created_cohort': ['is_won', 'closed_date', 'win_loss_reason'],
             'closed_or_overdue': ['overdue_date'] + people,
         }.get(base, []),
     },
     'fct_opportunity_closes': {
         'days': ['closed_date'],
         'columns': [
-            'closed_date', 'is_won', 'close_reason', 'cycle_days', 'amount', 'currency',
+            'closed_date', 'is_won', 'cycle_days', 'amount', 'currency',
             'is_sales_pipeline', 'creator_id', 'win_loss_reason', 'deal_type',
             'last_open_stage', 'first_year_amount',
         ] + people + deal_dimensions,
@@ -181,7 +181,7 @@ contributions as (
         {{ contribution(
             'win_rate', of='opportunities', day='created_date',
             where='created_date is not null and '
-            ~ win_rate_weight('coalesce(is_won, false)', 'close_reason') ~ ' = 1',
+            ~ win_rate_weight('coalesce(is_won, false)') ~ ' = 1',
             numerator='coalesce(is_won and closed_date <= created_date + 365, false)::integer',
             denominator=1, by=deal_dimensions + ['creator_id'], under=creators,
         ) }}
@@ -189,7 +189,7 @@ contributions as (
     {%- else %}
         {{ contribution(
             'win_rate', of='closes', day='closed_date',
-            where=win_rate_weight('is_won', 'close_reason') ~ ' = 1',
+            where=win_rate_weight('is_won') ~ ' = 1',
             numerator='is_won::integer', denominator=1,
             by=people + deal_dimensions + ['creator_id'],
         ) }}
