@@ -1,3 +1,22 @@
+{#- What names a published figure of one basis. -#}
+{% macro figure_key() -%}
+    {{ return([
+        'kpi_key', 'variant', 'grain', 'period_start_date', 'breakdown', 'member_id',
+        'currency',
+    ]) }}
+{%- endmacro %}
+
+
+{#- Whether rows of two relations are of the same figure: a figure that is no money has no
+    currency, and equals none by `=`. `but` names columns that may differ. -#}
+{% macro same_figure(one, other, but=[]) -%}
+    {%- for column in figure_key() if column not in ['currency'] + but -%}
+    {{ one }}.{{ column }} = {{ other }}.{{ column }}
+    and {% endfor -%}
+    {{ one }}.currency is not distinct from {{ other }}.currency
+{%- endmacro %}
+
+
 {#- What each row of a relation adds to a KPI on its `day`. `by` names the dimensions that
     apply, `under` those the relation has under another name. Money in its own currency
     (`original_amount`, in the relation's `currency`) stands beside the converted amount, whose

@@ -77,10 +77,4 @@ select
 from closed_figures
 full join kpi_values_again
     on
-        closed_figures.kpi_key = kpi_values_again.kpi_key
-        and closed_figures.variant = kpi_values_again.variant
-        and closed_figures.grain = kpi_values_again.grain
-        and closed_figures.period_start_date = kpi_values_again.period_start_date
-        and closed_figures.breakdown = kpi_values_again.breakdown
-        and closed_figures.member_id = kpi_values_again.member_id
-        and closed_figures.currency is not distinct from kpi_values_again.currency
+        {{ same_figure('closed_figures', 'kpi_values_again') }}

@@ -237,12 +237,7 @@ totals_missing as (
     from total_rows
     anti join values_summed
         on
-            total_rows.kpi_key = values_summed.kpi_key
-            and total_rows.variant = values_summed.variant
-            and total_rows.grain = values_summed.grain
-            and total_rows.period_start_date = values_summed.period_start_date
-            and total_rows.breakdown = values_summed.breakdown
-            and total_rows.currency is not distinct from values_summed.currency
+            {{ same_figure('total_rows', 'values_summed', but=['member_id']) }}
 
 ),
 
@@ -306,11 +301,7 @@ values_shared as (
     from values_filled
     left join company_sums
         on
-            values_filled.kpi_key = company_sums.kpi_key
-            and values_filled.variant = company_sums.variant
-            and values_filled.grain = company_sums.grain
-            and values_filled.period_start_date = company_sums.period_start_date
-            and values_filled.currency is not distinct from company_sums.currency
+            {{ same_figure('values_filled', 'company_sums', but=['breakdown', 'member_id']) }}
 
 ),
 

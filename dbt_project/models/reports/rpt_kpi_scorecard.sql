@@ -100,22 +100,10 @@ values_with_targets as (
     from kpi_values
     left join targets
         on
-            kpi_values.kpi_key = targets.kpi_key
-            and kpi_values.variant = targets.variant
-            and kpi_values.breakdown = targets.breakdown
-            and kpi_values.member_id = targets.member_id
-            and kpi_values.grain = targets.grain
-            and kpi_values.period_start_date = targets.period_start_date
-            and kpi_values.currency is not distinct from targets.currency
+            {{ same_figure('kpi_values', 'targets') }}
     left join same_elapsed
         on
-            kpi_values.kpi_key = same_elapsed.kpi_key
-            and kpi_values.variant = same_elapsed.variant
-            and kpi_values.breakdown = same_elapsed.breakdown
-            and kpi_values.member_id = same_elapsed.member_id
-            and kpi_values.grain = same_elapsed.grain
-            and kpi_values.period_start_date = same_elapsed.period_start_date
-            and kpi_values.currency is not distinct from same_elapsed.currency
+            {{ same_figure('kpi_values', 'same_elapsed') }}
     left join comments
         on
             kpi_values.kpi_key = comments.kpi_key

@@ -1,6 +1,3 @@
-{%- set key = [
-    'kpi_key', 'variant', 'grain', 'period_start_date', 'breakdown', 'member_id', 'currency',
-] -%}
 {%- set measures = ['value_original', 'numerator', 'value'] -%}
 with
 
@@ -193,7 +190,7 @@ values_open as (
 values_adjusted as (
 
     select
-        {%- for column in key %}
+        {%- for column in figure_key() %}
             coalesce(values_open.{{ column }}, adjustments.{{ column }}) as {{ column }},
         {%- endfor %}
         coalesce(values_open.period_end_date, adjustments.period_end_date) as period_end_date,
@@ -223,10 +220,7 @@ values_adjusted as (
     from values_open
     full join adjustments
         on
-            {%- for column in key if column != 'currency' %}
-                values_open.{{ column }} = adjustments.{{ column }} and
-            {%- endfor %}
-            values_open.currency is not distinct from adjustments.currency
+            {{ same_figure('values_open', 'adjustments') }}
     inner join registry
         on coalesce(values_open.kpi_key, adjustments.kpi_key) = registry.kpi_key
     left join kpi_periods

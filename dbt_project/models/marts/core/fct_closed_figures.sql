@@ -71,10 +71,4 @@ select
 from figures_signed
 left join figures_computed
     on
-        figures_signed.kpi_key = figures_computed.kpi_key
-        and figures_signed.variant = figures_computed.variant
-        and figures_signed.grain = figures_computed.grain
-        and figures_signed.period_start_date = figures_computed.period_start_date
-        and figures_signed.breakdown = figures_computed.breakdown
-        and figures_signed.member_id = figures_computed.member_id
-        and figures_signed.currency is not distinct from figures_computed.currency
+        {{ same_figure('figures_signed', 'figures_computed') }}
