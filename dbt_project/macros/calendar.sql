@@ -39,6 +39,20 @@
 {%- endmacro %}
 
 
+{#- First day of the company's month that people mean by a calendar month: what is booked or
+    planned `for March` belongs to the third month. The middle of a calendar month lies in it,
+    its first day may not (4-4-5 begins the fourth month of 2029 on 2 April). -#}
+{% macro stated_month_start(month) -%}
+    {{ month_start("(date_trunc('month', " ~ month ~ ")::date + 14)") }}
+{%- endmacro %}
+
+
+{#- First day of the month after the one that begins on a day: a month has 28 to 42 days. -#}
+{% macro next_month_start(month_start_date) -%}
+    {{ month_start('(' ~ month_start_date ~ ' + 42)') }}
+{%- endmacro %}
+
+
 {#- Which quarter of a 4-4-5 year a day lies in, 0 to 3; the 53rd week is the last one's. -#}
 {% macro fiscal_quarter_index(day) -%}
     least(({{ day }} - {{ fiscal_year_start(day) }}) // 91, 3)

@@ -43,7 +43,8 @@ def blocking_differences(
 ) -> list[BlockingDifference]:
     """Return the unexplained differences of a month above the tolerance, largest first.
 
-    Empty where the build publishes no reconciliation: nothing was compared. A difference that
+    Books are kept by calendar months: a month of the company's calendar is tied out by the one
+    whose middle lies in it. Empty where the build publishes no reconciliation: nothing was compared. A difference that
     is unknown blocks like one that is too large. `tolerance_minor` counts minor units of the
     difference's own currency.
     """
@@ -58,11 +59,11 @@ def blocking_differences(
                 coalesce(c.exponent, 2) as exponent
             from rpt_reconciliation r
             left join dim_currencies c on r.currency = c.currency_id
-            where r.period_start_date = ? and r.blocks_close
+            where r.period_start_date + 14 between ? and ? and r.blocks_close
                 and not coalesce(r.is_explained, false)
             order by abs(r.difference_amount) desc nulls first, 1, 2, 3, 4
             """,
-            [period.first],
+            [period.first, period.last],
         ).fetchall()
     return [
         BlockingDifference(entity, line, reference, currency or "", amount, code or "")

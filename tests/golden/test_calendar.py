@@ -18,18 +18,20 @@ import pytest
 from jinja2 import Environment, FileSystemLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MACROS = Path(__file__).resolve().parents[2] / "dbt_project" / "macros"
 STARTS = ("month_start", "fiscal_quarter_start", "fiscal_year_start")
 
 
-def starts(day: date, variables: Mapping[str, object]) -> tuple[date, ...]:
+def starts(
+    day: date, variables: Mapping[str, object], names: Sequence[str] = STARTS
+) -> tuple[date, ...]:
     """First day of the month, quarter and year the macros put a day into."""
     environment = Environment(loader=FileSystemLoader(MACROS), autoescape=False)  # noqa: S701 - SQL
     environment.globals["var"] = variables.__getitem__
     calendar = environment.get_template("calendar.sql").module
-    columns = ", ".join(getattr(calendar, name)("day") for name in STARTS)
+    columns = ", ".join(getattr(calendar, name)("day") for name in names)
     found = duckdb.execute(f"select {columns} from (select ?::date as day)", [day])
     return found.fetchall()[0]
 
@@ -71,6 +73,31 @@ def test_a_fiscal_year_from_april(day: str, quarter: str, year: str) -> None:
     )
     month = date.fromisoformat(day).replace(day=1)
     assert [str(one) for one in found] == [str(month), quarter, year]
+
+
+@pytest.mark.parametrize(
+    ("day", "company_month", "first_of_next"),
+    [
+        ("2026-03-01", "2026-02-23", "2026-03-30"),
+        # its first day lies in the third month, its middle in the fourth
+        ("2029-04-01", "2029-04-02", "2029-04-30"),
+        # six weeks: 23 November to 3 January
+        ("2026-12-31", "2026-11-23", "2027-01-04"),
+    ],
+)
+def test_a_month_people_name(day: str, company_month: str, first_of_next: str) -> None:
+    """Books, costs and capacity are of calendar months: of the company's the same number."""
+    named = ("stated_month_start", "next_month_start")
+    (stated, _) = starts(
+        date.fromisoformat(day),
+        {"calendar": "4-4-5", "fiscal_year_start_month": 1},
+        named,
+    )
+    assert str(stated) == company_month
+    (_, following) = starts(
+        stated, {"calendar": "4-4-5", "fiscal_year_start_month": 1}, named
+    )
+    assert str(following) == first_of_next
 
 
 def test_every_week_year_has_whole_quarters() -> None:

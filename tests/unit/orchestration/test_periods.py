@@ -29,8 +29,10 @@ from orchestration.periods.chain import (
     repair_closes,
     verify_closes,
 )
+from orchestration.periods.differences import blocking_differences
 from orchestration.periods.freezing import ModelChange, is_same_person
 from orchestration.periods.refusals import CloseRefusedError
+from orchestration.periods.served import Period, open_served
 from orchestration.publish import list_builds, switch_current
 from tests.unit.orchestration.closing_desk import HOA, NOW, Desk, red_table, stale
 
@@ -327,6 +329,22 @@ def test_a_difference_nobody_could_compute_is_refused(desk: Desk) -> None:
     desk.publish(differences=[row])
     told = refused(desk, tolerance_minor=10**9)
     assert "acme deferred in_9: unknown USD (missing_in_ledger)" in told
+
+
+def test_a_month_of_weeks_is_tied_out_by_the_calendar_month_it_stands_for(
+    desk: Desk,
+) -> None:
+    """4-4-5: the tenth month of 2026 is 28 September to 25 October; books have October."""
+    row = (date(2026, 10, 1), "acme", "cash", "x", "VND", Decimal(7), None, False)
+    desk.publish(differences=[row])
+    served = open_served(desk.root / "published")
+    tenth = Period("2026-P10", date(2026, 9, 28), date(2026, 10, 25))
+    assert [one.reference for one in blocking_differences(served, tenth)] == ["x"]
+    for first, last in (
+        (date(2026, 8, 24), date(2026, 9, 27)),
+        (date(2026, 10, 26), date(2026, 11, 22)),
+    ):
+        assert blocking_differences(served, Period("other", first, last)) == []
 
 
 def test_reopening_keeps_both_versions_newest_first(desk: Desk) -> None:

@@ -38,7 +38,7 @@ lines_recurring as (
         revenue_events.*,
         {{ report_date('revenue_events.service_starts_at') }} as service_from,
         {{ report_date('revenue_events.service_ends_at') }} as service_to,
-        cast(date_trunc('month', revenue_events.report_date) + interval 1 month as date)
+        {{ next_month_start(month_start('revenue_events.report_date')) }}
             as billing_month_ends_on
 
     from revenue_events

@@ -14,7 +14,7 @@ needs as (
 
 select
     trim(capacity.business_function) as business_function,
-    cast(date_trunc('month', capacity.month) as date) as month_start_date,
+    {{ stated_month_start('capacity.month') }} as month_start_date,
     max(capacity.unit) as unit,
     sum(capacity.capacity) as capacity,
     -- Sources that state the function in different units, or one nobody knows the need of:

@@ -59,7 +59,7 @@ days_bounded as (
 
     select
         *,
-        {{ month_start('(month_start_date + 42)') }} - 1 as month_end_date,
+        {{ next_month_start('month_start_date') }} - 1 as month_end_date,
         {{ fiscal_quarter_start('(fiscal_quarter_start_date + 98)') }} - 1
             as fiscal_quarter_end_date,
         {{ fiscal_year_start('(fiscal_year_start_date + 371)') }} - 1 as fiscal_year_end_date,

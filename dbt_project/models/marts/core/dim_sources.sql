@@ -29,7 +29,7 @@ costs_booked as (
 
     select
         source_name,
-        last_day(max(month)) as last_booked_date
+        max({{ next_month_start(stated_month_start('month')) }} - 1) as last_booked_date
 
     from {{ ref('stg_files__costs') }}
     group by 1

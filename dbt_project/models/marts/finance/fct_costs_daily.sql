@@ -34,8 +34,8 @@ dates as (
         date_day,
         month_start_date,
         month_end_date,
-        day(date_day) as day_number,
-        day(month_end_date) as day_count
+        date_day - month_start_date + 1 as day_number,
+        month_end_date - month_start_date + 1 as day_count
 
     from {{ ref('dim_dates') }}
     where is_past
@@ -51,7 +51,7 @@ costs_placed as (
             '|', source_name, month, cost_type, coalesce(department, ''),
             coalesce(channel, ''), coalesce(product_id, '')
         ) as cost_id,
-        cast(date_trunc('month', month) as date) as month_start_date,
+        {{ stated_month_start('month') }} as month_start_date,
         cost_type,
         nullif(trim(department), '') as department,
         case
@@ -87,7 +87,7 @@ cost_months as (
 allocation_keys as (
     {% if allocation == 'leads' %}
         select
-            cast(date_trunc('month', created_date) as date) as month_start_date,
+            {{ month_start('created_date') }} as month_start_date,
             channel,
             cast(count(*) as hugeint) as key_part
 
@@ -96,7 +96,7 @@ allocation_keys as (
         group by 1, 2
     {% else %}
         select
-            cast(date_trunc('month', ad_days.report_date) as date) as month_start_date,
+            {{ month_start('ad_days.report_date') }} as month_start_date,
             ad_days.channel,
             cast(sum(ad_days.spend_amount * rates.rate) * 100 as hugeint) as key_part
 
@@ -164,7 +164,7 @@ salary_months as (
 
     select
         month_start_date,
-        last_day(month_start_date) as month_end_date,
+        {{ next_month_start('month_start_date') }} - 1 as month_end_date,
         department
 
     from costs_placed

@@ -37,7 +37,7 @@ gaps_converted as (
 
     select
         judged.tie_out_difference_id,
-        judged.period_start_date as report_date,
+        {{ stated_month_start('judged.period_start_date') }} as report_date,
         judged.legal_entity,
         judged.currency,
         abs(judged.difference_amount) as gap_amount,
