@@ -44,9 +44,9 @@ def blocking_differences(
     """Return the unexplained differences of a month above the tolerance, largest first.
 
     Books are kept by calendar months: a month of the company's calendar is tied out by the one
-    whose middle lies in it. Empty where the build publishes no reconciliation: nothing was compared. A difference that
-    is unknown blocks like one that is too large. `tolerance_minor` counts minor units of the
-    difference's own currency.
+    whose middle lies in it. Empty where the build publishes no reconciliation: nothing was
+    compared. A difference that is unknown blocks like one that is too large. `tolerance_minor`
+    counts minor units of the difference's own currency.
     """
     if not served.has(RECONCILIATION):
         return []
