@@ -26,7 +26,10 @@ $(VENV)/.synced: pyproject.toml uv.lock
 nightly: setup ## Run the night on the sandbox company (or on ./warehouse.yml)
 	@$(RUN)/warehouse nightly
 
-test: setup lint types contracts pytest ## Lint, types, import contracts and tests
+# The linters use one core each; the tests use both.
+test: setup ## Lint, types, import contracts and tests
+	@$(MAKE) --no-print-directory -j2 lint types contracts
+	@$(MAKE) --no-print-directory pytest
 
 lint: setup ## Ruff and sqruff
 	@$(RUN)/ruff check .

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +17,8 @@ PROJECT = ROOT / "dbt_project"
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    target = tmp_path_factory.mktemp("dbt_parse")
-    command = [
-        str(Path(sys.executable).with_name("dbt")), "parse", "--quiet",
-        "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT),
-        "--target-path", str(target), "--log-path", str(target),
-    ]  # fmt: skip
-    environment = {
-        **os.environ,  # noqa: TID251 - the child needs the interpreter's surroundings
-        "WAREHOUSE_DUCKDB": str(target / "parse.duckdb"),
-        "DO_NOT_TRACK": "1",
-    }
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads((target / "manifest.json").read_text())
+def manifest(parsed_project: Path) -> dict[str, Any]:
+    return json.loads((parsed_project / "manifest.json").read_text("utf-8"))
 
 
 def models(manifest: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -17,6 +18,8 @@ from orchestration.publish import PublishedTable, read_published_tables
 from orchestration.settings import SANDBOX_CONFIG, Settings, load_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 pytestmark = pytest.mark.filterwarnings(
@@ -26,9 +29,13 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(
+    tmp_path_factory: pytest.TempPathFactory, parsed_project: Path
+) -> Settings:
     root = tmp_path_factory.mktemp("warehouse")
-    return load_settings(root=root, config_path=SANDBOX_CONFIG, environ={})
+    settings = load_settings(root=root, config_path=SANDBOX_CONFIG, environ={})
+    shutil.copytree(parsed_project, manifest_file(settings).parent)
+    return settings
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,7 @@ def graph(definitions: dg.Definitions) -> AssetGraph:
 def tables(
     settings: Settings, definitions: dg.Definitions
 ) -> tuple[PublishedTable, ...]:
-    del definitions  # building them is what writes the manifest
+    del definitions  # building them is what checks the manifest
     return read_published_tables(manifest_file(settings))
 
 

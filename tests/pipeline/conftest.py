@@ -20,6 +20,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration.settings import Home
+
 FIRST_NIGHT = date(2026, 10, 30)
 """The company is two years old, the month is not over, and the next night ends it."""
 
@@ -84,7 +86,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def first_night(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Warehouse:
+def first_night(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str, parsed_project: Path
+) -> Warehouse:
     """A warehouse after its first night; read it, do not run nights on it.
 
     Test processes share one: whichever needs it first runs it, the others wait for it.
@@ -96,6 +100,7 @@ def first_night(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> War
     with (folder / "first_night.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not warehouse.current.is_dir():
+            shutil.copytree(parsed_project, Home(warehouse.root).dbt / "manifest")
             warehouse.night(FIRST_NIGHT)
     return warehouse
 
