@@ -14,7 +14,11 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from ingest.config_datasets import check_dataset
+from ingest.config_datasets import (
+    check_dataset,
+    find_unsettled,
+    without_unsettled,
+)
 from ingest.config_files import Dataset, FilesSource, default_mode
 from ingest.config_model import ConfigModel, Currency, Name, Text, Timezone
 from ingest.config_policies import PolicyValue, resolve_policies
@@ -322,6 +326,7 @@ class _Reader:
         }
         if issubclass(model, VendorSource):
             return self._read_vendor(model, filled, location)
+        self.problems.extend(find_unsettled(given, location))
         return self._read_files(filled, location)
 
     def _read_vendor(
@@ -497,7 +502,7 @@ class _Reader:
             "entity": entity,
             "name": name,
         }
-        return self._validate(Dataset, body, location)
+        return self._validate(Dataset, without_unsettled(body), location)
 
     def _resolve_history(
         self, given: list[Any], sources: list[SourceConfig]

@@ -6,7 +6,7 @@ Belongs here: what contradicts the contract or itself. Stays out: the models
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ingest.config_files import EVERY_COLUMN, UNSETTLED, Dataset, required_columns
 from ingest.config_yaml import Location, Problem, nearest
@@ -27,7 +27,6 @@ def check_dataset(dataset: Dataset, location: Location) -> Iterator[Problem]:
     yield from _check_types(dataset, location)
     yield from _check_words(dataset, location)
     yield from _check_given_once(dataset, location)
-    yield from _check_settled(dataset, location)
     if dataset.mode == "replace" and (len(dataset.files) > 1):
         text = "replace takes the last file of one pattern; use one dataset per file"
         yield Problem((*location, "files"), text)
@@ -42,22 +41,50 @@ def check_dataset(dataset: Dataset, location: Location) -> Iterator[Problem]:
         yield Problem((*location, "mode"), text)
 
 
-def _check_settled(dataset: Dataset, location: Location) -> Iterator[Problem]:
-    """Yield every mapping a proposal left open."""
-    text = (
-        f"is still {UNSETTLED!r}: write what it is, then run `warehouse doctor` again"
-    )
-    for name, headers in dataset.columns.items():
-        if UNSETTLED in headers:
-            yield Problem((*location, "columns", name), f"{name} {text}")
-    for name, value in dataset.constants.items():
+def find_unsettled(given: object, location: Location) -> Iterator[Problem]:
+    """Yield every `?` below a source as it is written, whatever else is wrong there.
+
+    Words that mean NULL are left out: a form may well write `?` for nothing.
+    """
+    parts = list(given.items()) if isinstance(given, dict) else []
+    parts = list(enumerate(given)) if isinstance(given, list) else parts
+    for key, value in parts:
         if value == UNSETTLED:
-            yield Problem((*location, "constants", name), f"{name} {text}")
-    for name, words in dataset.values.items():
-        for word, value in words.items():
-            if value == UNSETTLED:
-                where = (*location, "values", name, word)
-                yield Problem(where, f"{name} {word!r} {text}")
+            text = f"{_place(location, key)} is still {UNSETTLED!r}: write what it is, "
+            yield Problem((*location, key), text + "then run `warehouse doctor` again")
+        elif key != "nulls":
+            yield from find_unsettled(value, (*location, key))
+
+
+def without_unsettled(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a dataset without formats and units that are still open.
+
+    So what else is wrong is told beside them, and nothing is told of a `?` twice. Files,
+    columns, constants and words stay: there a `?` says that they will be given.
+    """
+    settled = {k: v for k, v in body.items() if k == "files" or not _is_open(v)}
+    units = settled.get("units")
+    if isinstance(units, dict):
+        settled["units"] = {k: v for k, v in units.items() if v != UNSETTLED}
+    return settled
+
+
+def _is_open(value: object) -> bool:
+    return value == UNSETTLED or (isinstance(value, list) and UNSETTLED in value)
+
+
+def _place(location: Location, key: str | int) -> str:
+    """Return what a `?` stands at, in words: a column, a word of a column, a format."""
+    if isinstance(key, int):
+        location, key = location[:-1], location[-1]
+    match location:
+        case (*_, "columns" | "constants"):
+            return str(key)
+        case (*_, "values", column):
+            return f"{column} {key!r}"
+        case (*_, "units"):
+            return f"the unit of {key}"
+    return str(key)
 
 
 def _check_column_names(dataset: Dataset, location: Location) -> Iterator[Problem]:

@@ -30,7 +30,7 @@ from orchestration.diff import BuiltFrom, Side
 from orchestration.file_notices import live_rows
 from orchestration.gates import judge_batch
 from orchestration.ingestion import stream_path
-from orchestration.members import LandedRows, find_unmatched
+from orchestration.members import LandedRows, find_unmatched, source_words
 from orchestration.night_run import DAY
 from orchestration.prune import DIFF_PREFIX
 from orchestration.rehearsal import build_figures
@@ -127,7 +127,11 @@ def check_files(
         streams = {row.stream for row in rows}
         unmatched = [
             one
-            for one in find_unmatched([*rows, *others], served)
+            for one in find_unmatched(
+                [*rows, *others],
+                served,
+                sources=source_words(settings.dbt_project_dir),
+            )
             if one.stream in streams
         ]
         yield FilesCheck(checks, unmatched)

@@ -16,7 +16,12 @@ from ingest.paths import raw_dir
 from ingest.sources.files.discover import find_leftovers
 from orchestration.file_history import find_read_otherwise, standing_batches
 from orchestration.header_words import NOISE, likeness, plain
-from orchestration.members import LandedRows, describe_all, find_unmatched
+from orchestration.members import (
+    LandedRows,
+    describe_all,
+    find_unmatched,
+    source_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -37,7 +42,9 @@ def file_notices(settings: Settings, served: Path | None) -> list[str]:
     """
     sources = settings.config.sources
     lines = list(drop_notices(sources))
-    strangers = find_unmatched(live_rows(settings), served)
+    strangers = find_unmatched(
+        live_rows(settings), served, sources=source_words(settings.dbt_project_dir)
+    )
     told = describe_all([s for s in strangers if not _is_mapped(s, sources)])
     lines += told[:_SHOWN]
     if len(told) > _SHOWN:

@@ -10,6 +10,7 @@ every total and under a member of its own, which only nobody knows by name.
 
 from __future__ import annotations
 
+import csv
 import difflib
 import re
 import unicodedata
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from ingest.contracts import CONTRACTS
-from ingest.contracts.references import MEMBER_ID, REFERENCES
+from ingest.contracts.references import LOOSELY_NAMED, MEMBER_ID, REFERENCES
 from orchestration.publish.copying import attach
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 CHANNELS: Final = "channels"
 """No entity: the codes people read figures by, those of the served build."""
+SOURCE_WORDS: Final = "lead_source_map"
+"""No entity: the seed's words for where a lead or a touch came from."""
+_WITHOUT_CASE: Final = frozenset({CHANNELS, SOURCE_WORDS})
 _DIMENSIONS: Final = {
     "users": "select user_id, user_name from served.main.dim_users",
     "products": "select product_id, product_name from served.main.dim_products where is_listed",
@@ -62,6 +66,7 @@ class Unmatched:
     """
 
     stream: str
+    entity: str
     column: str
     value: str
     member_of: str
@@ -110,17 +115,29 @@ def count_rows(rows: int) -> str:
     return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
-def find_unmatched(rows: Sequence[LandedRows], served: Path | None) -> list[Unmatched]:
+def source_words(dbt_project: Path) -> tuple[str, ...]:
+    """Return the words the project knows for where a lead or a touch came from."""
+    seed = dbt_project / "seeds" / f"{SOURCE_WORDS}.csv"
+    with seed.open(encoding="utf-8", newline="") as lines:
+        return tuple(row["source"] for row in csv.DictReader(lines))
+
+
+def find_unmatched(
+    rows: Sequence[LandedRows], served: Path | None, *, sources: Iterable[str] = ()
+) -> list[Unmatched]:
     """Return values of rows that name no member, those with most rows first.
 
-    Members are those of the served build (None = there is none) and of the rows themselves.
-    An entity nobody delivers any member of is not judged: then nothing could match.
+    Members are those of the served build (None = there is none), of the rows themselves and
+    the words for a lead's source (`sources`). An entity nobody delivers any member of is not
+    judged: then nothing could match.
     """
     found: list[Unmatched] = []
     with duckdb.connect(config={"threads": 2}) as con:
         if served is not None:
             attach(con, served, "served")
         known = {e: _members(con, e, rows, served) for e in (*MEMBER_ID, CHANNELS)}
+        known[SOURCE_WORDS] = dict.fromkeys(sources, "")
+        tags = _campaign_tags(con, rows, served)
         for one in rows:
             contract = CONTRACTS["files"][one.entity]
             for column in contract.columns:
@@ -128,7 +145,14 @@ def find_unmatched(rows: Sequence[LandedRows], served: Path | None) -> list[Unma
                 is_own = member_of == one.entity and column.name in contract.key
                 if member_of is None or is_own or not known[member_of] or not one.files:
                     continue
-                found += _unmatched(con, one, contract, column.name, known[member_of])
+                members = known[member_of]
+                is_loose = f"{one.entity}.{column.name}" in LOOSELY_NAMED
+                spellings = (
+                    [*members, *members.values(), *tags] if is_loose else members
+                )
+                found += _unmatched(
+                    con, one, contract, column.name, members, spellings=spellings
+                )
     return sorted(found, key=lambda u: (-u.rows, u.stream, u.column, u.value))
 
 
@@ -161,6 +185,23 @@ def _members(
     return members
 
 
+def _campaign_tags(
+    con: duckdb.DuckDBPyConnection, rows: Iterable[LandedRows], served: Path | None
+) -> list[str]:
+    """Return the tags (utm_campaign) campaigns are known by beside id and name."""
+    files = [str(f) for one in rows if one.entity == "campaigns" for f in one.files]
+    tags: list[tuple[str | None]] = []
+    if served is not None and _has(con, "campaigns"):
+        tags += con.execute(
+            "select utm_campaign from served.main.dim_campaigns"
+        ).fetchall()
+    if files:
+        tags += con.execute(
+            "select utm_campaign from read_parquet($files)", {"files": files}
+        ).fetchall()
+    return [tag for (tag,) in tags if tag]
+
+
 def _has(con: duckdb.DuckDBPyConnection, entity: str) -> bool:
     """Return whether the served build has the dimension of an entity."""
     table = "labels" if entity == CHANNELS else f"dim_{entity}"
@@ -177,17 +218,23 @@ def _unmatched(
     contract: EntityContract,
     column: str,
     members: dict[str, str],
+    *,
+    spellings: Iterable[str | None],
 ) -> list[Unmatched]:
+    """Return the values of one column that are none of the members' spellings."""
     money = next(
         (c for c in contract.money_columns if c.star or c.name == "amount"), None
     )
     amount = f'"{money.name}"' if money else "null::decimal(38, 4)"
     currency = f'"{money.currency_column}"' if money else "null::varchar"
     con.execute("create or replace temp table known (id varchar)")
-    con.execute("insert into known select unnest($1::varchar[])", [list(members)])
     member_of = _member_of(rows.entity, column) or ""
-    # The models read channels without case.
-    word = f'lower(trim("{column}"))' if member_of == CHANNELS else f'"{column}"'
+    where = f"{rows.entity}.{column}"
+    # The models read channels and words for a source without case.
+    is_loose = member_of in _WITHOUT_CASE or where in LOOSELY_NAMED
+    word = f'lower(trim("{column}"))' if is_loose else f'"{column}"'
+    known = [s.lower() if is_loose else s for s in spellings if s]
+    con.execute("insert into known select unnest($1::varchar[])", [known])
     counted = con.execute(
         f"select \"{column}\", coalesce({currency}, ''), count(*), sum({amount})"
         f" from read_parquet($files) where coalesce(\"{column}\", '') <> ''"
@@ -201,6 +248,7 @@ def _unmatched(
     return [
         Unmatched(
             stream=rows.stream,
+            entity=rows.entity,
             column=column,
             value=value,
             member_of=member_of,
@@ -230,11 +278,28 @@ def nearest_members(value: str, members: dict[str, str]) -> tuple[str, ...]:
 
 
 def mapping_lines(unmatched: Iterable[Unmatched]) -> list[str]:
-    """Return the lines of `values:` that map what has one likeliest member."""
-    words: dict[str, dict[str, str]] = {}
+    """Return the lines below a source that map what has a likeliest member.
+
+    `channel` means one list in costs and another in touches: such words are mapped in the
+    dataset, all others once for the source.
+    """
+    shared: dict[str, dict[str, str]] = {}
+    own: dict[str, dict[str, dict[str, str]]] = {}
     for one in unmatched:
         if one.nearest:
+            words = (
+                shared if one.column in REFERENCES else own.setdefault(one.entity, {})
+            )
             words.setdefault(one.column, {})[one.value] = one.nearest[0]
+    lines = _values_lines(shared)
+    if own:
+        lines.append("datasets:")
+    for entity, columns in own.items():
+        lines += [f"  {entity}:", *(f"    {line}" for line in _values_lines(columns))]
+    return lines
+
+
+def _values_lines(words: dict[str, dict[str, str]]) -> list[str]:
     lines = ["values:"] if words else []
     for column, known in words.items():
         pairs = ", ".join(f"{_quote(a)}: {_quote(b)}" for a, b in known.items())

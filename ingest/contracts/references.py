@@ -20,10 +20,17 @@ REFERENCES: Final[dict[str, str]] = {
     "campaign_id": "campaigns",
     "customer_id": "customers",
     "costs.channel": "channels",
+    "campaigns.channel": "channels",
+    "touches.channel": "lead_source_map",
+    "leads.source": "lead_source_map",
 }
-"""Column, or `entity.column` where only there, -> the entity one of whose members it names.
+"""Column, or `entity.column` where only there, -> the entity one of whose members it names, or a
+list of words of ours: the channels figures are read by, the seed of words for a lead's source.
 Records that are only counted (invoices, payments, leads) are left out: what has no partner
 there is the tie-out's business."""
+
+LOOSELY_NAMED: Final = frozenset({"leads.campaign_id", "touches.campaign_id"})
+"""Columns whose member the models know by its name or tag, too, and without case."""
 
 MEMBER_ID: Final[dict[str, tuple[str, str]]] = {
     "users": ("user_id", "user_name"),

@@ -347,3 +347,60 @@ def test_unknown_source_name_offers_the_nearest(tmp_path: Path) -> None:
         ConfigError, match="no source 'stripe_v'; did you mean 'stripe_vn'"
     ):
         config.source("stripe_v")
+
+
+def test_everything_still_open_is_told_at_once_beside_what_is_wrong(
+    tmp_path: Path,
+) -> None:
+    text = (
+        COMPANY
+        + """\
+sources:
+  - name: drop
+    kind: files
+    path: drop
+    number_format: "?"
+    datasets:
+      opportunities:
+        files: deals.csv
+        encoding: "?"
+        delimiter: "?"
+        date_formats: ["?"]
+        mode: sometimes
+        columns: {opportunity_id: id, created_at: "?", stage: [step, "?"], status: st}
+        constants: {currency: "?"}
+        units: {amount: "?"}
+        values: {status: {Engaging: "?", "?": open}}
+        nulls: {amount: ["?"]}
+      users:
+        - files: people.csv
+          columns: {user_id: id, user_name: name, valid_from: "?", nmae: x}
+          units: {fte: "?"}
+          sheet: "?"
+"""
+    )
+    found = refused(tmp_path, text)
+    still = [
+        line.split(" is still")[0] for line in found if line.endswith("doctor` again")
+    ]
+    assert sorted(still) == sorted(
+        [
+            ":9: number_format",
+            ":13: encoding",
+            ":14: delimiter",
+            ":15: date_formats",
+            ":17: created_at",
+            ":17: stage",
+            ":18: currency",
+            ":19: the unit of amount",
+            ":20: status 'Engaging'",
+            ":24: valid_from",
+            ":25: the unit of fte",
+            ":26: sheet",
+        ]
+    )
+    others = [line for line in found if line.split(" is still")[0] not in still]
+    assert [line.partition(";")[0] for line in others] == [
+        ":16: mode: Input should be 'replace', 'replace_period', 'upsert' or 'append'",
+        ":24: users has no column 'nmae'",
+    ]

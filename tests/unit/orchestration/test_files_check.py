@@ -312,7 +312,7 @@ def test_campaigns_of_the_served_build_are_known_by_the_id_files_have(
     with duckdb.connect(str(served)) as con:
         con.execute(
             "create table dim_campaigns as select 'google:7' campaign_id,"
-            " '7' source_record_id, 'Tết' campaign_name"
+            " '7' source_record_id, 'Tết' campaign_name, 'tet-26' utm_campaign"
         )
     with duckdb.connect() as con:
         con.execute(
@@ -324,6 +324,72 @@ def test_campaigns_of_the_served_build_are_known_by_the_id_files_have(
         [LandedRows("drop.ads", "ad_performance_daily", (rows,))], served
     )
     assert [(u.value, dict(u.amounts)) for u in found] == [("8", {"VND": 2})]
+
+
+TOUCHES = """\
+touch_id,occurred_at,channel,campaign_id
+T1,2026-09-01 08:00,Newsletter,7
+T2,2026-09-01 09:00,newslettr,TẾT
+T3,2026-09-01 10:00,search,Tet-26
+T4,2026-09-01 11:00,newslettr,8
+"""
+LEADS = """\
+lead_id,created_at,source,campaign_id
+L1,2026-09-01 08:00,Trang Web,tết
+L2,2026-09-01 08:00,Facebok,7
+L3,2026-09-01 08:00,,
+"""
+CAMPAIGNS = """\
+platform,campaign_id,campaign_name,channel,utm_campaign
+google,7,Tết,search,tet-26
+"""
+
+
+def test_words_for_a_source_are_those_of_the_seed_and_campaigns_are_known_by_name(
+    here: Path,
+) -> None:
+    for name, text in (("touch", TOUCHES), ("lead", LEADS), ("camp", CAMPAIGNS)):
+        (here / "drop" / f"{name}.csv").write_text(text, encoding="utf-8")
+    config = CONFIG[: CONFIG.index("    datasets:")] + (
+        '    date_formats: ["%Y-%m-%d %H:%M"]\n'
+        "    datasets:\n"
+        "      touches: {files: touch.csv}\n"
+        "      leads: {files: lead.csv}\n"
+        "      campaigns: {files: camp.csv}\n"
+    )
+    (here / "warehouse.yml").write_text(config, encoding="utf-8")
+    told = json.loads(check("--json").stdout)["unmatched"]
+    assert [
+        (u["entity"], u["column"], u["value"], u["rows"], u["nearest"][:1])
+        for u in told
+    ] == [
+        ("touches", "channel", "newslettr", 2, ["newsletter"]),
+        ("leads", "source", "Facebok", 1, ["facebook"]),
+        ("touches", "campaign_id", "8", 1, []),
+        ("touches", "channel", "search", 1, ["paid_search"]),
+    ]
+    # A word of one list is none of another of the same name: each is mapped in its dataset.
+    shown = check().output
+    assert (
+        "    datasets:\n"
+        "      touches:\n"
+        "        values:\n"
+        '          channel: {"newslettr": "newsletter", "search": "paid_search"}\n'
+        "      leads:\n"
+        "        values:\n"
+        '          source: {"Facebok": "facebook"}\n'
+    ) in shown
+    (here / "warehouse.yml").write_text(
+        config.replace(
+            "touch.csv}",
+            "touch.csv, values: {channel: {newslettr: newsletter, search: paid_search}}}",
+        ),
+        encoding="utf-8",
+    )
+    told = json.loads(check("--json").stdout)["unmatched"]
+    assert {(u["entity"], u["column"]) for u in told} == {
+        ("leads", "source"), ("touches", "campaign_id"),
+    }  # fmt: skip
 
 
 def test_channels_of_costs_are_those_people_read_figures_by(tmp_path: Path) -> None:
