@@ -44,6 +44,17 @@ UNSETTLED: Final = "?"
 """Where a proposal leaves a decision to a person; no night runs on it."""
 UNDECLARED: Final = "undeclared"
 """Number format of a source that declares none."""
+_NO_ENCODINGS: Final = frozenset(
+    {
+        "idna",
+        "mbcs",
+        "oem",
+        "punycode",
+        "raw-unicode-escape",
+        "undefined",
+        "unicode-escape",
+    }
+)
 _NUMBER_SIGNS: Final = re.compile(r"[0-9.,'()+\-\u2212]")
 _MEANING: Final = (
     "aggregate", "columns", "constants", "date_formats", "keep_duplicates", "lookup", "nulls",
@@ -84,11 +95,14 @@ def _check_pattern(value: str) -> str:
 
 def _check_encoding(value: str) -> str:
     try:
-        codecs.lookup(value)
+        found: codecs.CodecInfo | None = codecs.lookup(value)
     except LookupError:
+        found = None
+    # Some codecs turn no bytes into text (rot13), or read signs in it (unicode_escape).
+    if not found or not found._is_text_encoding or found.name in _NO_ENCODINGS:  # noqa: SLF001 - said nowhere else
         known = ("utf-8-sig", "utf-8", "utf-16", "cp1258", "cp1252", "latin-1")
         message = f"unknown encoding {value!r}{nearest(value, known)}"
-        raise ValueError(message) from None
+        raise ValueError(message)
     return value
 
 

@@ -21,6 +21,7 @@ import openpyxl
 from ingest.config_files import Dataset, TotalRows
 from ingest.errors import IngestError
 from ingest.sources.files.decode import decode_file, decode_parts
+from ingest.sources.files.mapping import TOTAL_WORD
 from ingest.sources.files.workbook import merged_cells
 from orchestration.file_shapes import (
     find_ruler,
@@ -62,20 +63,6 @@ _SIGNATURES: Final = (
     (b"%PDF", "other", "a PDF; export the data behind it as csv or xlsx"),
     (b"\x1f\x8b", "gzip", ""),
 )
-_TOTALS: Final = frozenset(
-    {
-        "tổng",
-        "tổng cộng",
-        "tổng số",
-        "cộng",
-        "total",
-        "totals",
-        "grand total",
-        "subtotal",
-        "sum",
-    }
-)
-"""What a row that adds up others is called where it would name itself."""
 _MARKUP: Final = (b"<html", b"<!doctype html", b"<table", b"<?xml")
 _NAMES: Final = {
     "text": "text",
@@ -407,7 +394,7 @@ def _total_rows(table: RawTable) -> TotalRows | None:
         said = dict.fromkeys(
             word
             for word in table.column(header).unique().to_pylist()
-            if word and word.strip(" :").casefold() in _TOTALS
+            if word and TOTAL_WORD.fullmatch(word)
         )
         if said:
             return TotalRows(column=header, words=tuple(said))

@@ -1,7 +1,7 @@
 """Dropped files larger than the memory they may take: landed whole, in parts.
 
-Each is landed by a process of its own, whose peak is measured. The csv files are larger than
-the bound; JSON Lines and Parquet, which take longer to make and to read, stay under the same.
+Each is landed by a process of its own, whose peak is measured. The csv and Parquet files are
+larger than the bound; JSON Lines, which takes longer to read, stays under the same.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from ingest.storage import sha256_of
@@ -28,8 +29,8 @@ pytestmark = pytest.mark.faults
 ROWS = 6_000_000
 NATIVE_ROWS = 1_500_000
 PEAK_BYTES = 704 << 20
-"""Measured: 629 MiB for 1,000 MiB of csv, 618 packed, 507 for 395 MiB of JSON Lines. Sixteen
-bytes a row (its key) grow with the file; the rest does not."""
+"""Measured: 619 MiB for 999 MiB of csv, 604 packed, 509 for 395 MiB of JSON Lines, 519 packed,
+492 for 802 MiB of Parquet. Sixteen bytes a row (its key) grow with the file; the rest does not."""
 CONFIG = """\
 company: {name: Acme, reporting_currency: VND, timezone: Asia/Ho_Chi_Minh}
 sources:
@@ -42,7 +43,7 @@ sources:
       ad_performance_daily: {files: "ads.*", mode: replace_period}
 """
 CHILD = """\
-import datetime as dt, json, resource, sys
+import datetime as dt, json, sys
 from pathlib import Path
 from ingest.config import load_config
 from ingest.job import extract_entity
@@ -56,13 +57,17 @@ batch = extract_entity(
 )
 manifest = batch.manifest
 [total] = [t for t in manifest.totals if t.column_name == "spend"]
+# Not ru_maxrss: a process begins with what the one that started it had.
+status = dict(
+    line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines()
+)
 json.dump({
     "rows": manifest.row_count,
     "refused": manifest.quarantined_count,
     "read": str(total.source_sum),
     "landed": str(total.landed_sum),
     "sha256": manifest.file_sha256s[0],
-    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    "peak": int(status["VmHWM"].split()[0]) * 1024,
 }, sys.stdout)
 """
 
@@ -83,9 +88,19 @@ def write(path: Path, rows: int) -> None:
     formats = {
         ".csv": "(format csv, header)",
         ".jsonl": "(format json)",
-        ".parquet": "(format parquet, row_group_size 10000000, compression uncompressed)",
     }
     with duckdb.connect(config={"threads": 2, "memory_limit": "3GB"}) as con:
+        if path.suffix == ".parquet":
+            # One group of rows, the most a reader can be tempted to hold at once.
+            table = con.execute(rows_of(rows)).to_arrow_reader().read_all()
+            pq.write_table(
+                table,
+                path,
+                row_group_size=rows,
+                compression="none",
+                use_dictionary=False,
+            )
+            return
         con.execute(f"copy ({rows_of(rows)}) to '{path}' {formats[path.suffix]}")
 
 
@@ -131,5 +146,5 @@ def test_a_file_larger_than_its_memory_lands_whole(
     assert Decimal(told["read"]) == Decimal(told["landed"]) == spend
     assert told["sha256"] == sha256_of(drop / name)
     assert told["peak"] < PEAK_BYTES
-    if rows == ROWS:
-        assert size > PEAK_BYTES * 4 // 3
+    if "jsonl" not in name:
+        assert size > PEAK_BYTES * 11 // 10

@@ -54,6 +54,29 @@ def test_a_manifest_proves_a_file(tmp_path: Path) -> None:
     assert len(drop.land().manifest.unproven) == 0
 
 
+@pytest.mark.parametrize("rows", [3, 6000])
+def test_a_total_nobody_declared_is_no_deal(tmp_path: Path, rows: int) -> None:
+    """Its date is blank, which a deal's may be: it would double every sum."""
+    drop = Drop(
+        tmp_path, "opportunities", {"files": "d.csv"}, max_quarantine_share="0.3"
+    )
+    drop.write(
+        "d.csv",
+        "opportunity_id,created_at,stage,status,amount,currency,owner_id\n"
+        + "".join(f"total{n},,s,won,1,VND,Total\n" for n in range(rows))
+        + f"Tổng cộng,,s,won,{rows},VND,\n",
+    )
+    landed = drop.land()
+    assert landed.manifest.row_count == rows
+    assert landed.refused == [
+        (
+            rows + 2,
+            "opportunity_id",
+            "is a word of totals and no record; declare total_rows",
+        )
+    ]
+
+
 def test_a_total_below_the_last_row_proves_a_file(tmp_path: Path) -> None:
     drop = costs(tmp_path, total_rows={"column": "month", "words": "Total"})
     drop.write("c.csv", OCTOBER + "Total,,3,\n")

@@ -33,9 +33,13 @@ from ingest.date_formats import ISO
 from ingest.entities import ARROW, MONEY_SCALE, Column, Type
 from ingest.sources.files.mapping import (
     FORMULA_ERRORS,
+    HELD_AS_TEXT,
     LOST_DIGITS,
     NUMERIC,
     POWERS,
+    TOTAL_WORD,
+    is_identifier,
+    names_record,
     shift,
     tidy_cell,
 )
@@ -54,6 +58,8 @@ _SAMPLE: Final = 4096
 _FEW: Final = 4
 """A column repeats its words if a sample has at least this many cells per word."""
 
+_ENDS_OF_TOTALS: Final = np.isin(np.arange(256), list(b"glmsGLMS: \x91\x90"))
+"""Last bytes a word of totals can have (ố is three of them, Ố too)."""
 _EXACT: Final = Context(prec=100)
 _HALF_AWAY: Final = Context(prec=100, rounding=ROUND_HALF_UP)
 _MONEY_STEP: Final = Decimal(1).scaleb(-MONEY_SCALE)
@@ -207,12 +213,24 @@ def _plain_texts(column: Column, texts: pa.Array, mapping: FileMapping) -> _Type
     letters = Letters.of(texts).data
     if (letters == ord("#")).any():
         unclear |= _flags(_in_set(texts, set(FORMULA_ERRORS)))
-    is_identifier = column.name in mapping.dataset.contract.key or column.name.endswith(
-        "_id"
-    )
-    if is_identifier and (letters == ord("+")).any():
-        unclear |= _matches(texts, f"^(?:{LOST_DIGITS.pattern})$")
+    key = mapping.dataset.contract.key
+    if is_identifier(column, key):
+        for sign, refused in (("+", LOST_DIGITS), ("=", HELD_AS_TEXT)):
+            if (letters == ord(sign)).any():
+                unclear |= _matches(texts, f"^(?:{refused.pattern})$")
+    if names_record(column, key):
+        places = _places_ending(texts, _ENDS_OF_TOTALS)
+        if places.size:
+            words = texts.take(pa.array(places))
+            unclear[places] |= _matches(words, f"(?i)^(?:{TOTAL_WORD.pattern})$")
     return _Typed(texts, unclear)
+
+
+def _places_ending(texts: pa.Array, ends: np.ndarray) -> np.ndarray:
+    """Return the places of cells whose last byte is one of some: hardly any id's is."""
+    letters = Letters.of(texts)
+    filled = np.flatnonzero(letters.ends > letters.starts)
+    return filled[ends[letters.data[letters.ends[filled] - 1]]]
 
 
 def _plain_instants(

@@ -143,6 +143,11 @@ def _choose(
     entries: list[zipfile.ZipInfo], name: str, member: str | None
 ) -> list[zipfile.ZipInfo]:
     """Return the members to read, in order of their names."""
+    for entry in entries:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if ".." in path.parts or path.is_absolute():
+            message = f"{name}: holds {entry.filename!r}, which leads out of its folder; refused"
+            raise ContractViolation(message)
     files = {
         unicodedata.normalize("NFC", entry.filename): entry
         for entry in entries
@@ -154,6 +159,9 @@ def _choose(
         raise ContractViolation(message)
     if member is None:
         chosen = list(files)
+        if not chosen:
+            message = f"{name}: holds no file to read"
+            raise ContractViolation(message)
         if len(chosen) != 1:
             message = (
                 f"{name}: holds {len(chosen)} files; declare which in member: "

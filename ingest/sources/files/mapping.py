@@ -40,7 +40,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _EXACT: Final = Context(prec=100)
-LOST_DIGITS: Final = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]{2,3}", re.ASCII)
+LOST_DIGITS: Final = re.compile(r"[0-9]([.,][0-9]+)?[eE]\+[0-9]{2,3}", re.ASCII)
+HELD_AS_TEXT: Final = re.compile(r'="[^"]*"')
+"""How an export keeps a spreadsheet from reading an id as a number."""
+TOTAL_WORD: Final = re.compile(
+    "[ :]*(?:tổng|tổng cộng|tổng số|cộng|total|totals|grand total|sub-?total|sum)[ :]*",
+    re.IGNORECASE,
+)
+"""What a row that adds up others is called where it would name itself."""
+_IDENTIFIERS: Final = ("_id", "_key", "_ref", "_code", "_number", "phone", "reference")
 FORMULA_ERRORS: Final = frozenset(
     {
         "#REF!",
@@ -498,11 +506,27 @@ def attempt(read: Callable[[str], object], word: str | None) -> object:
         return Unreadable(word, str(finding))
 
 
+def is_identifier(column: Column, key: Sequence[str]) -> bool:
+    """Return whether a column holds what things are known by, whose every digit counts."""
+    return column.name in key or column.name.endswith(_IDENTIFIERS)
+
+
+def names_record(column: Column, key: Sequence[str]) -> bool:
+    """Return whether a column holds the id of the row's own thing.
+
+    A target's scope may be the total; other parts of a key (a channel) name no thing.
+    """
+    return (
+        column.name in key and column.name.endswith("_id") and column.name != "scope_id"
+    )
+
+
 def _text_reader(
     column: Column, key: Sequence[str], *, is_currency: bool
 ) -> Callable[[str], str]:
     """Return what reads one text of a text column: codes, closed lists, identifiers."""
-    is_identifier = column.name in key or column.name.endswith("_id")
+    is_own_id = names_record(column, key)
+    is_known_by = is_identifier(column, key)
 
     def read(word: str) -> str:
         if is_currency:
@@ -513,8 +537,14 @@ def _text_reader(
         if column.values and word not in column.values:
             message = f"is none of {', '.join(column.values)}"
             raise Misread(message)
-        if is_identifier and LOST_DIGITS.fullmatch(word):
+        if is_known_by and LOST_DIGITS.fullmatch(word):
             message = "is an identifier a spreadsheet turned into a rounded number"
+            raise Misread(message)
+        if is_known_by and HELD_AS_TEXT.fullmatch(word):
+            message = 'is an identifier inside a formula (="…"); export its value alone'
+            raise Misread(message)
+        if is_own_id and TOTAL_WORD.fullmatch(word):
+            message = "is a word of totals and no record; declare total_rows"
             raise Misread(message)
         if word in FORMULA_ERRORS:
             message = "is the error of a formula"

@@ -83,12 +83,16 @@ def read_jsonl(
 
     headers: dict[str, None] = {}
     read: list[_JsonLines] = []
-    count = 0
+    count = refused = 0
     for part in parts():
         for record in part.records:
             headers.update(dict.fromkeys(record))
         count += 1
         read = [part] if count == 1 else []
+        refused += len(part.broken)
+    if refused and not headers:
+        message = f"{what}: no line is a JSON object; write one object per line"
+        raise ContractViolation(message)
     names = check_headers(list(headers), what=what, line=1)
     for part in read if count == 1 else parts():
         yield Part(
@@ -154,7 +158,10 @@ def read_parquet(
         ContractViolation: it is not a Parquet file.
     """
     try:
-        with pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES) as file:
+        # `pre_buffer` reads a whole group of rows ahead, whatever the buffer.
+        with pq.ParquetFile(
+            stream, buffer_size=_BUFFER_BYTES, pre_buffer=False
+        ) as file:
             headers = check_headers(file.schema_arrow.names, what=what, line=1)
             first = 1
             for batch in file.iter_batches(part_rows):
@@ -242,15 +249,17 @@ def cell_text(value: object, decimal_sign: str) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (dt.date, dt.time)):
+    if isinstance(value, (dt.date, dt.time, dt.timedelta)):
         return _time_text(value)
     if isinstance(value, (int, float, Decimal)):
         return _number_text(value, decimal_sign)
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _time_text(value: dt.date | dt.time) -> str:
+def _time_text(value: dt.date | dt.time | dt.timedelta) -> str:
     """Return a native date or time in ISO; a spreadsheet's midnight is a day."""
+    if isinstance(value, dt.timedelta):
+        return str(value)
     if isinstance(value, dt.datetime):
         is_day = value.tzinfo is None and value.time() == dt.time()
         return value.date().isoformat() if is_day else value.isoformat()

@@ -12,12 +12,13 @@ import functools
 import itertools
 import re
 import zipfile
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
 import pyarrow as pa
 from openpyxl.utils import get_column_letter, range_boundaries
+from openpyxl.worksheet._reader import WorkSheetParser
 
 from ingest.errors import ContractViolation
 from ingest.sources.files.containers import DAMAGES, check_directory, check_sizes
@@ -46,6 +47,10 @@ _LONGEST_TAG: Final = 200
 _SHEETS: Final = "xl/worksheets/"
 MAX_WORDS: Final = 256 << 20
 """Bytes beside the sheets; as words in memory they take some four times as much."""
+MAX_ROWS: Final = 1 << 20
+"""Rows a sheet can have; a stated number above would be filled up with blank rows."""
+MAX_ROW_BYTES: Final = 32 << 20
+"""Text of one row, which is held whole and takes some twenty times as much."""
 _BLOCK: Final = 1 << 20
 _ODDITIES: Final = (*DAMAGES, KeyError, ValueError, TypeError, IndexError, ParseError)
 """What the library raises for a package that is no workbook inside."""
@@ -168,14 +173,14 @@ def _read_sheet(
     if sheet is not None and sheet not in book.sheetnames:
         message = f"{what}: no sheet {sheet!r}; there are {', '.join(book.sheetnames)}"
         raise ContractViolation(message)
-    grid = enumerate(_rows(book, sheet), start=1)
+    grid = enumerate(_rows(book, sheet, what), start=1)
     head, line = _read_head(grid, skip_rows, header_rows, decimal_sign)
     if len(head) < header_rows:
         message = f"{what}: is empty, not even a header"
         raise ContractViolation(message)
     _spread(head, spans, first=line - header_rows + 1)
     headers = check_headers(join_header(head), what=what, line=line)
-    written = iter(()) if formulas is None else _rows(formulas, sheet)
+    written = iter(()) if formulas is None else _rows(formulas, sheet, what)
     for _ in itertools.islice(written, line):
         pass  # the rows above the first record
     first = line + 1
@@ -213,11 +218,75 @@ def _read_head(
     return head, line
 
 
-def _rows(book: Workbook, sheet: str | None) -> Iterator[Sequence[object]]:
-    page = book[sheet] if sheet is not None else book.worksheets[0]
-    # The size a writer states may be wrong; the cells are not.
-    page.reset_dimensions()  # type: ignore[union-attr]  # a read-only sheet has it
-    return page.iter_rows(values_only=True)  # type: ignore[return-value]  # cells of any type
+def _rows(book: Workbook, sheet: str | None, what: str) -> Iterator[Sequence[object]]:
+    """Yield the values of every row of a sheet, blank ones included.
+
+    The library's own loop drops a row whose number came before, and cells right of the one
+    written last.
+
+    Raises:
+        ContractViolation: rows or cells come twice or out of order, or are too large.
+    """
+    page: Any = book[sheet] if sheet is not None else book.worksheets[0]
+    styles: Any = book
+    with page._get_source() as source:  # noqa: SLF001 - the library reads in rows only here
+        text = _Watched(source, what)
+        parser = WorkSheetParser(
+            text,
+            page._shared_strings,  # noqa: SLF001 - as above
+            data_only=book.data_only,
+            epoch=book.epoch,
+            date_formats=styles._date_formats,  # noqa: SLF001 - as above
+            timedelta_formats=styles._timedelta_formats,  # noqa: SLF001 - as above
+        )
+        last = 0
+        for number, cells in parser.parse():
+            text.taken = 0
+            parser.row_dimensions.clear()  # heights, of every row there is
+            if not last < number <= MAX_ROWS:
+                order = f"after row {last:,}" if number <= last else "no sheet has it"
+                message = f"{what}: row {number:,} stands where it cannot: {order}"
+                raise ContractViolation(message)
+            for _ in range(last + 1, number):
+                yield ()
+            last = number
+            values: list[object] = []
+            for cell in cells:
+                place = cell["column"]
+                if place <= len(values):
+                    column = get_column_letter(place)
+                    message = (
+                        f"{what}: row {number:,} has column {column} twice or too late"
+                    )
+                    raise ContractViolation(message)
+                values += [None] * (place - 1 - len(values))
+                values.append(cell["value"])
+            yield values
+
+
+class _Watched:
+    """A sheet's text, refused where one row takes too much of it."""
+
+    def __init__(self, source: IO[bytes], what: str) -> None:
+        self.source = source
+        self.what = what
+        self.taken = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            ContractViolation: no row has ended for too long.
+        """
+        block = self.source.read(size)
+        self.taken += len(block)
+        if self.taken > MAX_ROW_BYTES:
+            message = (
+                f"{self.what}: one row of a sheet takes more than {MAX_ROW_BYTES:,} bytes; "
+                "no such row is a record"
+            )
+            raise ContractViolation(message)
+        return block
 
 
 def _spread(

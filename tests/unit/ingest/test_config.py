@@ -404,3 +404,13 @@ sources:
         ":16: mode: Input should be 'replace', 'replace_period', 'upsert' or 'append'",
         ":24: users has no column 'nmae'",
     ]
+
+
+@pytest.mark.parametrize(
+    "encoding", ["rot13", "hex", "unicode_escape", "punycode", "utf8x"]
+)
+def test_what_is_no_encoding_of_files_is_refused(tmp_path: Path, encoding: str) -> None:
+    source = f"name: drop, kind: files, path: d, encoding: {encoding}"
+    text = f"{COMPANY}sources:\n  - {{{source}, datasets: {{users: {{files: u}}}}}}\n"
+    [line] = refused(tmp_path, text)
+    assert line.startswith(f":6: encoding: unknown encoding {encoding!r}")

@@ -185,6 +185,23 @@ def test_unknown_currencies_and_rounded_identifiers_are_unreadable() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("1,23E+15", "is an identifier a spreadsheet turned into a rounded number"),
+        ('="007"', 'is an identifier inside a formula (="…"); export its value alone'),
+        ("Tổng cộng:", "is a word of totals and no record; declare total_rows"),
+        ("GRAND TOTAL", "is a word of totals and no record; declare total_rows"),
+        ("Sub-total", "is a word of totals and no record; declare total_rows"),
+    ],
+)
+def test_what_names_no_record_is_no_identifier(word: str, reason: str) -> None:
+    rules = dataset(columns=DEALS, values={"status": {"x": "open"}})
+    cell = '"' + word.replace('"', '""') + '"'
+    result = mapped(f"ID,S,At\n{cell},x,\nTotal 1,x,\n", rules)
+    assert result.columns["opportunity_id"] == [Unreadable(word, reason), "Total 1"]
+
+
 def test_lookups_follow_each_other_and_leave_no_match_blank() -> None:
     rules = dataset(
         columns=DEALS,

@@ -66,12 +66,12 @@ def test_native_cells_keep_their_value_in_the_declared_format() -> None:
             True,
             "1.5",
         ],
-        [7, 0.1, None, None, False, "x"],
+        [7, 0.1, None, None, False, dt.timedelta(minutes=90)],
     )
 
     assert rows_of(sheet(content)) == [
         [2, "12345678901", "1,234", "2026-03-05", "2026-03-05T08:30:00", "true", "1.5"],
-        [3, "7", "0,1", "", "", "false", "x"],
+        [3, "7", "0,1", "", "", "false", "1:30:00"],
     ]
 
 
@@ -289,3 +289,90 @@ def test_a_workbook_whose_shared_words_are_too_many_is_refused(
 def test_a_damaged_parquet_file_is_refused() -> None:
     with pytest.raises(ContractViolation, match="is not a Parquet file"):
         parquet(b"PAR1 cut")
+
+
+def rewritten(content: bytes, *changes: tuple[str, str]) -> bytes:
+    """Return a workbook whose sheet's text is changed, as other writers may write it."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as book,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as written,
+    ):
+        for name in book.namelist():
+            text = book.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                for old, new in changes:
+                    assert old.encode() in text
+                    text = text.replace(old.encode(), new.encode())
+            written.writestr(name, text)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('<row r="3"', '<row r="2"', "row 2 stands where it cannot: after row 2"),
+        ('<row r="4"', '<row r="1"', "row 1 stands where it cannot: after row 3"),
+        ('<row r="4"', '<row r="99999999999"', "no sheet has it"),
+        ('r="B3"', 'r="A3"', "row 3 has column A twice or too late"),
+        ('r="A3"', 'r="C3"', "row 3 has column B twice or too late"),
+    ],
+)
+def test_rows_and_cells_that_would_fall_away_are_refused(
+    old: str, new: str, message: str
+) -> None:
+    """The library keeps the first row of a number and the last cell of a column."""
+    content = workbook(["a", "b"], ["1", "2"], ["3", "4"], ["5", "6"])
+    with pytest.raises(ContractViolation, match=message):
+        sheet(rewritten(content, (old, new)))
+
+
+def test_rows_left_out_keep_their_numbers() -> None:
+    content = workbook(["a", "b"], ["1", "2"], ["3", "4"])
+    changed = rewritten(content, ('<row r="3"', '<row r="7"'), ('r="A3"', 'r="A7"'))
+    table = sheet(changed.replace(b'r="B3"', b'r="B7"'))
+    assert [r for r in rows_of(table) if r[1]] == [[2, "1", "2"], [7, "3", "4"]]
+
+
+def test_a_row_larger_than_any_record_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = workbook(["a"], *[["x" * 100] for _ in range(2000)])
+    monkeypatch.setattr("ingest.sources.files.workbook.MAX_ROW_BYTES", 100_000)
+    assert len(sheet(content).lines) == 2000
+    content = workbook(["a"], ["x" * 30_000] * 10)
+    with pytest.raises(ContractViolation, match="one row of a sheet takes more than"):
+        sheet(content)
+
+
+class Counted(io.BytesIO):
+    """Bytes that say how many of them were asked for."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        block = super().read(size)
+        self.taken += len(block)
+        return block
+
+
+def test_a_group_of_rows_is_not_read_ahead() -> None:
+    """One group may hold the whole file, which may be larger than memory."""
+    out = io.BytesIO()
+    words = pa.array([f"{number:0100d}" for number in range(200_000)])
+    pq.write_table(
+        pa.table({"a": words, "b": words}),
+        out,
+        compression="none",
+        use_dictionary=False,
+    )
+    stream = Counted(out.getvalue())
+    parts = read_parquet(stream, what="f.parquet", decimal_sign=".")
+    next(parts)
+    assert stream.taken < len(out.getvalue()) / 4
+    assert sum(len(part.read().lines) for part in parts) == 190_000
+
+
+def test_one_json_array_is_no_lines() -> None:
+    with pytest.raises(ContractViolation, match="no line is a JSON object; write one"):
+        json_lines(b'[\n {\n  "a": 1\n }\n]\n', ".")
