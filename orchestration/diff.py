@@ -28,6 +28,8 @@ ALL: Final = "all"
 
 DEFINITION: Final = "definition"
 POLICY: Final = "policy"
+PARTS: Final = "parts"
+"""State of a figure that kept its value while numerator and denominator moved."""
 MODEL: Final = "model"
 DATA: Final = "data"
 UNKNOWN: Final = "unknown"
@@ -70,7 +72,8 @@ class Side:
 class Move:
     """One figure that is not what it was; `old` or `new` None = unknown there.
 
-    `state`: moved, added (only in the new build) or removed. `share` is delta per old value.
+    `state`: moved, added (only in the new build), removed, or `PARTS`. `share` is delta per old
+    value.
     """
 
     state: str

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from ingest.storage import disk_errors, write_file
-from orchestration.diff import MODEL, Move, VersionChange, own_causes, share_of
+from orchestration.diff import MODEL, PARTS, Move, VersionChange, own_causes, share_of
 from orchestration.periods import AREAS
 from orchestration.periods.chain import APPROVE, read_chain
 from orchestration.periods.served import read_quality
@@ -33,7 +33,7 @@ from orchestration.publish.copying import attach
 from orchestration.rehearsal import BUILT_FROM, built_from, rehearsed_side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -51,7 +51,9 @@ _SHOWN: Final = 3
 class ChangeToApprove:
     """A change of models or policies that moves closed figures of an area.
 
-    Each of `moves` names a figure with its value and version before and after.
+    Each of `moves` names a figure with its value, its parts and its version before and after.
+    A quotient may keep its value while both of its parts moved: such a figure is signed with
+    its parts, so it waits too, and is told apart.
     """
 
     change_id: str
@@ -61,14 +63,26 @@ class ChangeToApprove:
 
     def describe(self) -> str:
         """Return the refusal in one sentence, with the command that lifts it."""
-        kpis = sorted({move["kpi_key"] for move in self.moves})
-        more = f" and {len(kpis) - _SHOWN} more" if len(kpis) > _SHOWN else ""
+        kept = [move for move in self.moves if _keeps_value(move)]
+        moved = [move for move in self.moves if not _keeps_value(move)]
+        if not moved:
+            named = f"{len(kept)} closed figures of {_name_kpis(kept)}"
+            what = f"the parts of {named} that keep their value"
+        else:
+            what = f"{len(moved)} closed figures of {_name_kpis(moved)}"
+            if kept:
+                what += f", and {len(kept)} more kept their value but not their parts"
         return (
-            f"models or policies changed and would move {len(self.moves)} closed figures "
-            f"of {', '.join(kpis[:_SHOWN])}{more}; look: warehouse diff {self.change_id}; "
-            "if it is right: "
+            f"models or policies changed and would move {what}; "
+            f"look: warehouse diff {self.change_id}; if it is right: "
             f"warehouse approve {self.change_id} --by NAME --reason TEXT"
         )
+
+
+def _name_kpis(moves: Sequence[Mapping[str, Any]]) -> str:
+    kpis = sorted({move["kpi_key"] for move in moves})
+    more = f" and {len(kpis) - _SHOWN} more" if len(kpis) > _SHOWN else ""
+    return f"{', '.join(kpis[:_SHOWN])}{more}"
 
 
 def theme_origins(settings: Settings, held: frozenset[str]) -> dict[str, Any]:
@@ -180,7 +194,9 @@ _MOVED: Final = f"""
     select
         {", ".join(f"coalesce(n.{name}, o.{name}) as {name}" for name in _KEY)},
         o.kpi_version as old_version, n.kpi_version as new_version,
-        o.value as old_value, n.value as new_value
+        o.value as old_value, n.value as new_value,
+        o.numerator as old_numerator, n.numerator as new_numerator,
+        o.denominator as old_denominator, n.denominator as new_denominator
     from old o full outer join new n on
         {" and ".join(f"o.{n} = n.{n}" for n in (*_KEY[:-1], "currency_key"))}
     where (o.value, o.numerator, o.denominator)
@@ -237,7 +253,7 @@ def _move(told: Mapping[str, Any]) -> Move:
     )
     versions = VersionChange(told["kpi_key"], told["old_version"], told["new_version"])
     return Move(
-        state="added" if old is None else "removed" if new is None else "moved",
+        state=_state_of(told, old, new),
         **{name: told[name] for name in _KEY if name != "period_start_date"},
         period_start_date=date.fromisoformat(told["period_start_date"]),
         old=old,
@@ -246,6 +262,21 @@ def _move(told: Mapping[str, Any]) -> Move:
         share=share_of(old, new),
         causes=own_causes(versions) or (MODEL,),
     )
+
+
+def _keeps_value(told: Mapping[str, Any]) -> bool:
+    """Return whether a figure is there before and after with the same value."""
+    return (
+        told["old_version"] is not None
+        and told["new_version"] is not None
+        and told["old_value"] == told["new_value"]
+    )
+
+
+def _state_of(told: Mapping[str, Any], old: Decimal | None, new: Decimal | None) -> str:
+    if _keeps_value(told):
+        return PARTS
+    return "added" if old is None else "removed" if new is None else "moved"
 
 
 def _origin(made_of: Mapping[str, Any]) -> dict[str, Any]:

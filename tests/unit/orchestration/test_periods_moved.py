@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -97,6 +98,53 @@ def test_diff_shows_what_a_waiting_change_moves_without_a_build(desk: Desk) -> N
         "billings"
         not in CliRunner().invoke(app, ["diff", change.change_id, *other]).stdout
     )
+
+
+def test_figures_that_keep_their_value_but_not_their_parts_are_told_apart(
+    desk: Desk,
+) -> None:
+    """A quotient of 2 ÷ 4 that is now made of 3 ÷ 6 moved no value, and was signed with parts."""
+    rehearsal = Rehearsal(desk.root, "260")
+    change_parts(desk, rehearsal)
+    (change,) = find(desk, rehearsal, "261")
+    assert "would move 1 closed figures of billings, and 1 more kept" in (
+        change.describe()
+    )
+    words = ["--root", str(desk.root), "--config", str(desk.root / "warehouse.yml")]
+    told = CliRunner().invoke(
+        app, ["diff", change.change_id, "--by", "all", "--json", *words]
+    )
+    states = {f["member_id"]: f["state"] for f in json.loads(told.stdout)["figures"]}
+    assert states == {"(total)": "moved", "NV1": "parts"}
+    shown = json.loads(waiting_changes(desk.root)[change.change_id].read_text())
+    (kept,) = [move for move in shown["moves"] if move["member_id"] == "NV1"]
+    assert (kept["old_numerator"], kept["new_numerator"]) == ("2.000000", "3.000000")
+
+
+def test_parts_alone_wait_too(desk: Desk) -> None:
+    rehearsal = Rehearsal(desk.root, "250.5")
+    change_parts(desk, rehearsal)
+    (change,) = find(desk, rehearsal, "261")
+    assert (
+        "would move the parts of 1 closed figures of billings that keep their value;"
+        in change.describe()
+    )
+
+
+def change_parts(desk: Desk, rehearsal: Rehearsal) -> None:
+    """Give a member of October 2 ÷ 4 as readers see it and 3 ÷ 6 as rehearsed."""
+    served = (desk.root / "published" / "current" / "bi.duckdb").resolve()
+    served.chmod(0o644)
+    for path, top, bottom in ((served, 2, 4), (rehearsal.path, 3, 6)):
+        with duckdb.connect(str(path)) as con:
+            con.execute(
+                "insert into rpt_kpi_values by name select '1+none' as kpi_version,"
+                " 'billings' as kpi_key, 'standard' as variant, 'current' as basis,"
+                " 'month' as grain, date '2026-10-01' as period_start_date,"
+                " 'rep' as breakdown, 'NV1' as member_id, 'VND' as currency,"
+                " ? as numerator, ? as denominator, 0.5 as value",
+                [top, bottom],
+            )
 
 
 def test_late_rows_alone_wait_for_nobody(desk: Desk) -> None:
