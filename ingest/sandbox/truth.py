@@ -314,7 +314,7 @@ def _count(night: Night, grain: str) -> dict[Key, Figure]:
             for kpi, currency, figure in divide_returns(figures, start)
         }
     )
-    figures.update(_run(night, figures, grain))
+    figures.update(run(night, figures, grain))
     figures.update(_cover(night, figures, grain))
     figures.update(_hit(night, figures, grain))
     return figures
@@ -464,8 +464,11 @@ def divide(
     return found
 
 
-def _run(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:
-    """Return the month so far and what it comes to at its pace, after three working days."""
+def run(night: Night, figures: Mapping[Key, Figure], grain: str) -> dict[Key, Figure]:
+    """Return the month so far and what it comes to at its pace, after three working days.
+
+    Whoever has no revenue in a month has no row of it.
+    """
     if grain != "month":
         return {}
     found: dict[Key, Figure] = {}
@@ -473,6 +476,8 @@ def _run(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figu
         days = truth_activities.working_days(night, start)
         elapsed = sum(day <= night.as_of for day in days)
         for currency in CURRENCIES:
+            if ("sales_revenue", start, currency) not in figures:
+                continue
             reached = figures["sales_revenue", start, currency].numerator
             found["sales_revenue_mtd", start, currency] = Figure(reached, None, reached)
             top, bottom = reached * len(days), Decimal(elapsed)

@@ -41,6 +41,11 @@ from ingest.sandbox.truth_rows import (
     period_end,
     periods_until,
 )
+from ingest.sandbox.truth_sellers import (
+    seller_of_line,
+    seller_of_note,
+    seller_of_order,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -89,7 +94,8 @@ def _count_invoices(night: Night, account: StripeAccount) -> Iterator[Contributi
         order = _order(night, account, state)
         for line in rows_in(state, "lines"):
             code = codes.get(str(line["product_id"]), UNKNOWN)
-            by = {**order, "product": code}
+            seller = seller_of_line(night, account, state, line)
+            by = {**order, **seller, "product": code}
             yield from _revenue(
                 night, account.currency, day, _net_of(line), (by, order)
             )
@@ -111,7 +117,11 @@ def _order(night: Night, account: StripeAccount, state: Fields) -> dict[str, str
     )
     product = codes.get(str(lines[0]["product_id"]), UNKNOWN) if lines else UNKNOWN
     customer = account.name, str(state["customer_id"])
-    return {**members_of_buyer(night, customer), "product": product}
+    return {
+        **members_of_buyer(night, customer),
+        **seller_of_order(night, account, state),
+        "product": product,
+    }
 
 
 def _count_credit_notes(night: Night, account: StripeAccount) -> Iterator[Contribution]:
@@ -125,7 +135,8 @@ def _count_credit_notes(night: Night, account: StripeAccount) -> Iterator[Contri
     for record in account.credit_notes:
         state = night.state(record)
         if state is not None and state["status"] == "issued":
-            day = local_day(instant_in(state, "created_at"))
+            at = instant_in(state, "created_at")
+            day = local_day(at)
             minor = -int(str(state["subtotal_minor"]))
             invoice = invoices[str(state["invoice_id"])]
             sold = {codes.get(str(x["product_id"])) for x in rows_in(invoice, "lines")}
@@ -133,7 +144,8 @@ def _count_credit_notes(night: Night, account: StripeAccount) -> Iterator[Contri
                 next(iter(sold - {None}), None) if len(sold - {None}) == 1 else None
             )
             order = _order(night, account, invoice)
-            by = {**order, "product": product or UNKNOWN}
+            seller = seller_of_note(night, account, invoice, at)
+            by = {**order, **seller, "product": product or UNKNOWN}
             yield from _revenue(night, account.currency, day, minor, (by, order))
 
 

@@ -42,6 +42,7 @@ from ingest.sandbox.truth import (
     key_of,
     kpi_truth,
     multiply,
+    run,
 )
 from ingest.sandbox.truth_attribution import RETURNS, divide_returns
 from ingest.sandbox.truth_described import CRM_ENTITY, member_of
@@ -75,18 +76,8 @@ _OF_THE_CRM: Final = {
     *truth_pipeline.KPIS,
     *truth_attribution.KPIS,
     *truth_marketing.KPIS,
-} - {"trials_started"}
+}
 """KPIs whose records all belong to the legal entity of the CRM and the dropped files."""
-_UNTOLD: Final = frozenset(
-    {
-        *(f"sales_revenue{basis}" for basis in ("", "/collected", "/recognised")),
-        *(f"sales_by_product{basis}" for basis in ("", "/collected", "/recognised")),
-        "costed_revenue",
-        "gross_profit",
-        "average_order_value",
-    }
-)
-"""What the truth does not tell by who sold it, and nothing made of it."""
 _COMPANYS: Final = ("gross_margin_rate", "lead_to_sale_rate/period", "avg_deal_size")
 """What the returns of marketing take of the company, whoever is asked about."""
 
@@ -114,10 +105,10 @@ def kpi_truth_by(
             by_member[member].append(row)
     known = {member: add_up(rows, grain) for member, rows in by_member.items()}
     told = {key for own in known.values() for key, *_ in own}
-    untold = _UNTOLD if breakdown in {"rep", "team"} else frozenset()
     for own in known.values():
-        own.update(_put_together(own, figures, (told, untold), (as_of, grain)))
+        own.update(_put_together(own, figures, told, (as_of, grain)))
         own.update(_grow(own, figures, as_of, grain))
+        own.update(run(night, own, grain))
     found = {
         (key, member, start, currency): figure
         for member, own in known.items()
@@ -161,22 +152,18 @@ def _member(row: Contribution, breakdown: str) -> str | None:
 def _put_together(
     own: Mapping[Key, Figure],
     company: Mapping[Key, Figure],
-    words: tuple[set[str], frozenset[str]],
+    told: set[str],
     when: _When,
 ) -> dict[Key, Figure]:
-    """Return a member's quotients, then the products of those, then marketing's returns.
-
-    `words`: which KPIs the truth tells by member, which it does not.
-    """
+    """Return a member's quotients, then the products of those, then marketing's returns."""
     known = dict(own)
-    known_keys, untold = set(words[0]), words[1]
+    known_keys = set(told)
     found: dict[Key, Figure] = {}
     for parts_of, combine in _STEPS:
         asked = {
             kpi: parts
             for kpi, parts in parts_of.items()
             if any(key_of(part) in known_keys for part in parts)
-            and not any(key_of(part) in untold for part in parts)
         }
         needed = {key_of(part) for parts in asked.values() for part in parts}
         filled = _fill(known, company, known_keys, needed)

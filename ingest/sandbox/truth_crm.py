@@ -38,6 +38,7 @@ from ingest.sandbox.people import EVERYONE
 from ingest.sandbox.story import local_day
 from ingest.sandbox.truth_described import (
     CRM_ENTITY,
+    company_of,
     members_of_deal,
     members_of_lead,
 )
@@ -271,16 +272,11 @@ def _wins(night: Night) -> Iterator[tuple[str, datetime]]:
 def _paid_invoices(night: Night) -> Iterator[tuple[str, datetime]]:
     """Yield company and instant of every invoice paid, those of 0 left out."""
     for account in night.company.stripe.values():
-        company_of = {
-            record.id: state["crm_account_id"]
-            for record in account.customers
-            if (state := night.state(record)) is not None
-        }
         for record in account.invoices:
             state = night.state(record)
             if state is None or state["status"] != "paid" or not state["total_minor"]:
                 continue
-            company = company_of.get(str(state["customer_id"]))
+            company = company_of(night, (account.name, str(state["customer_id"])))
             if company is not None:
                 yield f"company {company}", instant_in(state, "paid_at")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ingest.sandbox.model import instant_in
 from ingest.sandbox.truth_crm import latest_close
-from ingest.sandbox.truth_described import segment_of
+from ingest.sandbox.truth_described import company_of, segment_of
 from ingest.sandbox.truth_rows import UNKNOWN, Night
 
 if TYPE_CHECKING:
@@ -33,17 +33,9 @@ def members_of_customer(night: Night, customer: Customer) -> dict[str, str]:
 
 def members_of_buyer(night: Night, customer: Customer) -> dict[str, str]:
     """Return where what a customer is billed for counts: legal entity and segment."""
-    if "customer companies" not in night.found:
-        night.found["customer companies"] = {
-            (account.name, record.id): state["crm_account_id"]
-            for account in night.company.stripe.values()
-            for record in account.customers
-            if (state := night.state(record)) is not None
-        }
-    company = night.found["customer companies"].get(customer)
     return {
         "legal_entity": night.company.stripe[customer[0]].legal_entity,
-        "segment": segment_of(night, company),
+        "segment": segment_of(night, company_of(night, customer)),
     }
 
 

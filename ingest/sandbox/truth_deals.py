@@ -43,8 +43,10 @@ from ingest.sandbox.truth_crm import (
     type_at,
 )
 from ingest.sandbox.truth_described import (
+    company_of,
     members_of_deal,
     members_of_person,
+    segment_of,
 )
 from ingest.sandbox.truth_money import FLOW
 from ingest.sandbox.truth_rows import (
@@ -192,10 +194,10 @@ def _created(
             yield base
             if amount:
                 yield replace(base, kpi_key="avg_opportunity_value", denominator=ONE)
-    tried = _first_trials(night).get(f"company {deal.state['company_id']}")
-    is_tried = tried is not None and 0 <= (tried - born).days <= _TRIAL_DAYS
+    tried = _first_trials(night).get(deal.state["company_id"])
+    is_tried = tried and 0 <= (local_day(tried[0]) - born).days <= _TRIAL_DAYS
     yield Contribution(
-        "opportunity_to_trial_rate", born, Decimal(is_tried), ONE, members=members
+        "opportunity_to_trial_rate", born, Decimal(bool(is_tried)), ONE, members=members
     )
     fits = _fits(night, deal.state["company_id"])
     yield Contribution(
@@ -250,30 +252,27 @@ def snapshot_year(night: Night, day: date) -> Iterator[Contribution]:
 
 def count_trials(night: Night) -> Iterator[Contribution]:
     """Yield the first trial of every company, or of a customer of none."""
-    for day in _first_trials(night).values():
-        yield Contribution("trials_started", day, ONE)
+    for company, (started_at, entity) in _first_trials(night).items():
+        members = {"segment": segment_of(night, company), "legal_entity": entity}
+        yield Contribution(
+            "trials_started", local_day(started_at), ONE, members=members
+        )
 
 
-def _first_trials(night: Night) -> dict[str, date]:
-    """Return the day each company, or customer of none, first tried a subscription."""
+def _first_trials(night: Night) -> dict[str, tuple[datetime, str]]:
+    """Return when and with whom each company, or customer of none, first tried."""
     if "trials" in night.found:
         return night.found["trials"]
-    found: dict[str, date] = {}
+    found: dict[str, tuple[datetime, str]] = {}
     for account in night.company.stripe.values():
-        company_of = {
-            record.id: state["crm_account_id"]
-            for record in account.customers
-            if (state := night.state(record)) is not None
-        }
         for record in account.subscriptions:
             state = night.state(record)
             if state is None or state["trial_ends_at"] is None:
                 continue
             customer = str(state["customer_id"])
-            company = company_of.get(customer)
-            trier = f"company {company}" if company else customer
-            day = local_day(instant_in(state, "started_at"))
-            found[trier] = min(day, found.get(trier, day))
+            trier = company_of(night, (account.name, customer)) or customer
+            trial = instant_in(state, "started_at"), account.legal_entity
+            found[trier] = min(trial, found.get(trier, trial))
     night.found["trials"] = found
     return found
 

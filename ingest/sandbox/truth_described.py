@@ -7,18 +7,20 @@ Decisions, where the catalogue leaves a choice:
 
 * a deal came where its person came from, as long as the person and the deal are there; its
   segment is that of its company as known by the night;
-* a customer was sold by the owner at the win of the first deal that sold it a subscription;
+* a customer of billing is the company of the CRM it names; one that was deleted 30 days before
+  the first night or earlier names nobody, though its invoices are still there;
 * team and department are those a person is in on the day a figure counts on.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.people import EVERYONE
 from ingest.sandbox.truth_campaigns import campaigns_of, noted_campaign
-from ingest.sandbox.truth_rows import UNKNOWN, Contribution, Night
+from ingest.sandbox.truth_rows import UNKNOWN, Contribution, Night, end_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +80,21 @@ def members_of_deal(night: Night, state: Fields) -> dict[str, str]:
             "segment": segment_of(night, company),
         }
     return known[key]
+
+
+def company_of(night: Night, customer: tuple[str, str]) -> str | None:
+    """Return the company of the CRM that a customer of a billing account names, if any."""
+    if "customer companies" not in night.found:
+        # Billing tells of deletions for so long.
+        forgotten = end_of(night.first_as_of) - timedelta(days=30)
+        night.found["customer companies"] = {
+            (account.name, record.id): state["crm_account_id"]
+            for account in night.company.stripe.values()
+            for record in account.customers
+            if (state := night.state(record)) is not None
+            and not (record.state_at(forgotten) or {}).get("is_deleted")
+        }
+    return night.found["customer companies"].get(customer)
 
 
 def segment_of(night: Night, company_id: object) -> str:

@@ -40,9 +40,10 @@ from ingest.sandbox.truth_rows import (
     Kind,
     Night,
 )
+from ingest.sandbox.truth_sellers import seller_of_line, seller_of_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from ingest.sandbox.truth_customers import Customer
@@ -81,13 +82,14 @@ class Sold:
     currency: str
     net: Decimal
     cost: Decimal | None
+    seller: Mapping[str, str]
 
 
 def count_margin(night: Night) -> Iterator[Contribution]:
     """Yield sales by product, revenue with a known cost and what is left of it."""
     for row in sold_lines(night):
         buyer = members_of_buyer(night, (row.account, row.customer_id))
-        members = {**buyer, "product": row.product}
+        members = {**buyer, **row.seller, "product": row.product}
         for currency in CURRENCIES:
             worth = night.rates.convert(row.net, row.currency, currency, row.day, FLOW)
             yield Contribution(
@@ -163,6 +165,7 @@ def sold_lines(night: Night) -> Iterator[Sold]:
                     account.currency,
                     to_major(net, account.currency),
                     cost,
+                    seller_of_line(night, account, state, line),
                 )
         yield from _credit_notes(night, account, singles)
 
@@ -179,13 +182,16 @@ def _credit_notes(
     night: Night, account: StripeAccount, singles: dict[str, str]
 ) -> Iterator[Sold]:
     """Yield the credit notes; of invoices of one product under that product."""
+    invoices = {record.id: night.state(record) for record in account.invoices}
     for record in account.credit_notes:
         state = night.state(record)
         if state is None or state["status"] != "issued":
             continue
+        at = instant_in(state, "created_at")
+        invoice = invoices[str(state["invoice_id"])]
         product = singles.get(str(state["invoice_id"]), UNKNOWN)
         yield Sold(
-            local_day(instant_in(state, "created_at")),
+            local_day(at),
             account.name,
             "",
             str(state["customer_id"]),
@@ -193,6 +199,7 @@ def _credit_notes(
             account.currency,
             -to_major(int(str(state["subtotal_minor"])), account.currency),
             None if product == UNKNOWN else ZERO,
+            seller_of_note(night, account, invoice, at) if invoice else {},
         )
 
 

@@ -32,6 +32,7 @@ from ingest.sandbox.offer import PRODUCTS, to_major
 from ingest.sandbox.prices import product_id
 from ingest.sandbox.recognition import Service, recognise, share
 from ingest.sandbox.story import local_day
+from ingest.sandbox.truth_customers import members_of_buyer
 from ingest.sandbox.truth_money import FLOW, STOCK
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
@@ -42,6 +43,7 @@ from ingest.sandbox.truth_rows import (
     period_end,
     period_start,
 )
+from ingest.sandbox.truth_sellers import seller_of_line, seller_of_note, seller_of_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -67,6 +69,8 @@ class ServedLine:
     currency: str
     legal_entity: str
     product: str
+    sold: Mapping[str, str]
+    """Who sold it, and to which segment."""
     billed_on: date
     billed: int
     """Minor units; 0 = a credit note."""
@@ -119,10 +123,11 @@ def count_recognition(night: Night) -> Iterator[Contribution]:
                 worth = night.rates.convert_at_mean(
                     amount, line.currency, currency, days
                 )
+                sold = {**members, **line.sold}
                 for kpi, by in (
                     ("recognised_revenue", members),
-                    ("sales_revenue/recognised", members),
-                    ("sales_by_product/recognised", _without_currency(members)),
+                    ("sales_revenue/recognised", sold),
+                    ("sales_by_product/recognised", _without_currency(sold)),
                 ):
                     yield Contribution(kpi, closing, worth, None, currency, by)
 
@@ -172,6 +177,11 @@ def count_cash(night: Night) -> Iterator[Contribution]:
             for state in map(night.state, account.invoices)
             if state is not None
         }
+        orders = {
+            str(state["invoice_id"]): _members_of_order(night, account, state)
+            for state in map(night.state, account.invoices)
+            if state is not None
+        }
         running: dict[str, int] = defaultdict(int)
         for at, invoice_id, minor in cash_moves(night, account):
             total, tax = totals[invoice_id]
@@ -184,10 +194,11 @@ def count_cash(night: Night) -> Iterator[Contribution]:
                 "currency": account.currency,
                 "legal_entity": account.legal_entity,
             }
+            sold = {**members, **orders[invoice_id]}
             for kpi, amount, by in (
                 ("cash_collected", minor, members),
-                ("sales_revenue/collected", net, members),
-                ("sales_by_product/collected", net, _without_currency(members)),
+                ("sales_revenue/collected", net, sold),
+                ("sales_by_product/collected", net, _without_currency(sold)),
             ):
                 for currency in CURRENCIES:
                     worth = night.rates.convert(
@@ -198,6 +209,27 @@ def count_cash(night: Night) -> Iterator[Contribution]:
                         FLOW,
                     )
                     yield Contribution(kpi, day, worth, None, currency, by)
+
+
+def _members_of_order(
+    night: Night, account: StripeAccount, state: Fields
+) -> dict[str, str]:
+    """Return whose sale the cash of an invoice is; of a product where it has a single one."""
+    bought = members_of_buyer(night, (account.name, str(state["customer_id"])))
+    if state["status"] in {"draft", "void"}:
+        return {
+            "segment": bought["segment"], "rep": UNKNOWN, "team": UNKNOWN,
+            "product": UNKNOWN,
+        }  # fmt: skip
+    codes = {product_id(product, account.name): product.code for product in PRODUCTS}
+    sold = {
+        codes.get(str(line["product_id"]), UNKNOWN) for line in rows_in(state, "lines")
+    }
+    return {
+        "segment": bought["segment"],
+        "product": sold.pop() if len(sold) == 1 else UNKNOWN,
+        **seller_of_order(night, account, state),
+    }
 
 
 def cash_moves(
@@ -239,11 +271,16 @@ def served_lines(night: Night) -> list[ServedLine]:
 class Credit:
     """A credit note, or what a refund gave back beyond them; before tax."""
 
-    day: date
+    at: datetime
     credit_id: str
     invoice_id: str
     minor: int
     is_note: bool
+
+    @property
+    def day(self) -> date:
+        """Return the company's day of it."""
+        return local_day(self.at)
 
 
 def lines_of(night: Night, account: StripeAccount) -> Iterator[ServedLine]:
@@ -278,21 +315,34 @@ def lines_of(night: Night, account: StripeAccount) -> Iterator[ServedLine]:
                     if part:
                         taken[key].append((credit.day, part))
             elif credit.is_note:
-                yield _note_alone(account, credit)
+                yield _note_alone(night, account, credit, state)
         for line in rows_in(state, "lines"):
             yield _serve(
-                account,
+                (account, _sold(night, account, state, line)),
                 local_day(instant_in(state, "finalized_at")),
                 line,
                 tuple(taken[str(line["line_id"])]),
                 codes.get(str(line["product_id"]), UNKNOWN),
             )
     for left in by_invoice.values():
-        yield from (_note_alone(account, credit) for credit in left if credit.is_note)
+        yield from (
+            _note_alone(night, account, credit, invoices[credit.invoice_id])
+            for credit in left
+            if credit.is_note
+        )
+
+
+def _sold(
+    night: Night, account: StripeAccount, state: Fields, line: Fields
+) -> dict[str, str]:
+    """Return who sold a line and to which segment."""
+    buyer = members_of_buyer(night, (account.name, str(state["customer_id"])))
+    seller = seller_of_line(night, account, state, line)
+    return {"segment": buyer["segment"], **seller}
 
 
 def _serve(
-    account: StripeAccount,
+    of: tuple[StripeAccount, Mapping[str, str]],
     billed_on: date,
     line: Fields,
     taken: tuple[tuple[date, int], ...],
@@ -304,31 +354,38 @@ def _serve(
         local_day(instant_in(line, "service_ends_at")), starts + timedelta(days=1)
     )
     by_day = recognise(Service(_net(line), starts, ends, taken))
-    whose = (account, str(line["invoice_id"]), product)
+    whose = (of[0], str(line["invoice_id"]), product, of[1])
     return _served(whose, (billed_on, _net(line)), taken, by_day)
 
 
-def _note_alone(account: StripeAccount, credit: Credit) -> ServedLine:
+def _note_alone(
+    night: Night, account: StripeAccount, credit: Credit, invoice: Fields
+) -> ServedLine:
     """Return a credit note no line bears: taken back on its day."""
+    buyer = members_of_buyer(night, (account.name, str(invoice["customer_id"])))
+    seller = seller_of_note(night, account, invoice, credit.at)
+    sold = {"segment": buyer["segment"], **seller}
     taken = ((credit.day, credit.minor),)
     by_day = {credit.day: -credit.minor}
     document_id = credit.credit_id.removeprefix("credit_note:")
-    return _served((account, document_id, UNKNOWN), (credit.day, 0), taken, by_day)
+    whose = (account, document_id, UNKNOWN, sold)
+    return _served(whose, (credit.day, 0), taken, by_day)
 
 
 def _served(
-    whose: tuple[StripeAccount, str, str],
+    whose: tuple[StripeAccount, str, str, Mapping[str, str]],
     billed: tuple[date, int],
     taken: tuple[tuple[date, int], ...],
     by_day: Mapping[date, int],
 ) -> ServedLine:
     days = tuple(sorted(by_day))
-    account, document_id, product = whose
+    account, document_id, product, sold = whose
     return ServedLine(
         document_id,
         account.currency,
         account.legal_entity,
         product,
+        sold,
         *billed,
         taken,
         days,
@@ -345,17 +402,17 @@ def credits_of(
         if state is None or state["status"] != "issued":
             continue
         yield Credit(
-            local_day(instant_in(state, "created_at")),
+            instant_in(state, "created_at"),
             f"credit_note:{state['credit_note_id']}",
             str(state["invoice_id"]),
             int(str(state["subtotal_minor"])),
             is_note=True,
         )
-    for invoice_id, day, gross, refund_id in refunds_beyond(night, account):
+    for invoice_id, at, gross, refund_id in refunds_beyond(night, account):
         total = int(str(invoices[invoice_id]["total_minor"]))
         tax = int(str(invoices[invoice_id]["tax_minor"]))
         yield Credit(
-            day,
+            at,
             f"refund:{refund_id}",
             invoice_id,
             _half_up(gross * (total - tax), total),
@@ -365,8 +422,8 @@ def credits_of(
 
 def refunds_beyond(
     night: Night, account: StripeAccount
-) -> Iterator[tuple[str, date, int, str]]:
-    """Yield invoice, day, amount and id of what refunds gave back beyond credit notes.
+) -> Iterator[tuple[str, datetime, int, str]]:
+    """Yield invoice, instant, amount and id of what refunds gave back beyond credit notes.
 
     Not what a note names, nor as much as the invoice's other notes took off, nor what was
     paid twice.
@@ -393,19 +450,19 @@ def refunds_beyond(
             else:
                 named.add(str(state["refund_id"]))
     refunds = [
-        (local_day(instant_in(state, "created_at")), str(state["refund_id"]), state)
+        (instant_in(state, "created_at"), str(state["refund_id"]), state)
         for state in map(night.state, account.refunds)
         if state is not None
         and state["status"] == "succeeded"
         and str(state["refund_id"]) not in named
     ]
-    for day, refund_id, state in sorted(refunds, key=itemgetter(0, 1)):
+    for at, refund_id, state in sorted(refunds, key=itemgetter(0, 1)):
         invoice_id = invoice_of[str(state["charge_id"])]
         amount = int(str(state["amount_minor"]))
         beyond = max(amount - free[invoice_id], 0)
         free[invoice_id] -= amount - beyond
         if beyond:
-            yield invoice_id, day, beyond, refund_id
+            yield invoice_id, at, beyond, refund_id
 
 
 def _half_up(numerator: int, denominator: int) -> int:
