@@ -1,7 +1,7 @@
 """The truth of sales activities: talking, writing, meeting, and with whom.
 
 Belongs here: contributions of calls, e-mails and meetings as of a night, and of the people
-who do them. Stays out: adding up (`truth`), what a customer is (`truth_crm`).
+who do them. Stays out: adding up (`truth_sums`), what a customer is (`truth_crm`).
 
 Decisions, where the catalogue leaves a choice:
 

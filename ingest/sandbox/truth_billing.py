@@ -1,7 +1,7 @@
 """The truth of billing: invoiced revenue and recurring revenue.
 
 Belongs here: contributions of invoices and credit notes, MRR per customer and day, its
-movements. Stays out: adding up (`truth`).
+movements. Stays out: adding up (`truth_sums`).
 
 Decisions, where the catalogue leaves a choice:
 

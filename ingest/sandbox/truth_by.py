@@ -28,25 +28,21 @@ from ingest.sandbox import (
     truth_marketing,
     truth_pipeline,
 )
-from ingest.sandbox.truth import (
-    COMPOUNDS,
-    MEDIANS,
-    QUOTIENTS,
-    Key,
-    add_up,
-    capacity_by_function,
-    compared,
-    contributions_of,
-    divide,
-    growth,
-    key_of,
-    kpi_truth,
-    multiply,
-    run,
-)
+from ingest.sandbox.truth import kpi_truth
+from ingest.sandbox.truth_aims import capacity_by_function
 from ingest.sandbox.truth_attribution import RETURNS, divide_returns
 from ingest.sandbox.truth_described import CRM_ENTITY, member_of
 from ingest.sandbox.truth_money import round_ratio
+from ingest.sandbox.truth_quotients import (
+    COMPOUNDS,
+    QUOTIENTS,
+    compared,
+    divide,
+    growth,
+    key_of,
+    multiply,
+    run,
+)
 from ingest.sandbox.truth_rows import (
     ZERO,
     Contribution,
@@ -55,6 +51,7 @@ from ingest.sandbox.truth_rows import (
     period_start,
     periods_until,
 )
+from ingest.sandbox.truth_sums import MEDIANS, Key, add_up, contributions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

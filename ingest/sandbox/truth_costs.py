@@ -1,7 +1,7 @@
 """The truth of costs: what marketing and winning customers cost, and per what.
 
 Belongs here: contributions of ad spend and the costs file to the KPIs of cost. Stays out: leads
-and deals themselves (`truth_crm`), adding up (`truth`).
+and deals themselves (`truth_crm`), adding up (`truth_sums`).
 
 Decisions, where the catalogue leaves a choice:
 

@@ -1,7 +1,7 @@
 """The truth of the CRM: leads, opportunities, deals.
 
 Belongs here: contributions of contacts and deals as of a night. Stays out: activities
-(`truth_activities`), ads (`truth_ads`), money received (`truth_billing`), adding up (`truth`).
+(`truth_activities`), ads (`truth_ads`), money received (`truth_billing`), adding up (`truth_sums`).
 
 Decisions, where the catalogue leaves a choice:
 

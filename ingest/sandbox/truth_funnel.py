@@ -1,7 +1,7 @@
 """The truth of the lead funnel: who reached the next step, in time and in the period.
 
 Belongs here: contributions of contacts on their way to the first won deal. Stays out: how many
-entered each step (`truth_crm`), adding up (`truth`).
+entered each step (`truth_crm`), adding up (`truth_sums`).
 
 Decisions, where the catalogue leaves a choice:
 

@@ -15,12 +15,8 @@ from ingest.sandbox.company import build_company
 from ingest.sandbox.finance import rates_until
 from ingest.sandbox.model import Company, Version, Versioned
 from ingest.sandbox.story import at_local
-from ingest.sandbox.truth import (
-    KPI_KEYS,
-    MEASURED,
-    kpi_truth,
-    targets_in_force,
-)
+from ingest.sandbox.truth import KPI_KEYS, kpi_truth
+from ingest.sandbox.truth_aims import targets_in_force
 from ingest.sandbox.truth_attribution import MODELS, Seen, split, weigh
 from ingest.sandbox.truth_billing import _count_move, _Move, mrr_of
 from ingest.sandbox.truth_by import kpi_truth_by
@@ -34,6 +30,7 @@ from ingest.sandbox.truth_rows import (
     open_night,
     periods_until,
 )
+from ingest.sandbox.truth_sums import MEASURED
 
 AS_OF = date(2026, 10, 31)
 NOW = datetime(2026, 10, 31, 19, tzinfo=UTC)
