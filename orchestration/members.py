@@ -261,15 +261,19 @@ def _unmatched(
 
 
 def nearest_members(value: str, members: dict[str, str]) -> tuple[str, ...]:
-    """Return the ids whose own spelling or whose member's name is most like a value."""
+    """Return the ids whose own spelling or whose member's name is most like a value.
+
+    A number is no misspelling of another: of two ids of digits nearly all are alike.
+    """
     wanted = _letters(value)
+    enough = 1.0 if wanted.isdigit() else _SIMILAR
     scored: dict[str, float] = {}
     for member, name in members.items():
         likeness = max(
             difflib.SequenceMatcher(None, wanted, _letters(text)).ratio()
             for text in (member, name or "")
         )
-        if likeness >= _SIMILAR:
+        if likeness >= enough:
             scored[member] = likeness
     best = sorted(scored, key=lambda m: (-scored[m], m))
     if best and scored[best[0]] == 1:

@@ -7,14 +7,17 @@ larger than the bound; JSON Lines, which takes longer to read, stays under the s
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
+import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
@@ -42,6 +45,15 @@ sources:
     datasets:
       ad_performance_daily: {files: "ads.*", mode: replace_period}
 """
+SHEETS = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+SHEET_ROWS = 200_000
+SHEET_BYTES = 512 << 20
+"""Measured: 450 MiB and 37 s of CPU for 200,000 rows of 12 columns (11 MiB, of them 409,000
+different words): the words are held, the rows are not."""
+SHEET_COLUMNS = (
+    "platform", "ad_account_id", "campaign_id", "date", "spend", "currency", "impressions",
+    "clicks", "ad_group_id", "note", "person", "link",
+)  # fmt: skip
 CHILD = """\
 import datetime as dt, json, sys
 from pathlib import Path
@@ -104,6 +116,76 @@ def write(path: Path, rows: int) -> None:
         con.execute(f"copy ({rows_of(rows)}) to '{path}' {formats[path.suffix]}")
 
 
+def land(folder: Path) -> dict[str, Any]:
+    """Land what lies in a folder's drop, in a process of its own."""
+    (folder / "warehouse.yml").write_text(CONFIG, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def write_workbook(path: Path, rows: int) -> None:
+    """Write a workbook as a spreadsheet does, its words shared, without its cells in memory."""
+    words: dict[str, int] = {}
+
+    def cells(line: int, values: tuple[object, ...]) -> str:
+        return "".join(
+            f'<c r="{letter}{line}" t="s"><v>{words.setdefault(value, len(words))}</v></c>'
+            if isinstance(value, str)
+            else f'<c r="{letter}{line}"><v>{value}</v></c>'
+            for letter, value in zip("ABCDEFGHIJKL", values, strict=True)
+        )
+
+    book = openpyxl.Workbook()
+    book.active.append([None])
+    empty = io.BytesIO()
+    book.save(empty)
+    with (
+        zipfile.ZipFile(empty) as taken,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out,
+    ):
+        with out.open("xl/worksheets/sheet1.xml", "w") as sheet:
+            sheet.write(f'<worksheet xmlns="{SHEETS}"><sheetData>'.encode())
+            sheet.write(f'<row r="1">{cells(1, SHEET_COLUMNS)}</row>'.encode())
+            for i in range(rows):
+                day = f"2026-09-{i % 30 + 1:02d}"
+                text = cells(
+                    i + 2,
+                    (
+                        "google", "act_1", f"cmp_{i // 30}", day, Decimal(i % 1000) / 100,
+                        "VND", i % 50, i % 7, f"grp_{i % 977}", f"Ghi chú {i} mùa Tết",
+                        f"Nguyễn Văn {i % 5000}", f"https://example.test/{i}",
+                    ),
+                )  # fmt: skip
+                sheet.write(f'<row r="{i + 2}">{text}</row>'.encode())
+            sheet.write(b"</sheetData></worksheet>")
+        with out.open("xl/sharedStrings.xml", "w") as shared:
+            shared.write(f'<sst xmlns="{SHEETS}">'.encode())
+            for word in words:
+                shared.write(f"<si><t>{word}</t></si>".encode())
+            shared.write(b"</sst>")
+        for name in taken.namelist():
+            if name not in out.namelist():
+                out.writestr(name, taken.read(name))
+
+
+def test_a_large_workbook_lands_whole(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    (tmp_path / "drop").mkdir()
+    write_workbook(tmp_path / "drop" / "ads.xlsx", SHEET_ROWS)
+    told = land(tmp_path)
+    record_property("MiB of peak", told["peak"] >> 20)
+    assert (told["rows"], told["refused"]) == (SHEET_ROWS, 0)
+    assert Decimal(told["landed"]) == Decimal(4995) * (SHEET_ROWS // 1000)
+    assert told["peak"] < SHEET_BYTES
+
+
 @pytest.mark.parametrize(
     ("name", "rows"),
     [
@@ -128,17 +210,8 @@ def test_a_file_larger_than_its_memory_lands_whole(
         plain.unlink()
     else:
         plain.rename(drop / name)
-    (tmp_path / "warehouse.yml").write_text(CONFIG, encoding="utf-8")
 
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = land(tmp_path)
     record_property("MiB of file, of peak", (size >> 20, told["peak"] >> 20))
     # i % 1000 cents: every thousand rows are 0.00 to 9.99, together 4,995.00.
     spend = Decimal(4995) * (rows // 1000)

@@ -270,12 +270,15 @@ def test_members_of_the_served_build_count_and_unlisted_products_do_not(
         ("GTX Prro", ("GTX Pro", "GTX Plus Pro")),
         ("Trần Văn Đức", ("NV2",)),
         ("hoàn toàn khác", ()),
+        ("349886460", ()),
+        ("349 886 462", ("349886462",)),
     ],
 )
 def test_the_nearest_members_are_found_by_id_or_by_name(
     value: str, nearest: tuple[str, ...]
 ) -> None:
     members = {"GTX Pro": "", "GTX Plus Pro": "", "MG": "", "NV2": "Trần Văn Đức"}
+    members["349886462"] = "Tết"
     assert nearest_members(value, members) == nearest
 
 
