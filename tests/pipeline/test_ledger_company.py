@@ -15,11 +15,12 @@ from tests.pipeline.warehouse_build import build_warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
 def warehouse(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, parsed_project: Path
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     root = tmp_path_factory.mktemp("ledger")
     write_raw(
@@ -35,6 +36,7 @@ def warehouse(
     )
     built = build_warehouse(
         root,
+        parsed=parsed_project,
         as_of=ledger_company.AS_OF,
         select="+rpt_reconciliation_records +kpi_reconciliation_measures",
         entities=("invoices", "invoice_lines", "gl_balances", "gl_journal"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from tests.golden import mini_company
 from tests.pipeline.raw_fixture import write_raw
 from tests.pipeline.warehouse_build import build_warehouse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MEASURES = """
     with measures as (
@@ -25,11 +29,14 @@ STOCKS = sorted({kpi for kpi, _, _ in mini_company.STOCKS})
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
+def warehouse(
+    tmp_path_factory: pytest.TempPathFactory, parsed_project: Path
+) -> duckdb.DuckDBPyConnection:
     root = tmp_path_factory.mktemp("mini")
     write_raw(root / "raw", mini_company.BATCHES)
     built = build_warehouse(
         root,
+        parsed=parsed_project,
         as_of=mini_company.AS_OF,
         select="+rpt_kpi_base_values",
         entities=("leads", "opportunities", "activities", "ad_performance_daily"),

@@ -16,6 +16,7 @@ from tests.pipeline.warehouse_build import build_warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MONTHS = [date(2026, month, 1) for month in range(1, 7)]
 NAMES = ("mrr", "billed", "recognised", "deferred", "cash", "owed")
@@ -39,13 +40,14 @@ STEPS = ("new", "expansion", "contraction", "churned", "reactivation")
 
 @pytest.fixture(scope="module")
 def warehouse(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, parsed_project: Path
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     root = tmp_path_factory.mktemp("revenue")
     batches = [batch for case in revenue_cases.CASES for batch in case.batches()]
     write_raw(root / "raw", [*batches, revenue_cases.RATES])
     built = build_warehouse(
         root,
+        parsed=parsed_project,
         as_of=revenue_cases.AS_OF,
         select="+rpt_deferred_revenue_waterfall +rpt_receivables +rpt_mrr_bridge"
         " fct_deferred_revenue_schedule assert_deferred_revenue_is_scheduled"
