@@ -116,8 +116,10 @@ def count_rows(rows: int) -> str:
 
 
 def source_words(dbt_project: Path) -> tuple[str, ...]:
-    """Return the words the project knows for where a lead or a touch came from."""
+    """Return the words the project knows for where a lead or a touch came from, none without."""
     seed = dbt_project / "seeds" / f"{SOURCE_WORDS}.csv"
+    if not seed.is_file():
+        return ()
     with seed.open(encoding="utf-8", newline="") as lines:
         return tuple(row["source"] for row in csv.DictReader(lines))
 

@@ -14,7 +14,12 @@ from ingest.config import FilesSource, load_config
 from ingest.errors import EXIT_BAD_DATA, ConfigError
 from orchestration.cli import app
 from orchestration.file_notices import drop_notices
-from orchestration.members import LandedRows, find_unmatched, nearest_members
+from orchestration.members import (
+    LandedRows,
+    find_unmatched,
+    nearest_members,
+    source_words,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -393,6 +398,10 @@ def test_words_for_a_source_are_those_of_the_seed_and_campaigns_are_known_by_nam
     assert {(u["entity"], u["column"]) for u in told} == {
         ("leads", "source"), ("touches", "campaign_id"),
     }  # fmt: skip
+
+
+def test_a_project_without_the_seed_knows_no_words(tmp_path: Path) -> None:
+    assert source_words(tmp_path) == ()
 
 
 def test_channels_of_costs_are_those_people_read_figures_by(tmp_path: Path) -> None:
