@@ -9,7 +9,8 @@ Decisions:
   nothing once that is met; `capacity_coverage` is that of the function which covers least;
 * `sales_target` is the sum of the months' targets for `sales_revenue` by the latest revision in
   force on the as-of day, in VND, and nothing where a month has none; in USD each is converted
-  at the plan rate of its first day.
+  at the plan rate of its first day; whoever joins or leaves within a month has the part of it
+  that their days are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.sandbox.finance import Target, targets_until
 from ingest.sandbox.office import capacity_until
+from ingest.sandbox.people import EVERYONE
 from ingest.sandbox.story import STORY_START
 from ingest.sandbox.truth_money import PLAN, round_ratio
 from ingest.sandbox.truth_pipeline import (
@@ -56,43 +58,70 @@ _HOURS_PER_DEAL: Final = {
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 
 
-def aim(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:
-    """Return the company's target and how much of it is reached."""
+Scope = tuple[str, str]
+"""Breakdown and member a target is for."""
+_COMPANY: Final = ("total", "(total)")
+
+
+def aim(
+    night: Night, figures: Mapping[Key, Figure], grain: str, scope: Scope = _COMPANY
+) -> dict[Key, Figure]:
+    """Return a target and how much of it is reached; a member without one has no row."""
     found: dict[Key, Figure] = {}
     for start in periods_until(night.as_of, grain):
         for currency in CURRENCIES:
-            aim = _wanted(night, "sales_revenue", start, grain, currency)
-            if aim is None:
+            wanted = _wanted(night, ("sales_revenue", *scope), start, grain, currency)
+            if wanted is None and scope != _COMPANY:
+                continue
+            if wanted is None:
                 found["sales_target", start, currency] = Figure(ZERO, None, None)
                 found["target_attainment", start, currency] = Figure(ZERO, None, None)
                 continue
-            reached = figures["sales_revenue", start, currency].numerator
-            found["sales_target", start, currency] = Figure(aim, None, aim)
+            revenue = figures.get(("sales_revenue", start, currency))
+            reached = revenue.numerator if revenue else ZERO
+            found["sales_target", start, currency] = Figure(wanted, None, wanted)
             found["target_attainment", start, currency] = Figure(
-                reached, aim, round_ratio(reached, aim)
+                reached, wanted, round_ratio(reached, wanted)
             )
     return found
 
 
+def scopes_of(night: Night, breakdown: str) -> set[str]:
+    """Return the members of a breakdown that have targets."""
+    return {t.scope_id for t in targets_in_force(night) if t.scope_type == breakdown}
+
+
 def _wanted(
-    night: Night, kpi: str, start: date, grain: str, currency: str
+    night: Night, of: tuple[str, str, str], start: date, grain: str, currency: str
 ) -> Decimal | None:
-    """Return the company's target of a period; None = a month of it has none."""
+    """Return a scope's target for a KPI in a period; None = a month of it has none."""
     months = [
         target
         for target in targets_in_force(night)
-        if (target.kpi_key, target.scope_type) == (kpi, "total")
+        if (target.kpi_key, target.scope_type) == of[:2]
+        and of[2] in {"(total)", target.scope_id}
         and period_start(target.period_start, grain) == start
     ]
     if len(months) != _MONTHS[grain]:
         return None
     return sum(
         (
-            night.rates.convert(t.value, "VND", currency, t.period_start, PLAN)
+            night.rates.convert(_prorated(t), "VND", currency, t.period_start, PLAN)
             for t in months
         ),
         ZERO,
     )
+
+
+def _prorated(target: Target) -> Decimal:
+    """Return a target for the days of its month the person it is for is employed."""
+    if target.scope_type != "rep":
+        return target.value
+    person = next(one for one in EVERYONE if one.user_id == target.scope_id)
+    start = target.period_start
+    length = (period_end(start, "month") - start).days + 1
+    worked = sum(person.works_on(start + timedelta(days=n)) for n in range(length))
+    return target.value * worked / length
 
 
 def cover(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:
@@ -102,7 +131,9 @@ def cover(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Fig
     found: dict[Key, Figure] = {}
     for start in periods_until(night.as_of, grain):
         for currency in CURRENCIES:
-            wanted = _wanted(night, "sales_bookings", start, grain, currency)
+            wanted = _wanted(
+                night, ("sales_bookings", *_COMPANY), start, grain, currency
+            )
             due = figures["open_pipeline_due", start, currency].numerator
             won = figures["sales_bookings", start, currency].numerator
             missing = None if wanted is None else wanted - won

@@ -29,7 +29,7 @@ from ingest.sandbox import (
     truth_pipeline,
 )
 from ingest.sandbox.truth import kpi_truth
-from ingest.sandbox.truth_aims import capacity_by_function
+from ingest.sandbox.truth_aims import aim, capacity_by_function, scopes_of
 from ingest.sandbox.truth_attribution import RETURNS, divide_returns
 from ingest.sandbox.truth_described import CRM_ENTITY, member_of
 from ingest.sandbox.truth_money import round_ratio
@@ -106,6 +106,9 @@ def kpi_truth_by(
         own.update(_put_together(own, figures, told, (as_of, grain)))
         own.update(_grow(own, figures, as_of, grain))
         own.update(run(night, own, grain))
+    for member in scopes_of(night, breakdown):
+        own = known.setdefault(member, {})
+        own.update(aim(night, own, grain, (breakdown, member)))
     found = {
         (key, member, start, currency): figure
         for member, own in known.items()

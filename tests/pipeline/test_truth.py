@@ -37,8 +37,8 @@ NOT_COMPARED: dict[str, list[str]] = json.loads(
 )
 """Series with figures that the truth does not tell by this breakdown; in total it tells all.
 
-A new one is seen, and one the truth learns must leave the list. Targets of people and teams are
-held by golden cases of `fct_period_targets`, MRR by product by the identities of each night."""
+A new one is seen, and one the truth learns must leave the list. Coverage by
+open deals is held in total, MRR by product by the identities of each night."""
 
 Figures = dict[tuple[str, date, str | None], Decimal | None]
 
