@@ -169,12 +169,12 @@ def _members(
     rows: Iterable[LandedRows],
     served: Path | None,
 ) -> dict[str, str]:
-    """Return id -> name of an entity's members."""
+    """Return id -> name of an entity's members; a row without an id names none."""
     members: dict[str, str] = {}
     if served is not None and entity in _DIMENSIONS and _has(con, entity):
         members.update(con.execute(_DIMENSIONS[entity]).fetchall())
     if entity == CHANNELS:
-        return members
+        return {member: name for member, name in members.items() if member}
     key, name = MEMBER_ID[entity]
     for one in rows:
         if one.entity == entity and one.files:
@@ -184,7 +184,7 @@ def _members(
                     {"files": [str(file) for file in one.files]},
                 ).fetchall()
             )
-    return members
+    return {member: name for member, name in members.items() if member}
 
 
 def _campaign_tags(

@@ -209,10 +209,16 @@ def write(
             start += width
         declared["fixed_width"] = fields
     elif kind == "wrapped":
-        inner = delimited(grid, {**dialect, "end": "\0"}, quoting=csv.QUOTE_MINIMAL)
-        lines = inner.split("\0")[:-1]
+        # Every row's own text ends in a break, so that breaks in its cells are quoted.
+        inner = [delimited([row], dialect, quoting=csv.QUOTE_MINIMAL) for row in grid]
+        head = delimited([], dialect, quoting=csv.QUOTE_MINIMAL)
+        lines = [head, *(row.removeprefix(head) for row in inner)]
         text = "".join(
-            '"' + line.replace('"', '""') + '"' + dialect["end"] for line in lines
+            '"'
+            + line.removesuffix(dialect["end"]).replace('"', '""')
+            + '"'
+            + dialect["end"]
+            for line in lines
         )
         declared["rows_quoted"] = True
     else:

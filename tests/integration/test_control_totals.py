@@ -7,6 +7,7 @@ mistake is one statement that a wrong model would come to.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -17,11 +18,9 @@ from orchestration.night_run import NightRun
 from orchestration.settings import SANDBOX_CONFIG, load_settings
 from orchestration.totals import mart_breaks
 from tests.pipeline.raw_fixture import RawBatch, vn, write_raw
-from tests.pipeline.warehouse_build import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.pipeline.raw_fixture import Row
 
@@ -590,6 +589,7 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_receivables_monthly": "held by assert_receivables_roll_forward",
         "fct_kpi_comments": "words, and a source of its own it does not name",
     }
-    models = PROJECT.rglob("models/marts/*/fct_*.sql")
+    project = Path(__file__).resolve().parents[2] / "dbt_project"
+    models = project.rglob("models/marts/*/fct_*.sql")
     checked = {total.mart for total in MART_TOTALS}
     assert {path.stem for path in models} == checked | set(filled_from_them)

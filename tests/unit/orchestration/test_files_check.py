@@ -321,6 +321,8 @@ def test_campaigns_of_the_served_build_are_known_by_the_id_files_have(
         con.execute(
             "create table dim_campaigns as select 'google:7' campaign_id,"
             " '7' source_record_id, 'Tết' campaign_name, 'tet-26' utm_campaign"
+            # What is named by no platform's id is no word for anything.
+            " union all select '(unknown)', null, '(unknown)', null"
         )
     with duckdb.connect() as con:
         con.execute(
