@@ -31,7 +31,7 @@ MAX_RATIO: Final = 200
 MAX_ENTRIES: Final = 1000
 """What one archive may unpack to (reliability.md J6)."""
 
-_FREE_BYTES: Final = 16 << 20
+FREE_BYTES: Final = 16 << 20
 """Below this a file may be packed as well as it likes."""
 _MAX_DIRECTORY: Final = 1 << 20
 """Bytes of the list of members; a thousand long names take half of it."""
@@ -100,7 +100,7 @@ def check_sizes(entries: list[zipfile.ZipInfo], what: str) -> None:
     if (
         len(entries) > MAX_ENTRIES
         or unpacked > MAX_UNPACKED
-        or (unpacked > _FREE_BYTES and unpacked / packed > MAX_RATIO)
+        or (unpacked > FREE_BYTES and unpacked / packed > MAX_RATIO)
     ):
         message = (
             f"{what}: unpacks to {unpacked:,} bytes in {len(entries)} parts; refused"
@@ -203,7 +203,7 @@ class _Bounded(io.RawIOBase):
     ) -> None:
         self._inner = inner
         self._name = name
-        self._bound = min(MAX_UNPACKED, max(_FREE_BYTES, packed * MAX_RATIO))
+        self._bound = min(MAX_UNPACKED, max(FREE_BYTES, packed * MAX_RATIO))
         self._count = 0
 
     def readable(self) -> bool:

@@ -11,6 +11,7 @@ A native number is written with the declared decimal sign and without grouping, 
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.errors import ContractViolation
+from ingest.sources.files.containers import FREE_BYTES, MAX_RATIO
 from ingest.sources.files.table import BrokenRow, Part, RawTable, check_headers
 from ingest.sources.files.text import PART_BYTES, decode_text
 
@@ -31,6 +33,8 @@ PART_ROWS: Final = 10_000
 _GROUP_DIGITS: Final = 3
 _BUFFER_BYTES: Final = 1 << 20
 """Without a buffer a whole column of a row group is read at once, however large it is."""
+_FREE_ROWS: Final = 1_000_000
+"""Rows a Parquet file may have however small it is."""
 _TEXTUAL: Final = (
     pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
     pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary,
@@ -155,13 +159,15 @@ def read_parquet(
     """Yield the rows of a Parquet file in parts, at least one; lines count rows from 1.
 
     Raises:
-        ContractViolation: it is not a Parquet file.
+        ContractViolation: it is not a Parquet file, or holds more than its size can mean.
     """
+    size = stream.seek(0, io.SEEK_END)
     try:
         # `pre_buffer` reads a whole group of rows ahead, whatever the buffer.
         with pq.ParquetFile(
             stream, buffer_size=_BUFFER_BYTES, pre_buffer=False
         ) as file:
+            _refuse_bomb(file.metadata, size, what=what)
             headers = check_headers(file.schema_arrow.names, what=what, line=1)
             first = 1
             for batch in file.iter_batches(part_rows):
@@ -181,6 +187,26 @@ def read_parquet(
     except (pa.ArrowException, OSError):
         message = f"{what}: is not a Parquet file, or a damaged one"
         raise ContractViolation(message) from None
+
+
+def _refuse_bomb(stated: pq.FileMetaData, size: int, *, what: str) -> None:
+    """Refuse a file that would become far more than it is, before any of it is read.
+
+    Rows alike take next to nothing, so a million are let through whatever the size.
+
+    Raises:
+        ContractViolation: it would.
+    """
+    groups = map(stated.row_group, range(stated.num_row_groups))
+    unpacked = sum(group.total_byte_size for group in groups)
+    if stated.num_rows > max(_FREE_ROWS, size * MAX_RATIO) or unpacked > max(
+        FREE_BYTES, size * MAX_RATIO
+    ):
+        message = (
+            f"{what}: states {stated.num_rows:,} rows and {unpacked:,} bytes in a file of"
+            f" {size:,} bytes, more than its size can mean; refused"
+        )
+        raise ContractViolation(message)
 
 
 def _parquet_table(

@@ -286,6 +286,28 @@ def test_a_workbook_whose_shared_words_are_too_many_is_refused(
         sheet(content)
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        pa.table({"a": pa.array([7]).take(pa.array([0] * 3_000_000))}),
+        pa.table({"a": ["x" * (32 << 20)]}),
+    ],
+    ids=["rows", "text"],
+)
+def test_a_parquet_bomb_is_refused_unread(table: pa.Table) -> None:
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd")
+    assert len(out.getvalue()) < 20_000
+    with pytest.raises(ContractViolation, match="more than its size can mean"):
+        parquet(out.getvalue())
+
+
+def test_a_million_rows_alike_are_no_bomb() -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"a": pa.array([7]).take(pa.array([0] * 1_000_000))}), out)
+    assert parquet(out.getvalue()).headers == ("a",)
+
+
 def test_a_damaged_parquet_file_is_refused() -> None:
     with pytest.raises(ContractViolation, match="is not a Parquet file"):
         parquet(b"PAR1 cut")
