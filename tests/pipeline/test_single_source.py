@@ -11,6 +11,9 @@ from tests.pipeline.conftest import FIRST_NIGHT, Warehouse
 if TYPE_CHECKING:
     from pathlib import Path
 
+# A whole night of its own, a tenth of the short lane (CI is to take 20 minutes at most).
+pytestmark = pytest.mark.long
+
 COMPANY = """\
 company:
   name: Solo
