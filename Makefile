@@ -34,7 +34,7 @@ test: setup ## Lint, types, import contracts and tests
 lint: setup ## Ruff and sqruff
 	@$(RUN)/ruff check .
 	@$(RUN)/ruff format --check .
-	@$(RUN)/sqruff lint dbt_project/models
+	@$(RUN)/sqruff lint --parsing-errors dbt_project/models
 
 types: setup ## Static types
 	@$(RUN)/basedpyright

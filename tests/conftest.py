@@ -25,12 +25,12 @@ hypothesis.settings.load_profile("patient")
 def parsed_project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """What a root of the sandbox company holds once the dbt project is parsed; copy it.
 
-    Parsing takes twelve seconds, so test processes share one parse: whichever needs it first
+    Parsing takes some fifteen seconds, so test processes share one parse: whichever needs it first
     makes it, the others wait.
     """
     # Imported here, because it takes as long as many a file of tests.
-    from orchestration.dbt_setup import dbt_vars, manifest_file, prepare_manifest  # noqa: PLC0415
-    from orchestration.settings import SANDBOX_CONFIG, load_settings  # noqa: PLC0415
+    from orchestration.dbt_setup import dbt_vars, manifest_file, prepare_manifest  # noqa: PLC0415 - as above
+    from orchestration.settings import SANDBOX_CONFIG, load_settings  # noqa: PLC0415 - as above
 
     folder = tmp_path_factory.getbasetemp()
     # With several processes each has its own folder below the one of the session.

@@ -49,7 +49,7 @@ def _compile_once(environment: jinja2.Environment, *template: Any) -> CodeType: 
 
 # This module is executed anew for every model as well.
 if _COMPILE.__name__ != _compile_once.__name__:
-    jinja2.Environment.compile = _compile_once  # pyright: ignore[reportAttributeAccessIssue]
+    jinja2.Environment.compile = _compile_once  # pyright: ignore[reportAttributeAccessIssue] - one signature for its overloads
 
 target = SimpleNamespace(schema="main", name="local")
 this = SimpleNamespace(identifier="this_model", schema="main")

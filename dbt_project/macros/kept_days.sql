@@ -52,9 +52,7 @@
 {#- Whether the model computes a row's day again; NULL fingerprint = no rows any more. -#}
 {% macro is_changed(column) -%}
     ({{ model.config.meta.key or "''" }}, coalesce({{ column }}, date '0001-01-01')) in (
-        select
-            changed.key,
-            changed.day
+        select (changed.key, changed.day)
         from {{ target.schema }}._changed_days as changed
         where changed.model = '{{ this.identifier }}'
     )

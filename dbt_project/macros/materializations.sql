@@ -1,7 +1,7 @@
 {#- Tables and views are replaced in place, in one transaction. dbt's own materializations build
     beside the old relation, rename both and drop the old one, so that readers never find
-    nothing: here nobody reads the build file, and four statements a node were a tenth of a
-    night. A build that fails or is killed leaves the old relation, as it stood. -#}
+    nothing: here nobody reads the build file, and four statements a node were a fifth of
+    `dbt run` (tests/benchmarks/README.md). A build that fails or is killed leaves the old relation, as it stood. -#}
 
 
 {% materialization table, adapter='duckdb' %}

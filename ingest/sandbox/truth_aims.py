@@ -24,9 +24,7 @@ from ingest.sandbox.office import capacity_until
 from ingest.sandbox.people import EVERYONE
 from ingest.sandbox.story import STORY_START
 from ingest.sandbox.truth_money import PLAN, round_ratio
-from ingest.sandbox.truth_pipeline import (
-    forecast_on,
-)
+from ingest.sandbox.truth_pipeline import forecast_on
 from ingest.sandbox.truth_rows import (
     CURRENCIES,
     ZERO,

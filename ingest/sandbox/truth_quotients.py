@@ -18,10 +18,7 @@ from decimal import Decimal
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox import (
-    truth_activities,
-    truth_attribution,
-)
+from ingest.sandbox import truth_activities, truth_attribution
 from ingest.sandbox.story import month_start
 from ingest.sandbox.truth_money import round_ratio
 from ingest.sandbox.truth_rows import (

@@ -164,3 +164,13 @@ def test_no_model_knows_the_wall_clock_or_a_hard_coded_hundred() -> None:
         for match in banned.finditer(path.read_text().lower())
     ]
     assert found == []
+
+
+def test_every_join_says_which_it_is() -> None:
+    # The linter's own rule for it (AM05) lets a bare one pass.
+    found = [
+        f"{path.relative_to(PROJECT)}: {match.group().strip()}"
+        for path in sorted(PROJECT.rglob("*.sql"))
+        for match in re.finditer(r"(?m)^\s*join\b.*$", path.read_text("utf-8"))
+    ]
+    assert found == []

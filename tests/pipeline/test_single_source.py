@@ -11,7 +11,7 @@ from tests.pipeline.conftest import FIRST_NIGHT, Warehouse
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A whole night of its own, a tenth of the short lane (CI is to take 20 minutes at most).
+# A whole night of its own, a twelfth of the short lane (CI is to take 20 minutes at most).
 pytestmark = pytest.mark.long
 
 COMPANY = """\

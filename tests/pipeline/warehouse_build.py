@@ -1,4 +1,4 @@
-"""Building a warehouse file from a raw folder with the real dbt command.
+"""Building a warehouse file from a raw folder with the dbt process of a night.
 
 Belongs here: the child process and its variables. Stays out: rows (`raw_fixture`, golden
 cases), what is asked of the result (the tests).
