@@ -66,10 +66,9 @@ class ChangeToApprove:
         kept = [move for move in self.moves if _keeps_value(move)]
         moved = [move for move in self.moves if not _keeps_value(move)]
         if not moved:
-            named = f"{len(kept)} closed figures of {_name_kpis(kept)}"
-            what = f"the parts of {named} that keep their value"
+            what = f"the parts, not the value, of {_name_figures(kept)}"
         else:
-            what = f"{len(moved)} closed figures of {_name_kpis(moved)}"
+            what = _name_figures(moved)
             if kept:
                 what += f", and {len(kept)} more kept their value but not their parts"
         return (
@@ -79,10 +78,11 @@ class ChangeToApprove:
         )
 
 
-def _name_kpis(moves: Sequence[Mapping[str, Any]]) -> str:
+def _name_figures(moves: Sequence[Mapping[str, Any]]) -> str:
     kpis = sorted({move["kpi_key"] for move in moves})
     more = f" and {len(kpis) - _SHOWN} more" if len(kpis) > _SHOWN else ""
-    return f"{', '.join(kpis[:_SHOWN])}{more}"
+    what = "figure" if len(moves) == 1 else "figures"
+    return f"{len(moves)} closed {what} of {', '.join(kpis[:_SHOWN])}{more}"
 
 
 def theme_origins(settings: Settings, held: frozenset[str]) -> dict[str, Any]:

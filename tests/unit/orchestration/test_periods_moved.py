@@ -107,7 +107,7 @@ def test_figures_that_keep_their_value_but_not_their_parts_are_told_apart(
     rehearsal = Rehearsal(desk.root, "260")
     change_parts(desk, rehearsal)
     (change,) = find(desk, rehearsal, "261")
-    assert "would move 1 closed figures of billings, and 1 more kept" in (
+    assert "would move 1 closed figure of billings, and 1 more kept" in (
         change.describe()
     )
     words = ["--root", str(desk.root), "--config", str(desk.root / "warehouse.yml")]
@@ -126,7 +126,7 @@ def test_parts_alone_wait_too(desk: Desk) -> None:
     change_parts(desk, rehearsal)
     (change,) = find(desk, rehearsal, "261")
     assert (
-        "would move the parts of 1 closed figures of billings that keep their value;"
+        "would move the parts, not the value, of 1 closed figure of billings;"
         in change.describe()
     )
 
