@@ -74,6 +74,7 @@ _SYMBOLS: Final[dict[str, frozenset[str]]] = {
 _CURRENCIES: Final = {mark.casefold(): codes for mark, codes in _SYMBOLS.items()}
 _MARK: Final = "|".join(re.escape(s) for s in sorted(_SYMBOLS, key=len, reverse=True))
 _MARK_PLACES: Final = ("first", "before", "after", "last")
+_SCIENTIFIC: Final = re.compile(r"[-+]?[0-9]+([.,][0-9]+)?e[-+]?[0-9]+", re.IGNORECASE)
 _SIGNS: Final = "[-\u2212]"
 _EXACT: Final = Context(prec=100)
 _GROUP_DIGITS: Final = 3
@@ -120,6 +121,10 @@ def read_number(
         message = f"is not a number of the format {number_format}"
         if number_format == UNDECLARED:
             message = "is not a number such as 1234.56; declare number_format"
+        if _SCIENTIFIC.fullmatch(text):
+            message = (
+                "is in scientific notation, where digits are lost; export it in full"
+            )
         raise Misread(message)
     signs = [found[name] for name in ("minus", "inner", "trailing", "open")]
     if sum(sign is not None for sign in signs) + (found["plus"] is not None) > 1:

@@ -40,7 +40,7 @@ _TEXTUAL: Final = (
     pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary,
 )  # fmt: skip
 _EXACT_FLOAT: Final = 1e15
-"""Spreadsheets keep 15 digits: a larger float has lost the rest and stays scientific."""
+"""A larger float may have lost digits and stays scientific."""
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,7 @@ def _number_text(value: float | Decimal, decimal_sign: str) -> str:
     """Return a native number without grouping; one that lost digits stays scientific."""
     if isinstance(value, float):
         if not abs(value) < _EXACT_FLOAT:  # NaN too
-            return repr(value)
+            return f"{Decimal(repr(value)).normalize():e}"
         value = Decimal(repr(value))
     plain = format(value, "f") if isinstance(value, Decimal) else str(value)
     if "." in plain:

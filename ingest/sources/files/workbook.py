@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import re
 import zipfile
+from decimal import Context, Decimal
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
 import pyarrow as pa
+from openpyxl.styles.numbers import BUILTIN_FORMATS_MAX_SIZE
 from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.worksheet._reader import WorkSheetParser
 
+from ingest.entities import MONEY_SCALE
 from ingest.errors import ContractViolation
 from ingest.sources.files.containers import DAMAGES, check_directory, check_sizes
 from ingest.sources.files.table import (
@@ -52,6 +56,13 @@ MAX_ROWS: Final = 1 << 20
 MAX_ROW_BYTES: Final = 32 << 20
 """Text of one row, which is held whole and takes some twenty times as much."""
 _BLOCK: Final = 1 << 20
+_DIGITS: Final = 15
+"""Digits of a number a spreadsheet keeps and shows; what a file holds behind them nobody saw."""
+_SHOWN: Final = Context(prec=_DIGITS)
+_BELOW_MONEY: Final = Decimal(5).scaleb(-MONEY_SCALE - 1)
+_NOISE_ULPS: Final = 4
+_ZEROS: Final = re.compile("0{2,}")
+"""Number format of codes: 123 is shown as 00123."""
 _ODDITIES: Final = (*DAMAGES, KeyError, ValueError, TypeError, IndexError, ParseError)
 """What the library raises for a package that is no workbook inside."""
 
@@ -208,7 +219,7 @@ def _read_head(
     head: list[list[str]] = []
     line = 0
     for line, row in grid:
-        cells = [cell_text(value, sign) for value in row]
+        cells = [_shown_text(value, sign) for value in row]
         is_above = line <= skip_rows or not (head or any(map(str.strip, cells)))
         if is_above and line <= skip_rows + _HEADER_SCAN:
             continue
@@ -229,6 +240,7 @@ def _rows(book: Workbook, sheet: str | None, what: str) -> Iterator[Sequence[obj
     """
     page: Any = book[sheet] if sheet is not None else book.worksheets[0]
     styles: Any = book
+    padded = _padded_styles(book)
     with page._get_source() as source:  # noqa: SLF001 - the library reads in rows only here
         text = _Watched(source, what)
         parser = WorkSheetParser(
@@ -260,8 +272,23 @@ def _rows(book: Workbook, sheet: str | None, what: str) -> Iterator[Sequence[obj
                     )
                     raise ContractViolation(message)
                 values += [None] * (place - 1 - len(values))
-                values.append(cell["value"])
+                value = cell["value"]
+                if cell["style_id"] in padded and isinstance(value, int):
+                    value = f"{value:0{padded[cell['style_id']]}}"
+                values.append(value)
             yield values
+
+
+def _padded_styles(book: Workbook) -> dict[int, int]:
+    """Return the styles that show a whole number with zeros before it, and how wide."""
+    styles: Any = book
+    customs = styles._number_formats  # noqa: SLF001 - what a cell shows is told nowhere else
+    found: dict[int, int] = {}
+    for number, style in enumerate(styles._cell_styles):  # noqa: SLF001 - as above
+        place = style.numFmtId - BUILTIN_FORMATS_MAX_SIZE
+        if 0 <= place < len(customs) and _ZEROS.fullmatch(customs[place]):
+            found[number] = len(customs[place])
+    return found
 
 
 class _Watched:
@@ -318,7 +345,7 @@ def _table(
     lines: list[int] = []
     broken: list[BrokenRow] = []
     for place, (line, values) in enumerate(enumerate(chunk, start=first)):
-        row = [cell_text(value, sign) for value in values]
+        row = [_shown_text(value, sign) for value in values]
         formula = _uncomputed(values, written[place]) if place < len(written) else ""
         if formula:
             reason = (
@@ -339,6 +366,26 @@ def _table(
         broken=tuple(broken),
         is_native=True,
     )
+
+
+def _shown_text(value: object, sign: str) -> str:
+    """Return a cell as text; a number with the digits a spreadsheet shows of it.
+
+    0.1 + 0.2 is kept as 0.30000000000000004 and shown as 0.3. Digits behind the fifteenth are
+    left out where money keeps none of them, or where they are what arithmetic in binary leaves;
+    others stand, as the file says. Without decimals there are no more than fifteen: larger
+    numbers have lost digits and stay scientific, which no identifier or amount is.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return cell_text(value, sign)
+    whole = Decimal(repr(value))
+    if not whole.is_finite():
+        return repr(value)
+    shown = _SHOWN.create_decimal(whole)
+    if shown.adjusted() >= _DIGITS:
+        return f"{shown.normalize():e}"
+    noise = max(_BELOW_MONEY, _NOISE_ULPS * Decimal(math.ulp(value)))
+    return cell_text(shown if abs(whole - shown) <= noise else whole, sign)
 
 
 def _uncomputed(values: Sequence[object], written: Sequence[object]) -> str:

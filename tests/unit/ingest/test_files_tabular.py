@@ -81,6 +81,80 @@ def test_a_number_that_lost_digits_stays_recognisable() -> None:
     assert rows_of(table) == [[2, "1.23456789012345e+17"]]
 
 
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ("0.30000000000000004", "0.3"),
+        ("-0.30000000000000004", "-0.3"),
+        ("1234.5600000000002", "1234.56"),
+        ("1234.5600000000013", "1234.56"),
+        ("110.00000000000001", "110"),
+        ("434.99999999999994", "435"),
+        ("412300000", "412300000"),
+        ("412300000.00000006", "412300000"),
+        ("1234567890123.0002", "1234567890123"),
+        ("12345678901234.002", "12345678901234"),
+        ("4.123E8", "412300000"),
+        # Fifteen digits are all there are; what nobody can lose is not rounded away.
+        ("1234567890123.45", "1234567890123.45"),
+        ("-123456789.012345", "-123456789.012345"),
+        ("25450.123456789012", "25450.123456789"),
+        ("0.33333333333333331", "0.333333333333333"),
+        ("999999999999999", "999999999999999"),
+        # A third and a fifth decimal are of the amount, not of the arithmetic.
+        ("1234.567", "1234.5670"),
+        ("1234.56789", "1234.56789"),
+        # Here the fifteenth digit is a tenth: the file's own cents stand.
+        ("12345678901234.56", "12345678901234.56"),
+        ("1234567890123.403", "1234567890123.4030"),
+        # No identifier and no amount: digits are lost.
+        ("1000000000000000", "1e+15"),
+        ("4111111111111110", "4.11111111111111e+15"),
+        ("-1.2345678901234561E+18", "-1.23456789012346e+18"),
+        ("1234567890123456.0", "1.23456789012346e+15"),
+        ("999999999999999.9", "1e+15"),
+        ("1" + "0" * 400, "1e+400"),
+        ("1E999", "inf"),
+    ],
+)
+def test_a_number_is_what_the_spreadsheet_shows(kept: str, shown: str) -> None:
+    """Tempting: the shortest text of the float, which has digits nobody ever saw."""
+    content = rewritten(workbook(["a"], [7]), ("<v>7</v>", f"<v>{kept}</v>"))
+
+    assert rows_of(sheet(content, decimal_sign=".")) == [[2, shown]]
+
+
+def test_a_code_shown_with_zeros_before_it_keeps_them() -> None:
+    """The cell holds 123 and its format is 00000: the text everybody sees is the code."""
+    book = openpyxl.Workbook()
+    page = book.active
+    for row in (["code", "price"], [123, 123], [1234567, 0.5], [-7, 7.25]):
+        page.append(row)
+    for line in (2, 3, 4):
+        page.cell(line, 1).number_format = "00000"
+        page.cell(line, 2).number_format = "#,##0.00"
+    out = io.BytesIO()
+    book.save(out)
+
+    assert rows_of(sheet(out.getvalue(), decimal_sign=".")) == [
+        [2, "00123", "123"],
+        [3, "1234567", "0.5"],
+        [4, "-0007", "7.25"],
+    ]
+
+
+def test_floats_of_parquet_stay_what_they_are() -> None:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"a": [0.1 + 0.2, 1234567890123456.0, 7.0, None]}), out)
+
+    assert [row[1] for row in rows_of(parquet(out.getvalue()))] == [
+        "0.30000000000000004",
+        "1.234567890123456e+15",
+        "7",
+        "",
+    ]
+
+
 def test_titles_above_blank_rows_and_cells_beside_the_table() -> None:
     content = workbook(
         ["Report"], [None], ["a", "b"], ["1", "2"], ["3"], ["4", "5", "6"]
