@@ -21,6 +21,7 @@ import openpyxl
 from ingest.config_files import Dataset, TotalRows
 from ingest.errors import IngestError
 from ingest.sources.files.decode import decode_file, decode_parts
+from ingest.sources.files.delimited import said_delimiter
 from ingest.sources.files.mapping import TOTAL_WORD
 from ingest.sources.files.workbook import merged_cells
 from orchestration.file_shapes import (
@@ -79,7 +80,7 @@ class Look:
     """One file as it is.
 
     `encodings`: every encoding its bytes allow, the likeliest first; more than one = a person
-    has to say. `skip_rows`: lines above the header. `header_rows`: lines it is spread over, as
+    has to say. `says_delimiter`: its first line is `sep=;`, which readers pass over. `skip_rows`: lines above the header. `header_rows`: lines it is spread over, as
     merged cells show; `hint`: what else may belong to it, and a person has to say.
     `rows_quoted`, `fixed_width`: as a dataset declares them, where every line shows it.
     `total_rows`: what its rows that add up others are known by. `table`: its first rows as
@@ -94,6 +95,7 @@ class Look:
     evidence: tuple[str, ...] = ()
     encodings: tuple[str, ...] = ()
     delimiter: str = ","
+    says_delimiter: bool = False
     skip_rows: int = 0
     header_rows: int = 1
     rows_quoted: bool = False
@@ -114,12 +116,18 @@ class Look:
         if self.fixed_width:
             said.append("columns of fixed width")
         elif self.kind == "text" and self.table is not None:
-            said.append(f"{DELIMITERS[self.delimiter]} between columns")
+            sign = DELIMITERS.get(self.delimiter, repr(self.delimiter))
+            said.append(f"{sign} between columns")
         if self.rows_quoted:
             said.append("whole rows in quotes")
         if self.sheets:
             said.append(f"sheet {self.sheet!r} of {', '.join(self.sheets)}")
         return ", ".join(said)
+
+    @property
+    def header_line(self) -> int:
+        """Return the line of the header's first row, from 1."""
+        return max(self.skip_rows, self.says_delimiter) + 1
 
 
 def look_at(path: Path, *, zone: str, name: str = "") -> Look:
@@ -252,6 +260,9 @@ def _with_shape(look: Look, start: bytes) -> Look:
     if len(start) == _START_BYTES and len(whole) > 1:
         whole = whole[:-1]
     lines = whole[:_HEAD_LINES]
+    said = said_delimiter(lines[0]) if lines else None
+    if said is not None:
+        return _with_said(look, lines, said)
     found = find_ruler(whole)
     if found is not None:
         skip, fields = found
@@ -270,6 +281,24 @@ def _with_shape(look: Look, start: bytes) -> Look:
     )
     return replace(
         look, delimiter=best, skip_rows=skip, hint=second_header(rows, skip, width)
+    )
+
+
+def _with_said(look: Look, lines: Sequence[str], said: str) -> Look:
+    """Return the look of a text whose first line says what stands between its columns."""
+    rows = [_cells(line, said) for line in lines]
+    width = max(map(len, rows[1:]), default=1)
+    skip = next(
+        (
+            n
+            for n, row in enumerate(rows)
+            if n and len(row) >= width and _is_header(row)
+        ),
+        1,
+    )
+    # Without lines between the two there is nothing to declare, and files without it load too.
+    return replace(
+        look, delimiter=said, says_delimiter=True, skip_rows=skip if skip > 1 else 0
     )
 
 

@@ -184,9 +184,11 @@ def _header_line(look: Look) -> str:
         return (
             f"  header        none is read; columns are cut below line {look.skip_rows}"
         )
-    first, last = look.skip_rows + 1, look.skip_rows + look.header_rows
+    first, last = look.header_line, look.header_line + look.header_rows - 1
     lines = f"line {first}" if first == last else f"lines {first} to {last}"
     left = f", the {look.skip_rows} above it are left out" if look.skip_rows else ""
+    if look.says_delimiter:
+        left += "; line 1 only says what stands between columns, for Excel"
     return f"  header        in {lines}{left}"
 
 
@@ -311,7 +313,7 @@ def _as_json(
                 "encodings": look.encodings,
                 "evidence": look.evidence,
                 "delimiter": look.delimiter if look.kind == "text" else None,
-                "header_line": look.skip_rows + 1,
+                "header_line": look.header_line,
                 "header_rows": look.header_rows,
                 "rows_quoted": look.rows_quoted,
                 "fixed_width": look.fixed_width,

@@ -235,6 +235,8 @@ CASES: dict[str, tuple[str, ...]] = {
     "E8": (
         "a header twice",
         "a header in another case",
+        "a first line for Excel",
+        "a first line for Excel of another delimiter",
         "the header said again",
         "columns without a name at the end",
         "totals that are right",

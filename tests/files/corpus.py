@@ -297,6 +297,18 @@ DAMAGES = [
         message="2 of 3 rows cannot be typed, more than the 50% allowed",
     ),
     Case(
+        "a first line for Excel",
+        ("sep=;\n" + (HEAD + GOOD).replace(",", ";") + "2026-11-01;tool\n").encode(),
+        {"delimiter": ";"},
+        {3: "Facebook"},
+        ((4, "has 2 cells where the header has 5"),),
+    ),
+    Case(
+        "a first line for Excel of another delimiter",
+        ("sep=;\n" + HEAD + GOOD).encode(),
+        message="c.csv:1: says that ';' stands between its columns",
+    ),
+    Case(
         "the header said again",
         (HEAD + GOOD + HEAD + GOOD.replace("10-01", "11-01")).encode(),
         {},

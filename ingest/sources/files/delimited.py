@@ -14,8 +14,9 @@ from __future__ import annotations
 import csv
 import functools
 import io
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _NEWLINE, _RETURN, _QUOTE = b'\n\r"'
+_SAID: Final = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -94,18 +96,47 @@ def read_delimited(
         yield part
 
 
+def said_delimiter(line: str) -> str | None:
+    """Return the delimiter a first line `sep=;` tells Excel, None if it tells none.
+
+    Such a line is no record; it may stand or not stand above the header, and be among the
+    lines `skip_rows` counts or not.
+    """
+    found = _SAID.fullmatch(line.rstrip("\r\n"))
+    return found[1] if found else None
+
+
+def _check_said(line: str, *, what: str, layout: Layout) -> bool:
+    """Say whether a first line tells the delimiter, the one that is declared.
+
+    Raises:
+        ContractViolation: it tells another one.
+    """
+    said = said_delimiter(line)
+    if said is not None and said != layout.delimiter:
+        message = (
+            f"{what}:1: says that {said!r} stands between its columns, but they are read by "
+            f"{layout.delimiter!r}; name it .csv and declare delimiter: {said!r}"
+        )
+        raise ContractViolation(message)
+    return said is not None
+
+
 def _take_header(
     text: str, *, is_end: bool, what: str, layout: Layout
 ) -> tuple[_Header, int, str] | None:
     """Return (header, line after it, text after it); None = the text ends before."""
     lines = whole_lines(text, is_end=is_end)
     skipped, line = 0, 1
+    is_said = bool(lines) and _check_said(lines[0], what=what, layout=layout)
     rows: list[list[str]] = []
     for line, cells, used in _records(
         lines, first=1, is_end=is_end, what=what, layout=layout
     ):
         if skipped < layout.skip_rows:
             skipped += 1
+        elif line == 1 and is_said:
+            continue
         elif isinstance(cells, BrokenRow):
             break
         elif cells:

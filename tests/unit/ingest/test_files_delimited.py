@@ -74,6 +74,45 @@ def test_records_equal_truth_with_their_physical_lines(
     assert table.broken == ()
 
 
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("skip_rows", [0, 1])
+@pytest.mark.parametrize("part_bytes", [1, PART_BYTES])
+def test_a_line_that_tells_excel_the_delimiter_is_no_header(
+    first: str, end: str, skip_rows: int, part_bytes: int
+) -> None:
+    """Declared as a line to skip or not, it is one physical line and no record."""
+    text = end.join([first, "a;b", "1;2,5", "3;4", ""])
+    table = read(text, delimiter=";", skip_rows=skip_rows, part_bytes=part_bytes)
+
+    assert table.headers == ("a", "b")
+    assert rows_of(table) == [(3, "1", "2,5"), (4, "3", "4")]
+
+
+def test_only_a_first_line_tells_the_delimiter() -> None:
+    text = "Report\nsep=|\na;b\n1;2\n"
+
+    table = read(text, delimiter=";", skip_rows=2)
+    assert rows_of(table) == [(4, "1", "2")]
+    assert read(text, delimiter=";", skip_rows=1).headers == ("sep=|",)
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", "|"])
+@pytest.mark.parametrize("skip_rows", [0, 1])
+def test_a_delimiter_other_than_the_file_says_is_refused(
+    delimiter: str, skip_rows: int
+) -> None:
+    text = "sep=;\na;b\n1;2\n"
+
+    assert "f.csv:1: says that ';' stands between its columns" in refusal(
+        text, delimiter=delimiter, skip_rows=skip_rows
+    )
+
+
+def test_nothing_below_the_line_that_tells_the_delimiter_is_no_header() -> None:
+    assert "has no header row" in refusal("sep=,\n")
+
+
 def test_lines_above_the_header_are_skipped_and_counted() -> None:
     table = read("Report of October\n\na,b\n1,2\n", skip_rows=2)
 

@@ -129,6 +129,26 @@ def test_lines_above_the_header_are_left_out(tmp_path: Path) -> None:
     assert "skip_rows: 3" in inspect(path)
 
 
+def test_a_first_line_for_excel_tells_the_delimiter(tmp_path: Path) -> None:
+    """One deal with commas in its name; without the line, commas would look likelier."""
+    path = tmp_path / "deals.csv"
+    text = "Mã cơ hội;Giai đoạn;Ngày tạo\nCH-01;a, b, c, d;25/09/2026\n"
+    path.write_text("sep=;\n" + text, encoding="utf-8")
+    found = look(path)
+    assert (found.delimiter, found.skip_rows, found.rows) == (";", 0, 1)
+    said = inspect(path)
+    assert "header        in line 2; line 1 only says what stands between" in said
+    assert 'delimiter: ";"' in said
+    assert "skip_rows" not in said
+    assert json.loads(inspect(path, "--json"))["files"][0]["header_line"] == 2
+    path.write_text("sep=^\nBáo cáo\n\n" + text.replace(";", "^"), encoding="utf-8")
+    found = look(path)
+    assert (found.delimiter, found.skip_rows, found.rows) == ("^", 3, 1)
+    said = inspect(path)
+    assert "text, '^' between columns" in said
+    assert "in line 4, the 3 above it are left out; line 1 only says" in said
+
+
 def test_a_row_that_adds_up_others_is_told_and_no_record(tmp_path: Path) -> None:
     path = tmp_path / "chi_phi_10.csv"
     path.write_text(
