@@ -153,6 +153,7 @@ def _check_fields(
 Pattern = Annotated[str, AfterValidator(_check_pattern)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_as_tuple)]
 Headers = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
+Sheets = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 Encoding = Annotated[str, AfterValidator(_check_encoding)]
 Delimiter = Annotated[str, AfterValidator(_check_delimiter)]
@@ -168,10 +169,13 @@ class Lookup(ConfigModel):
     """One column taken from another file: where `on` matches, `take` is the value.
 
     `on` maps a header of this file (or a column already filled) to a header of the other.
-    `latest_by` names the other file's version header when it keeps several per key.
+    `latest_by` names the other file's version header when it keeps several per key. `sheet`
+    says which one of a workbook that has several.
     """
 
     file: Pattern
+    sheet: Text | None = Field(default=None, exclude=True)
+    """No part of what cells mean (`Dataset.reading`), as the sheet of a dataset is none."""
     on: dict[str, str]
     take: Text
     latest_by: Text | None = None
@@ -228,7 +232,8 @@ class Dataset(TextFormat):
     values: dict[str, dict[str, str]] = Field(default_factory=dict)
     lookup: dict[str, Lookup] = Field(default_factory=dict)
     aggregate: Aggregate | None = None
-    sheet: str | None = None
+    sheet: Sheets | None = None
+    """Sheets of a workbook by name or pattern; None = it has cells on a single one."""
     skip_rows: int = Field(default=0, ge=0)
     """Physical lines above the header (a title, an export date)."""
     header_rows: int = Field(default=1, ge=1, le=5)

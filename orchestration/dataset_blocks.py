@@ -87,10 +87,12 @@ def _format_lines(
     """Yield what this dataset declares otherwise than its source."""
     if proposal.mode:
         yield f"mode: {proposal.mode}"
+    if proposal.sheet:
+        words = ", ".join(map(quote, proposal.sheet))
+        yield f"sheet: {words}" if len(proposal.sheet) == 1 else f"sheet: [{words}]"
     declared = {
         "encoding": (proposal.encoding, shared.encoding),
         "delimiter": (proposal.delimiter, shared.delimiter),
-        "sheet": (proposal.sheet, shared.sheet),
         "skip_rows": (proposal.skip_rows, shared.skip_rows),
         "header_rows": (proposal.header_rows, shared.header_rows),
         "date_formats": (proposal.date_format, shared.date_format),

@@ -14,6 +14,7 @@ import re
 import unicodedata
 import zipfile
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 import openpyxl
@@ -80,9 +81,11 @@ class Look:
     """One file as it is.
 
     `encodings`: every encoding its bytes allow, the likeliest first; more than one = a person
-    has to say. `says_delimiter`: its first line is `sep=;`, which readers pass over. `skip_rows`: lines above the header. `header_rows`: lines it is spread over, as
+    has to say. `says_delimiter`: its first line is `sep=;`, which readers pass over.
+    `skip_rows`: lines above the header. `header_rows`: lines it is spread over, as
     merged cells show; `hint`: what else may belong to it, and a person has to say.
     `rows_quoted`, `fixed_width`: as a dataset declares them, where every line shows it.
+    `sheet`: which of its `sheets` are read, by name or pattern, () where it has one.
     `total_rows`: what its rows that add up others are known by. `table`: its first rows as
     text, None with `problem` saying why.
     `rows`: records below the header, of the whole file; `broken`: how many of them cannot be
@@ -100,7 +103,7 @@ class Look:
     header_rows: int = 1
     rows_quoted: bool = False
     fixed_width: dict[str, tuple[int, int]] = field(default_factory=dict)
-    sheet: str | None = None
+    sheet: tuple[str, ...] = ()
     sheets: tuple[str, ...] = ()
     total_rows: TotalRows | None = None
     table: RawTable | None = None
@@ -121,7 +124,8 @@ class Look:
         if self.rows_quoted:
             said.append("whole rows in quotes")
         if self.sheets:
-            said.append(f"sheet {self.sheet!r} of {', '.join(self.sheets)}")
+            read = " and ".join(map(repr, self.sheet))
+            said.append(f"sheet {read} of {', '.join(self.sheets)}")
         return ", ".join(said)
 
     @property
@@ -165,7 +169,7 @@ def dataset_of(look: Look, *, zone: str) -> Dataset:
         header_rows=look.header_rows,
         rows_quoted=look.rows_quoted,
         fixed_width=look.fixed_width,
-        sheet=look.sheet,
+        sheet=look.sheet or None,
         total_rows=look.total_rows,
         timezone=zone,
     )
@@ -329,44 +333,76 @@ def _is_header(cells: Sequence[object]) -> bool:
 
 
 def _with_sheet(path: Path, name: str) -> Look:
-    """Return the look of a workbook: its first sheet with a table, and where that begins."""
+    """Return the look of a workbook: its first sheet with a table, and where that begins.
+
+    Other sheets with the same header in the same place are read, too; different ones are told.
+    """
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return Look(path, name, "xlsx", problem="is a damaged workbook; save it again")
+    tables: dict[str, tuple[range, Sequence[Sequence[object]]]] = {}
     try:
         sheets = tuple(sheet.title for sheet in book.worksheets)
-        for sheet in book.worksheets:
+        seen = [page for page in book.worksheets if page.sheet_state == "visible"]
+        for sheet in seen or book.worksheets:
             sheet.reset_dimensions()
             rows = [
                 list(row)
                 for row in sheet.iter_rows(max_row=_HEAD_LINES, values_only=True)
             ]
-            width = max((len(_filled(row)) for row in rows), default=0)
-            for number, row in enumerate(rows):
-                cells = row[: _last_filled(row)]
-                if (
-                    len(_filled(row)) > width * _HALF
-                    and width > 1
-                    and _is_header(cells)
-                ):
-                    chosen = sheet.title
-                    spans = _spans(path, book, chosen)
-                    above = rows_of_header(spans, rows, number)
-                    return Look(
-                        path,
-                        name,
-                        "xlsx",
-                        skip_rows=above.start,
-                        header_rows=len(above),
-                        sheet=chosen if len(sheets) > 1 else None,
-                        sheets=sheets if len(sheets) > 1 else (),
-                    )
+            number = _header_place(rows)
+            if number is not None:
+                spans = _spans(path, book, sheet.title)
+                above = rows_of_header(spans, rows, number)
+                tables[sheet.title] = (
+                    above,
+                    [
+                        row[: _last_filled(row)]
+                        for row in rows[above.start : above.stop]
+                    ],
+                )
     finally:
         book.close()
+    if not tables:
+        problem = "has no sheet with a header row"
+        return Look(path, name, "xlsx", sheets=sheets, problem=problem)
+    first, *others = tables
+    alike = [first, *(other for other in others if tables[other] == tables[first])]
+    above, _ = tables[first]
+    different = [other for other in others if other not in alike]
     return Look(
-        path, name, "xlsx", sheets=sheets, problem="has no sheet with a header row"
+        path,
+        name,
+        "xlsx",
+        skip_rows=above.start,
+        header_rows=len(above),
+        sheet=_name_sheets(alike, sheets) if len(sheets) > 1 else (),
+        sheets=sheets if len(sheets) > 1 else (),
+        hint=f"other tables stand on {', '.join(different)}: each is a dataset of its own"
+        if different
+        else "",
     )
+
+
+def _header_place(rows: Sequence[Sequence[object]]) -> int | None:
+    """Return the row (from 0) of a sheet that can name its columns, None = there is none."""
+    width = max((len(_filled(row)) for row in rows), default=0)
+    for number, row in enumerate(rows):
+        is_wide = len(_filled(row)) > width * _HALF and width > 1
+        if is_wide and _is_header(row[: _last_filled(row)]):
+            return number
+    return None
+
+
+def _name_sheets(chosen: Sequence[str], sheets: Sequence[str]) -> tuple[str, ...]:
+    """Return what names some sheets: a pattern if they differ by a number, next month's too."""
+    patterns = {re.sub(r"\d+([_.-]\d+)*", "*", name) for name in chosen}
+    if len(chosen) == 1 or len(patterns) > 1:
+        return tuple(chosen)
+    (pattern,) = patterns
+    matched = [name for name in sheets if fnmatchcase(name, pattern)]
+    return (pattern,) if matched == list(chosen) and pattern != "*" else tuple(chosen)
 
 
 def _spans(path: Path, book: Workbook, sheet: str) -> list[tuple[int, int, int, int]]:

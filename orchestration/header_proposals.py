@@ -103,7 +103,7 @@ class Proposal:
     mode: str = ""
     delimiter: str = ","
     encoding: str = "utf-8-sig"
-    sheet: str | None = None
+    sheet: tuple[str, ...] = ()
     skip_rows: int = 0
     header_rows: int = 1
     rows_quoted: bool = False

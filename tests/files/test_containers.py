@@ -9,11 +9,14 @@ import time
 import zipfile
 from typing import TYPE_CHECKING
 
+import duckdb
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.files.landing import Drop
+from ingest.job import extract_entity
+from tests.files.landing import AS_OF, NOW, Drop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -186,3 +189,37 @@ def test_hostile_and_disguised_files_are_refused_early(
 
     assert message in drop.refusal()
     assert time.process_time() - begun < SECONDS
+
+
+def test_a_month_a_sheet_lands_whole_or_not_at_all(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for month in (9, 10):
+        page = book.create_sheet(f"T{month}")
+        page.append(["month", "cost_type", "amount", "currency"])
+        page.append([f"2026-{month:02}-01", "tool", month, "USD"])
+        page.append([f"2026-{month:02}-01", "agency", "?" if month == 9 else 2, "USD"])
+    saved = io.BytesIO()
+    book.save(saved)
+    unsaid = Drop(tmp_path / "a", "costs", {"files": "c.xlsx"})
+    unsaid.write("c.xlsx", saved.getvalue())
+    assert "2 sheets have cells (T9, T10)" in unsaid.refusal()
+
+    drop = Drop(
+        tmp_path / "b",
+        "costs",
+        {"files": "c.xlsx", "sheet": "T*", "max_quarantine_share": 1},
+    )
+    drop.write("c.xlsx", saved.getvalue())
+    batch = extract_entity(
+        drop.config, drop.stream, root=drop.root, as_of=AS_OF, now=NOW
+    )
+    with duckdb.connect() as con:
+        found = con.execute(
+            f"select _source_ref, amount from read_parquet('{batch.parquet}') order by 2"
+        ).fetchall()
+    [sha256] = batch.manifest.file_sha256s
+    assert found == [
+        (f"{sha256[:16]}.2:3", 2), (f"{sha256[:16]}:2", 9), (f"{sha256[:16]}.2:2", 10),
+    ]  # fmt: skip
+    assert batch.manifest.quarantined_count == 1

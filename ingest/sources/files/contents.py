@@ -88,8 +88,8 @@ class Contents:
                     )
                 elif part.headers != self.mappings[number].headers:
                     message = (
-                        f"{file.name}: its members have different headers; declare them as "
-                        "datasets of their own"
+                        f"{file.name}: its members or sheets have different headers; declare "
+                        "them as datasets of their own"
                     )
                     raise ContractViolation(message)
                 yield part
@@ -97,10 +97,9 @@ class Contents:
     @functools.cached_property
     def lookups(self) -> LookupTables:
         """Return the tables lookups refer to; of several matches, the last by name."""
-        tables: dict[str, RawTable] = {}
-        plain = self.dataset.model_copy(update=OF_ONE_FILE)
+        tables: dict[tuple[str, str | None], RawTable] = {}
         for rule in self.dataset.lookup.values():
-            if rule.file in tables:
+            if (rule.file, rule.sheet) in tables:
                 continue
             paths = find_files(self.source.path, [rule.file])
             if not paths:
@@ -111,7 +110,13 @@ class Contents:
             kept = archived_file(
                 self.archive_dir, archive_file(paths[-1], self.archive_dir)
             )
-            tables[rule.file] = decode_file(
+            plain = self.dataset.model_copy(
+                update={
+                    **OF_ONE_FILE,
+                    "sheet": rule.sheet if rule.sheet is None else (rule.sheet,),
+                }
+            )
+            tables[rule.file, rule.sheet] = decode_file(
                 kept.read_bytes(), plain, name=paths[-1].name
             )
         return LookupTables(tables)

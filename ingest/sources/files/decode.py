@@ -141,7 +141,7 @@ def _read_native(
     return read_xlsx(
         stream,
         what=name,
-        sheet=dataset.sheet,
+        sheets=dataset.sheet,
         skip_rows=dataset.skip_rows,
         header_rows=dataset.header_rows,
         decimal_sign=sign,
@@ -188,4 +188,4 @@ def decode_file(content: bytes, dataset: Dataset, *, name: str) -> RawTable:
 
 def _tidy(part: Part, dataset: Dataset, member: str) -> RawTable:
     table = set_apart(without_blank_rows(part.read()), dataset.total_rows)
-    return replace(table, member=member)
+    return replace(table, member=f"{member}{table.member}")

@@ -103,8 +103,8 @@ class MappedTable:
 class LookupTables:
     """The files lookups refer to, each indexed once however many tables are mapped."""
 
-    def __init__(self, tables: Mapping[str, RawTable]) -> None:
-        """Keep the tables by the pattern lookups name them with."""
+    def __init__(self, tables: Mapping[tuple[str, str | None], RawTable]) -> None:
+        """Keep the tables by the pattern and sheet lookups name them with."""
         self._tables = tables
         self._indices: dict[str, dict[tuple[str | None, ...], str | None]] = {}
         self.missed: dict[str, set[str]] = {}
@@ -114,9 +114,9 @@ class LookupTables:
         self, rule: Lookup, dataset: Dataset
     ) -> dict[tuple[str | None, ...], str | None]:
         """Return key -> value of one lookup."""
-        name = rule.model_dump_json()
+        name = f"{rule.sheet} {rule.model_dump_json()}"
         if name not in self._indices:
-            other = self._tables[rule.file]
+            other = self._tables[rule.file, rule.sheet]
             formats = formats_of(dataset, is_native=other.is_native)
             zone = ZoneInfo(dataset.timezone)
             self._indices[name] = _index_of(other, rule, formats=formats, zone=zone)

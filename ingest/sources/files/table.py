@@ -61,7 +61,8 @@ class RawTable:
     file is 1). `payloads` is given where the format has its own text of a record. `is_native`:
     the format types its cells, so ISO dates stand beside the declared formats. `totals` and
     `repeated_headers` are rows that are no records (`apart`). `member`: which of
-    several files of an archive it is (`.2`), '' where there is one.
+    several files of an archive (`.1`) or sheets of a workbook (`.2` the second) it is, '' where
+    there is one.
     """
 
     headers: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Workbooks (xlsx) to tables of text: one sheet, its header, its rows in parts.
+"""Workbooks (xlsx) to tables of text: sheets, their headers, their rows in parts.
 
 Belongs here: opening a workbook within bounds, headers over merged cells, cells without a
 value. Stays out: writing native cells as text (`tabular`), meaning of columns (`mapping`).
@@ -8,12 +8,14 @@ Day numbers formatted as dates come out as dates, whether the book counts from 1
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import math
 import re
 import zipfile
 from decimal import Context, Decimal
+from fnmatch import fnmatchcase
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final
 from xml.etree.ElementTree import ParseError
 
@@ -36,7 +38,7 @@ from ingest.sources.files.table import (
 from ingest.sources.files.tabular import cell_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from openpyxl.workbook import Workbook
 
@@ -71,16 +73,19 @@ def read_xlsx(
     stream: BinaryIO,
     *,
     what: str,
-    sheet: str | None,
+    sheets: Sequence[str] | None,
     skip_rows: int,
     header_rows: int,
     decimal_sign: str,
     part_rows: int = PART_ROWS,
 ) -> Iterator[Part]:
-    """Yield the rows of one sheet (the first one unless named); lines are its rows.
+    """Yield the rows of some sheets (unless named, the only one with cells) one after another.
+
+    Lines are the sheet's rows; of several sheets, the second and later ones are members.
 
     Raises:
-        ContractViolation: it is not a workbook, unpacks to too much, or lacks the sheet.
+        ContractViolation: it is not a workbook, unpacks to too much, lacks a sheet, or has
+            several and none is named.
     """
     check_directory(stream, what, kind="an xlsx workbook")
     try:
@@ -90,17 +95,20 @@ def read_xlsx(
             has_formulas = _holds_formulas(archive)
         book = _open(stream, is_computed=True)
         formulas = _open(stream, is_computed=False) if has_formulas else None
-        yield from _read_sheet(
-            book,
-            formulas,
-            what=what,
-            sheet=sheet,
-            spans=merged_cells(stream, book, sheet) if header_rows > 1 else (),
-            skip_rows=skip_rows,
-            header_rows=header_rows,
-            decimal_sign=decimal_sign,
-            part_rows=part_rows,
-        )
+        chosen = _choose(book, sheets, what)
+        for number, sheet in enumerate(chosen, start=1):
+            yield from _read_sheet(
+                book,
+                formulas,
+                what=what if len(chosen) == 1 else f"{what} (sheet {sheet})",
+                sheet=sheet,
+                member=f".{number}" if number > 1 else "",
+                spans=merged_cells(stream, book, sheet) if header_rows > 1 else (),
+                skip_rows=skip_rows,
+                header_rows=header_rows,
+                decimal_sign=decimal_sign,
+                part_rows=part_rows,
+            )
     except _ODDITIES as error:
         message = f"{what}: is not an xlsx workbook, or a damaged one ({type(error).__name__})"
         raise ContractViolation(message) from None
@@ -111,6 +119,47 @@ def _open(content: BinaryIO, *, is_computed: bool) -> Workbook:
     return openpyxl.load_workbook(
         content, read_only=True, data_only=is_computed, keep_links=False
     )
+
+
+def _choose(book: Workbook, sheets: Sequence[str] | None, what: str) -> list[str]:
+    """Return the sheets that are read: those that match, else the only one seen with cells.
+
+    Raises:
+        ContractViolation: none matches, or it could be one of several.
+    """
+    names = [page.title for page in book.worksheets]
+    seen = [page.title for page in book.worksheets if page.sheet_state == "visible"]
+    if sheets is not None:
+        # A pattern means what people see; a name means that sheet.
+        found = {
+            word: [n for n in seen if fnmatchcase(n, word)]
+            if any(sign in word for sign in "*?[")
+            else [n for n in names if n == word]
+            for word in sheets
+        }
+        for word, matched in found.items():
+            if not matched:
+                message = f"{what}: no sheet {word!r}; there are {', '.join(names)}"
+                raise ContractViolation(message)
+        wanted = {name for matched in found.values() for name in matched}
+        return [name for name in names if name in wanted]
+    if len(seen) == 1:
+        return seen
+    filled = [title for title in seen if _has_cells(book, title, what)]
+    if len(filled) > 1:
+        message = (
+            f"{what}: {len(filled)} sheets have cells ({', '.join(filled)}); declare sheet: the "
+            "one with the rows, or several of one shape by a list or a pattern"
+        )
+        raise ContractViolation(message)
+    return (filled or names)[:1]
+
+
+def _has_cells(book: Workbook, sheet: str, what: str) -> bool:
+    with contextlib.closing(_rows(book, sheet, what)) as rows:
+        return any(
+            value is not None and str(value).strip() for row in rows for value in row
+        )
 
 
 def _check_words(archive: zipfile.ZipFile, what: str) -> None:
@@ -144,14 +193,14 @@ def _holds_formulas(archive: zipfile.ZipFile) -> bool:
 
 
 def merged_cells(
-    content: BinaryIO, book: Workbook, sheet: str | None
+    content: BinaryIO, book: Workbook, sheet: str
 ) -> list[tuple[int, int, int, int]]:
     """Return the merged cells of a sheet: first row and column, last row and column.
 
     They are said below the last row, so the sheet's text is searched: a workbook opened to be
     told them is held whole in memory.
     """
-    page = book[sheet] if sheet in book.sheetnames else book.worksheets[0]
+    page = book[sheet]
     path: str = page._worksheet_path  # type: ignore[union-attr]  # noqa: SLF001 - nothing else says where a sheet lies
     found: list[tuple[int, int, int, int]] = []
     content.seek(0)
@@ -174,16 +223,14 @@ def _read_sheet(
     formulas: Workbook | None,
     *,
     what: str,
-    sheet: str | None,
+    sheet: str,
+    member: str,
     spans: Sequence[tuple[int, int, int, int]],
     skip_rows: int,
     header_rows: int,
     decimal_sign: str,
     part_rows: int,
 ) -> Iterator[Part]:
-    if sheet is not None and sheet not in book.sheetnames:
-        message = f"{what}: no sheet {sheet!r}; there are {', '.join(book.sheetnames)}"
-        raise ContractViolation(message)
     grid = enumerate(_rows(book, sheet, what), start=1)
     head, line = _read_head(grid, skip_rows, header_rows, decimal_sign)
     if len(head) < header_rows:
@@ -201,7 +248,13 @@ def _read_sheet(
             return
         beside = list(itertools.islice(written, part_rows))
         read = functools.partial(
-            _table, chunk, beside, headers=headers, first=first, sign=decimal_sign
+            _table,
+            chunk,
+            beside,
+            headers=headers,
+            member=member,
+            first=first,
+            sign=decimal_sign,
         )
         yield Part(headers, read, is_native=True)
         if len(chunk) < part_rows:
@@ -229,7 +282,7 @@ def _read_head(
     return head, line
 
 
-def _rows(book: Workbook, sheet: str | None, what: str) -> Iterator[Sequence[object]]:
+def _rows(book: Workbook, sheet: str, what: str) -> Generator[Sequence[object]]:
     """Yield the values of every row of a sheet, blank ones included.
 
     The library's own loop drops a row whose number came before, and cells right of the one
@@ -238,7 +291,7 @@ def _rows(book: Workbook, sheet: str | None, what: str) -> Iterator[Sequence[obj
     Raises:
         ContractViolation: rows or cells come twice or out of order, or are too large.
     """
-    page: Any = book[sheet] if sheet is not None else book.worksheets[0]
+    page: Any = book[sheet]
     styles: Any = book
     padded = _padded_styles(book)
     with page._get_source() as source:  # noqa: SLF001 - the library reads in rows only here
@@ -336,6 +389,7 @@ def _table(
     written: Sequence[Sequence[object]],
     *,
     headers: tuple[str, ...],
+    member: str,
     first: int,
     sign: str,
 ) -> RawTable:
@@ -365,6 +419,7 @@ def _table(
         lines=lines,
         broken=tuple(broken),
         is_native=True,
+        member=member,
     )
 
 

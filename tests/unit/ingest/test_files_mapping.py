@@ -29,7 +29,7 @@ def dataset(entity: str = "opportunities", **options: object) -> Dataset:
 
 def mapped(text: str, rules: Dataset, **lookups: str) -> MappedTable:
     tables = {
-        f"{name}.csv": decode_file(content.encode(), rules, name=f"{name}.csv")
+        (f"{name}.csv", None): decode_file(content.encode(), rules, name=f"{name}.csv")
         for name, content in lookups.items()
     }
     table = decode_file(text.encode(), rules, name="f.csv")

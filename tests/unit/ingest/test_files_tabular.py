@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import io
 import json
 import zipfile
@@ -13,7 +14,9 @@ import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from openpyxl.chart import BarChart
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
+from openpyxl.worksheet._reader import WorkSheetParser
 
 from ingest.errors import ContractViolation
 from ingest.sources.files.table import join_tables
@@ -44,7 +47,7 @@ def workbook(*rows: list[object], title: str = "Data") -> bytes:
 
 def sheet(content: bytes, **more: object) -> RawTable:
     options = {
-        "sheet": None,
+        "sheets": None,
         "skip_rows": 0,
         "header_rows": 1,
         "decimal_sign": ",",
@@ -155,6 +158,47 @@ def test_floats_of_parquet_stay_what_they_are() -> None:
     ]
 
 
+def test_the_library_has_the_inner_parts_that_are_used() -> None:
+    """Its own loop over rows drops some, so sheets are read through what is not promised.
+
+    If this fails after an upgrade, look at `ingest.sources.files.workbook` before anything else.
+    """
+    content = workbook(["a"], [dt.date(2026, 3, 5)])
+    book = openpyxl.load_workbook(io.BytesIO(content), read_only=True)
+    page = book.worksheets[0]
+    missing = [
+        f"openpyxl {openpyxl.__version__}: {owner}.{name} is gone"
+        for owner, thing, names in (
+            ("sheet", page, ("_get_source", "_shared_strings", "_worksheet_path")),
+            (
+                "book",
+                book,
+                (
+                    "_date_formats",
+                    "_timedelta_formats",
+                    "_number_formats",
+                    "_cell_styles",
+                ),
+            ),
+            ("parser", WorkSheetParser, ("parse",)),
+        )
+        for name in names
+        if not hasattr(thing, name)
+    ]
+    assert missing == []
+    taken = [*inspect.signature(WorkSheetParser).parameters]
+    assert taken[:6] == [
+        "src", "shared_strings", "data_only", "epoch", "date_formats", "timedelta_formats",
+    ]  # fmt: skip
+    with page._get_source() as source:
+        parser = WorkSheetParser(source, page._shared_strings)
+        (_, (_, (cell,))) = parser.parse()
+    assert {"row", "column", "value", "style_id"} <= set(cell)
+    assert cell["style_id"] in book._date_formats
+    parser.row_dimensions.clear()
+    book.close()
+
+
 def test_titles_above_blank_rows_and_cells_beside_the_table() -> None:
     content = workbook(
         ["Report"], [None], ["a", "b"], ["1", "2"], ["3"], ["4", "5", "6"]
@@ -170,7 +214,79 @@ def test_titles_above_blank_rows_and_cells_beside_the_table() -> None:
 
 def test_a_missing_sheet_names_those_that_are_there() -> None:
     with pytest.raises(ContractViolation, match="no sheet 'Dta'; there are Data"):
-        sheet(workbook(["a"], ["1"]), sheet="Dta")
+        sheet(workbook(["a"], ["1"]), sheets=["Dta"])
+
+
+def sheets(**pages: list[list[object]]) -> openpyxl.Workbook:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, rows in pages.items():
+        page = book.create_sheet(title)
+        for row in rows:
+            page.append(row)
+    return book
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_of_two_sheets_with_cells_none_is_taken_unsaid() -> None:
+    """Tempting: the first one. Of a month a sheet, eleven months would be missing."""
+    book = sheets(T10=[["a"], ["1"]], T11=[["a"], ["2"]], Empty=[[None], [" "]])
+
+    with pytest.raises(
+        ContractViolation, match=r"2 sheets have cells \(T10, T11\); decl"
+    ):
+        sheet(saved(book))
+    assert rows_of(sheet(saved(book), sheets=["T11"])) == [[2, "2"]]
+
+
+def test_the_only_sheet_in_sight_with_cells_is_read() -> None:
+    book = sheets(Cover=[], Lists=[["a"], ["x"]], Data=[[None], ["a"], [0]], More=[])
+    book["Lists"].sheet_state = "hidden"
+    assert rows_of(sheet(saved(book))) == [[3, "0"]]
+    assert rows_of(sheet(saved(book), sheets=["Lists"])) == [[2, "x"]]
+    book["Data"].delete_rows(1, 3)
+    with pytest.raises(ContractViolation, match="is empty, not even a header"):
+        sheet(saved(book))
+
+
+def test_sheets_of_one_shape_are_read_one_after_another() -> None:
+    book = sheets(
+        Note=[["x"]], T10=[["a"], ["1"]], T11=[["a"], ["2"]], T9=[["a"], ["9"], ["8"]]
+    )
+    book["T9"].sheet_state = "hidden"
+    for words in (["T1*"], ["T11", "T10"], ["T1?", "T10"]):
+        parts = [
+            part.read()
+            for part in read_xlsx(
+                io.BytesIO(saved(book)), what="f.xlsx", sheets=words, skip_rows=0,
+                header_rows=1, decimal_sign=".", part_rows=1,
+            )
+        ]  # fmt: skip
+        found = [(part.member, row) for part in parts for row in rows_of(part)]
+        assert found == [("", [2, "1"]), (".2", [2, "2"])]
+    assert rows_of(sheet(saved(book), sheets=["T9"])) == [[2, "9"], [3, "8"]]
+    with pytest.raises(
+        ContractViolation, match=r"no sheet 'T2\*'; there are Note, T10"
+    ):
+        sheet(saved(book), sheets=["T10", "T2*"])
+    del book["T11"]
+    book.create_sheet("T11")
+    message = r"f.xlsx \(sheet T11\): is empty, not even a header"
+    with pytest.raises(ContractViolation, match=message):
+        sheet(saved(book), sheets=["T1*"])
+
+
+def test_a_sheet_of_charts_is_none() -> None:
+    book = sheets(Data=[["a"], ["1"]])
+    book.create_chartsheet("Chart").add_chart(BarChart())
+    assert rows_of(sheet(saved(book))) == [[2, "1"]]
+    with pytest.raises(ContractViolation, match="no sheet 'Chart'; there are Data"):
+        sheet(saved(book), sheets=["Chart"])
 
 
 def test_what_is_no_workbook_or_a_bomb_is_refused() -> None:

@@ -179,8 +179,32 @@ def test_a_workbook_names_its_sheet_and_header_row(tmp_path: Path) -> None:
     book.save(tmp_path / "deals.xlsx")
     found = look(tmp_path / "deals.xlsx")
     assert (found.kind, found.sheet, found.skip_rows, found.rows) == (
-        "xlsx", "Dữ liệu", 2, 2,
+        "xlsx", ("Dữ liệu",), 2, 2,
     )  # fmt: skip
+
+
+def test_sheets_of_one_shape_are_one_dataset_and_others_are_told(
+    tmp_path: Path,
+) -> None:
+    """Tempting: the first sheet. Of a month a sheet, eleven months would be missing."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title in ("Tháng 9", "Tháng 10", "Tháng 11", "Danh mục"):
+        page = book.create_sheet(title)
+        for line in DEALS.splitlines() if title != "Danh mục" else ("a;b", "x;1"):
+            page.append(line.split(";"))
+    book["Tháng 11"].sheet_state = "hidden"
+    path = tmp_path / "deals.xlsx"
+    book.save(path)
+    found = look(path)
+    assert (found.sheet, found.rows) == (("Tháng 9", "Tháng 10"), 4)
+    book["Tháng 11"].sheet_state = "visible"
+    book.save(path)
+    found = look(path)
+    assert (found.sheet, found.rows) == (("Tháng *",), 6)
+    said = inspect(path)
+    assert 'sheet: "Tháng *"' in said
+    assert "other tables stand on Danh mục: each is a dataset of its own" in said
 
 
 def test_other_formats_are_known_by_their_bytes(tmp_path: Path) -> None:
