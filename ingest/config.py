@@ -106,7 +106,10 @@ class Company(ConfigModel):
 
 
 class Publish(ConfigModel):
-    """How many builds are kept and who may read which themes or tables."""
+    """How many builds are kept, newest first, and who may read which themes or tables.
+
+    The build the current one replaced is kept besides: it may still be read.
+    """
 
     keep: int = Field(default=7, ge=1)
     audiences: dict[Name, tuple[str, ...]] = Field(default_factory=dict)

@@ -212,6 +212,7 @@ def _write_build(
         files=describe_files(folder),
         tables=entries,
         notes=request.notes,
+        replaces=previous.name if previous else None,
     )
     fault("publish.hashed")
     write_manifest(folder, manifest)

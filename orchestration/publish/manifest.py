@@ -67,6 +67,8 @@ class Manifest:
     tables: Mapping[str, TableEntry]
     notes: tuple[str, ...] = ()
     format: int = FORMAT
+    replaces: str | None = None
+    """The build people read until this one; None = there was none, or it is not known."""
 
 
 def write_manifest(build_dir: Path, manifest: Manifest) -> None:
@@ -94,6 +96,7 @@ def read_manifest(build_dir: Path) -> Manifest:
         tables={name: _read_table(entry) for name, entry in raw["tables"].items()},
         notes=tuple(raw["notes"]),
         format=raw["format"],
+        replaces=raw.get("replaces"),
     )
 
 

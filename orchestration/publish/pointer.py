@@ -118,10 +118,19 @@ def recover(published: Path) -> str | None:
 
 
 def surplus_builds(published: Path, *, keep: int) -> list[Path]:
-    """Return all but the newest `keep` builds; never the one people read."""
+    """Return all but the newest `keep` builds; never the one people read, nor the one before.
+
+    Who began to read the build before goes on reading it table by table. It need not be among
+    the newest: nights killed between naming a build and switching to it leave builds that
+    nobody ever read.
+    """
+    builds = list_builds(published)
     current = current_build(published)
-    older = list_builds(published)[max(keep, 1) :]
-    return [path for path, _manifest in older if path != current]
+    read = {path: manifest for path, manifest in builds if path == current}
+    spared = {path.name for path in read} | {m.replaces for m in read.values()}
+    return [
+        path for path, _manifest in builds[max(keep, 1) :] if path.name not in spared
+    ]
 
 
 def prune_builds(published: Path, *, keep: int) -> list[str]:

@@ -27,6 +27,7 @@ from orchestration.publish import (
 from orchestration.publish.build import CoreHeldError
 from orchestration.publish.copying import UnpublishableError
 from orchestration.publish.manifest import find_damage
+from orchestration.publish.pointer import prune_builds
 from orchestration.publish.tables import assign_files
 
 if TYPE_CHECKING:
@@ -292,12 +293,13 @@ def test_a_held_table_is_the_same_file_and_outlives_the_build_it_came_from(
     ledger = "parquet/finance/fct_ledger.parquet"
     assert second.files[ledger] != first.files[ledger], "it names its new build"
 
-    third = publish(tmp_path, night=2, red=frozenset({"sales"}), keep=1)
+    for night in (2, 3):
+        last = publish(tmp_path, night=night, red=frozenset({"sales"}), keep=1)
     assert not deals(first).exists()
     assert not deals(second).exists()
-    rows = pq.read_table(deals(third), columns=["won_amount"])["won_amount"]
+    rows = pq.read_table(deals(last), columns=["won_amount"])["won_amount"]
     assert sorted(map(str, rows.to_pylist())) == ["10.0000", "5.5000"]
-    assert find_damage(tmp_path / "published" / third.build_id) is None
+    assert find_damage(tmp_path / "published" / last.build_id) is None
 
 
 def test_a_held_file_that_is_no_longer_whole_is_written_anew(tmp_path: Path) -> None:
@@ -342,6 +344,25 @@ def test_last_builds_are_kept_and_the_current_never_pruned(tmp_path: Path) -> No
     assert first.build_id not in kept
     switch_current(published, kept[-1])
     assert current_build(published) == published / kept[-1]
+
+
+def test_the_build_before_is_kept_though_killed_nights_left_newer_ones(
+    tmp_path: Path,
+) -> None:
+    write_warehouse(tmp_path)
+    published = tmp_path / "published"
+    first = publish(tmp_path, keep=2)
+    for night in (1, 2, 3):
+        publish(tmp_path, night=night, keep=4)
+    # As if the three had been killed before readers were switched to them.
+    switch_current(published, first.build_id)
+    replacing = publish(tmp_path, night=4, keep=2)
+    assert replacing.replaces == first.build_id
+    assert prune_builds(published, keep=1) != []
+    kept = {path.name for path, _ in list_builds(published)}
+    assert kept == {replacing.build_id, first.build_id}
+    publish(tmp_path, night=5, keep=2)
+    assert first.build_id not in {path.name for path, _ in list_builds(published)}
 
 
 def test_open_reader_keeps_its_build_and_a_new_one_sees_the_next(
