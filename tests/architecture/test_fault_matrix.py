@@ -58,7 +58,10 @@ ROWS: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     # Storage.
-    "B1": {STORAGE: ("test_a_full_disk_while_landing_names_stream_and_room",)},
+    "B1": {
+        STORAGE: ("test_a_full_disk_while_landing_names_stream_and_room",),
+        KILLS: ("test_a_disk_full_at_any_step_of_landing_leaves_nothing_half",),
+    },
     "B2": {
         STORAGE: ("test_a_full_disk_at_commit_or_checkpoint_keeps_what_was_committed",)
     },

@@ -34,6 +34,8 @@ MOST_SECONDS_TO_STOP = 10
 LANDING = (
     "fetch.", "archive.", "land.", "file.", "gate.raw", "promote.", "ledger.", "export.",
 )  # fmt: skip
+WRITING = tuple(step for step in LANDING if step != "fetch.")
+"""Fetching itself writes nothing; what it received is written at the other points."""
 PUBLISHING = ("gate.table", "publish.")
 BUILDING = ("dbt.",)
 
@@ -74,6 +76,26 @@ def test_kill_while_landing_and_promoting(
     assert invariants.cursors_follow(stage.root) == []
     left = [p for p in stage.root.rglob("*.tmp") if "dbt" not in p.parts]
     assert left == []
+
+
+@pytest.mark.parametrize("point", points_of(WRITING))
+def test_a_disk_full_at_any_step_of_landing_leaves_nothing_half(
+    stage: Stage, point: str, landed: list[dict[str, Any]]
+) -> None:
+    """B1: 74 with the bytes free and needed; with room again the night lands the same."""
+    stage.go_back("first")
+    if point == "land.swapped_out":
+        stage.play(faults="gate.raw_judged=kill", last="land", expect=KILLED)
+    full = stage.play(faults=f"{point}=raise:ENOSPC", last="land", expect=74)
+    assert "Traceback" not in full.said
+    assert "No space left" in full.said
+    assert "bytes are free" in full.said
+    held_mid_way(stage.root, full.said)
+    stage.play(last="land")
+    assert promoted(stage) == landed
+    told = world.raw_truth([world.FIRST, world.SECOND])
+    assert invariants.raw_holds(stage.root, told) == []
+    assert [p for p in stage.root.rglob("*.tmp") if "dbt" not in p.parts] == []
 
 
 def test_kill_after_every_page_costs_at_most_that_page(
