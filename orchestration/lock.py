@@ -10,8 +10,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import platform
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from ingest.errors import EXIT_BUSY, IngestError
@@ -19,7 +21,6 @@ from ingest.errors import EXIT_BUSY, IngestError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
 
 RUN_LOCK: Final = "run.lock"
@@ -27,11 +28,26 @@ RUN_LOCK: Final = "run.lock"
 
 @dataclass(frozen=True)
 class Holder:
-    """Who works in this warehouse: process, since when, doing what."""
+    """Who works in this warehouse: process, since when, doing what, on which machine.
+
+    `process` tells this process from a later one of the same number, as after a restart of
+    the machine. '' = not known.
+    """
 
     pid: int
     started_at: str
     step: str
+    host: str = ""
+    process: str = ""
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it works on another machine, whose processes cannot be seen from here."""
+        return self.host not in ("", platform.node())
+
+    def describe(self) -> str:
+        """Return the process in words, with its machine when that is not this one."""
+        return f"process {self.pid}" + (f" on {self.host}" if self.is_elsewhere else "")
 
 
 class BusyError(IngestError):
@@ -52,6 +68,12 @@ class BusyError(IngestError):
         )
 
 
+class HandedOverError(IngestError):
+    """A backfill holds the warehouse and will run this night between two of its days."""
+
+    exit_code = EXIT_BUSY
+
+
 class RunLock:
     """A held lock; `note_step` keeps the text for losers up to date."""
 
@@ -63,7 +85,7 @@ class RunLock:
 
     def note_step(self, step: str) -> None:
         """Say what the holder does now."""
-        self._holder = Holder(self._holder.pid, self._holder.started_at, step)
+        self._holder = replace(self._holder, step=step)
         self._write()
 
     def _write(self) -> None:
@@ -86,9 +108,27 @@ def _read(path: Path) -> Holder | None:
 
 
 def find_worker(root: Path) -> Holder | None:
-    """Return who works in this warehouse now, without touching the lock itself."""
+    """Return who works in this warehouse now, without touching the lock itself.
+
+    Whoever wrote it on another machine counts as at work: nothing here can tell otherwise.
+    """
     holder = read_holder(root)
-    return holder if holder is not None and is_alive(holder.pid) else None
+    if holder is None or holder.is_elsewhere:
+        return holder
+    known = holder.process
+    is_same = not known or _describe_process(holder.pid) == known
+    return holder if is_alive(holder.pid) and is_same else None
+
+
+def _describe_process(pid: int) -> str:
+    """Return the boot and the tick a process began at; '' where the system does not tell."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except OSError:
+        return ""
+    # The name in brackets may hold anything; the 20th field behind it is the start.
+    return f"{boot} {status.rpartition(')')[2].split()[19]}"
 
 
 def is_alive(pid: int) -> bool:
@@ -128,7 +168,9 @@ def hold_lock(path: Path, *, step: str, now: datetime) -> Iterator[RunLock]:
         except BlockingIOError:
             raise BusyError(_read(path)) from None
         started_at = now.isoformat(timespec="seconds")
-        lock = RunLock(handle, Holder(os.getpid(), started_at, step))
+        pid = os.getpid()
+        holder = Holder(pid, started_at, step, platform.node(), _describe_process(pid))
+        lock = RunLock(handle, holder)
         try:
             yield lock
         finally:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest import landing
-from ingest.errors import EXIT_BUSY, IngestError
+from ingest.errors import IngestError
 from orchestration.acknowledgements import read_acknowledged
 from orchestration.alerts import send_alert
 from orchestration.backfill import STEP, note_due_night
 from orchestration.build_file import prepare_build_file
 from orchestration.dbt_setup import start_night_dbt
-from orchestration.lock import BusyError, RunLock, hold_run_lock
+from orchestration.lock import BusyError, HandedOverError, RunLock, hold_run_lock
 from orchestration.night_run import NightRun, night_instant
 from orchestration.outcome import alert_for, close_night
 from orchestration.prune import prune
@@ -35,12 +35,6 @@ if TYPE_CHECKING:
     from orchestration.dbt_process import DbtProcess
 
 
-class HandedOverError(IngestError):
-    """A backfill holds the warehouse and will run this night between two of its days."""
-
-    exit_code = EXIT_BUSY
-
-
 @dataclass
 class Session:
     """A held warehouse; what is entered into `stack` ends with it."""
@@ -53,6 +47,8 @@ class Session:
     sandbox: Sandbox | None
     stack: ExitStack
     dbt: DbtProcess | None = None
+    has_told: bool = False
+    """Whether a night of this session has said how it ended, to people as well."""
 
     def start_dbt(self) -> DbtProcess:
         """Start the dbt of the next night that builds: it parses while sources are read."""
@@ -103,6 +99,7 @@ class Session:
 
     def tell_people(self, night: NightRun) -> None:
         """Alert people if the night failed or held something back."""
+        self.has_told = True
         alert = alert_for(night.report, night.settings.config.company.name)
         if alert is not None:
             for failed in send_alert(alert, night.settings.alerts):

@@ -9,7 +9,6 @@ a night runs and when the scheduler is dead.
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -30,7 +29,7 @@ from ingest.errors import (
 from ingest.landing import waiting_batches
 from ingest.manifest import GATE_FILE
 from ingest.paths import quarantine_dir
-from orchestration.acknowledgements import read_acknowledged
+from orchestration.acknowledgements import COMMAND, read_acknowledged
 from orchestration.backfill import read_backfill
 from orchestration.file_history import (
     ReadOtherwise,
@@ -74,7 +73,6 @@ WORST_FIRST: Final = (
 
 _NIGHTS_SHOWN: Final = 7
 _QUARANTINE_DAYS: Final = timedelta(days=7)
-_ACKNOWLEDGE: Final = re.compile(r"warehouse acknowledge (\S+)")
 
 
 @dataclass(frozen=True)
@@ -293,6 +291,13 @@ class _Judge:
             )
         build, age = status.build, status.build_age
         if build is None or age is None:
+            if damage is None and not self._is_first_told():
+                yield Finding(
+                    "never",
+                    f"nothing has ever been published in {self.home.root}",
+                    "warehouse nightly; if nights do run, look at --root",
+                    EXIT_UNAVAILABLE,
+                )
             return
         if age > self.limits.publish_age:
             missed = f", {len(status.missed)} nights missed" if status.missed else ""
@@ -322,6 +327,12 @@ class _Judge:
                     EXIT_BAD_DATA,
                 )
 
+    def _is_first_told(self) -> bool:
+        """Return whether a first night is at work, or what ended it is told of its own."""
+        status = self.status
+        has_failed = status.last_run is not None and status.last_run.state == FAILED
+        return bool(status.running or status.killed or has_failed)
+
     def _red_of(self, theme: str) -> str:
         report = self.status.last_run
         red = [
@@ -339,10 +350,11 @@ class _Judge:
             if worked > self.limits.run_length:
                 yield Finding(
                     "stuck",
-                    f"process {status.running.pid} has worked on {status.running.step} "
+                    f"{status.running.describe()} has worked on {status.running.step} "
                     f"for {hours(worked)}, more than {hours(self.limits.run_length)}",
-                    f"look at what it waits for; if it hangs: kill {status.running.pid}, "
-                    "then warehouse nightly",
+                    f"look at what it waits for; if it hangs: kill {status.running.pid} "
+                    f"(kill -9 {status.running.pid} if it is still there after 10 s; nothing "
+                    "is lost by it), then warehouse nightly",
                     EXIT_BUSY,
                 )
         if status.killed is not None:
@@ -395,7 +407,7 @@ class _Judge:
         accepted = read_acknowledged(self.home.root)
         for stream in (s for s in report.streams if s.is_stale):
             said = describe_stream(stream)
-            marks = _ACKNOWLEDGE.findall(f"{stream.problem} {' '.join(stream.red)}")
+            marks = COMMAND.findall(f"{stream.problem} {' '.join(stream.red)}")
             step = "repair the source, then warehouse nightly"
             code = stream.exit_code or EXIT_BAD_DATA
             if marks and set(marks) <= accepted:

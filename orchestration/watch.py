@@ -53,7 +53,12 @@ def tell_people(
         if len(problems) < channels:
             kept |= {finding.topic: status.checked_at for finding in news}
     if kept != told:
-        _write(path, kept)
+        try:
+            _write(path, kept)
+        except OSError as error:
+            # A full disk is the very thing to be told of, and must not end the telling.
+            reason = error.strerror or type(error).__name__
+            problems.append(f"not remembered, so it is told again ({reason})")
     return problems
 
 

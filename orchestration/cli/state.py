@@ -70,7 +70,8 @@ def status(
 
     Leaves with 0 when nothing needs a person, else with the code of the worst finding: 74
     what is served is damaged, 78 configuration, 77 credentials, 65 bad data or a held theme,
-    69 nothing published in time or a stale source, 75 a run that hangs or was killed.
+    69 nothing published in time, or ever, or a stale source, 75 a run that hangs or was
+    killed.
     """
     found, _ = _read(root, config, max_age, max_run)
     if as_json:
@@ -177,7 +178,7 @@ def _lines(found: Status, root: Path) -> list[str]:
     if found.running:
         worked = found.checked_at.isoformat(timespec="minutes")
         lines.append(
-            f"Running: {found.running.step}, process {found.running.pid}, since "
+            f"Running: {found.running.step}, {found.running.describe()}, since "
             f"{found.running.started_at} (now {worked})"
         )
     if found.sources and any(source.loaded_through for source in found.sources):
@@ -241,7 +242,7 @@ def _unproven_lines(found: Status) -> list[str]:
 def _build_lines(found: Status, root: Path) -> list[str]:
     build = found.build
     if build is None or found.build_age is None:
-        return [f"Nothing is published in {root}; run `warehouse nightly`."]
+        return [f"Nothing is published in {root}."]
     lines = [
         (
             f"{build.company_name}: published as of {build.as_of_date}, "

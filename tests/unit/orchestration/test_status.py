@@ -49,6 +49,7 @@ sources:
     path: drop
     datasets: {targets: {files: t.csv}}
 """
+OLD_LOCK = ("pid", "started_at", "step")
 ADS = StreamPath("google_ads", "campaign_performance_daily", "ads")
 DEALS = StreamPath("hubspot", "deals", "crm")
 
@@ -204,6 +205,7 @@ def test_a_damaged_served_file_comes_before_everything(made: Made) -> None:
 
 
 def test_a_run_at_work_is_no_trouble_until_it_lasts_too_long(made: Made) -> None:
+    made.publish()
     with hold_run_lock(made.root, step="night of 2026-10-31", now=PUBLISHED_AT):
         early = made.look(PUBLISHED_AT + timedelta(hours=2))
         assert early.findings == []
@@ -231,7 +233,47 @@ def test_a_killed_run_is_noticed_though_its_lock_is_free(made: Made) -> None:
     assert "during dbt" in status.findings[0].text
     with hold_run_lock(made.root, step="next night", now=PUBLISHED_AT):
         pass
-    assert made.look().findings == []
+    assert topics(made.look()) == {"never": 69}
+
+
+def rewrite_lock(made: Made, **more: Any) -> None:
+    """Change what the run lock says of its holder."""
+    path = made.root / "state" / "run.lock"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **more}))
+
+
+@pytest.mark.parametrize("process", ["another boot 1", "1"])
+def test_another_process_with_the_number_of_a_killed_run_is_not_taken_for_it(
+    made: Made, process: str
+) -> None:
+    """After a restart of the machine the number belongs to a stranger nobody should kill."""
+    with hold_run_lock(made.root, step="night of 2026-10-31", now=PUBLISHED_AT):
+        assert made.look().running is not None
+        rewrite_lock(made, process=process)
+        status = made.look(PUBLISHED_AT + timedelta(hours=3))
+    assert status.running is None
+    assert topics(status) == {"killed": 75}
+    assert "kill" not in status.findings[0].next_step
+
+
+def test_a_run_on_another_machine_is_at_work_until_it_lasts_too_long(
+    made: Made,
+) -> None:
+    """Its process cannot be seen from here, which is no proof that it was killed."""
+    with hold_run_lock(made.root, step="night of 2026-10-31", now=PUBLISHED_AT):
+        rewrite_lock(made, host="kpi-1.example", pid=2**22 - 1, process="x 1")
+        assert topics(made.look(PUBLISHED_AT + timedelta(minutes=30))) == {}
+        late = made.look(PUBLISHED_AT + timedelta(hours=3))
+    assert topics(late) == {"stuck": 75}
+    assert "process 4194303 on kpi-1.example" in late.findings[0].text
+
+
+def test_a_lock_of_an_earlier_version_is_still_read(made: Made) -> None:
+    with hold_run_lock(made.root, step="x", now=PUBLISHED_AT):
+        path = made.root / "state" / "run.lock"
+        old = {k: v for k, v in json.loads(path.read_text()).items() if k in OLD_LOCK}
+        path.write_text(json.dumps(old))
+        assert made.look().running is not None
 
 
 def test_a_held_drop_names_the_command_until_it_is_accepted(made: Made) -> None:
@@ -355,6 +397,7 @@ def test_a_backfill_that_broke_off_names_the_words_to_go_on(made: Made) -> None:
         made.root, date(2026, 9, 1), AS_OF, source="crm", now=PUBLISHED_AT
     )
     begin_backfill(made.root, plan)
+    made.publish()
     status = made.look()
     assert status.exit_code == 0
     [finding] = status.findings

@@ -122,6 +122,31 @@ def test_the_same_trouble_is_told_once_a_day_and_again_after_it_healed(
     assert len(chat.bodies) == 3
 
 
+def test_a_root_in_which_nothing_was_ever_published_is_told(tmp_path: Path) -> None:
+    """A watch over a mistyped root, or over nights that never began, is not silent."""
+    chat = Chat()
+    with chat.open() as alerts:
+        for hour in range(3):
+            assert look(tmp_path / "kpi", PUBLISHED_AT + hour * HOUR, alerts) == 69
+    [body] = chat.bodies
+    assert "nothing has ever been published" in body["title"]
+    assert str(tmp_path / "kpi") in body["title"]
+
+
+def test_people_are_told_though_the_watch_cannot_note_it(tmp_path: Path) -> None:
+    """As on the full or read-only disk it has to tell of."""
+    state = tmp_path / "state"
+    state.write_text("no folder")
+    chat = Chat()
+    with chat.open() as alerts:
+        for _ in range(2):
+            [problem] = tell_people(
+                status_of(OLD), company="Acme", state=state, alerts=alerts
+            )
+            assert problem.startswith("not remembered, so it is told again (")
+    assert len(chat.bodies) == 2
+
+
 def status_of(*findings: Finding, at: datetime = PUBLISHED_AT) -> Status:
     return Status(checked_at=at, findings=list(findings))
 
