@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Final
 
 from ingest.storage import disk_errors
+from orchestration.night import list_nights, read_report
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+COMMAND: Final = re.compile(r"warehouse acknowledge (\S+)")
+"""How a message names the finding that can be accepted."""
 
 
 @dataclass(frozen=True)
@@ -49,3 +55,14 @@ def read_acknowledged(root: Path) -> frozenset[str]:
         except (ValueError, KeyError):
             continue
     return frozenset(found)
+
+
+def reported_findings(nights: Path) -> list[str]:
+    """Return the ids of findings the kept night reports name, newest night first."""
+    found: dict[str, None] = {}
+    for day in reversed(list_nights(nights)):
+        report = read_report(nights, date.fromisoformat(day))
+        for stream in report.streams if report else ():
+            told = f"{stream.problem} {' '.join(stream.red)}"
+            found |= dict.fromkeys(COMMAND.findall(told))
+    return list(found)

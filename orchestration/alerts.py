@@ -13,6 +13,7 @@ import ssl
 import threading
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -137,6 +138,9 @@ def _mail(alert: Alert, settings: AlertSettings) -> None:
     message["Subject"] = alert.title
     message["From"] = settings.mail_from
     message["To"] = ", ".join(settings.mail_to)
+    # Relays between machines of a company add neither; mailboxes sort and filter by both.
+    message["Date"] = formatdate(localtime=True)
+    message["Message-ID"] = make_msgid()
     message.set_content(alert.text())
     with _open_mail(settings) as server:
         if settings.smtp_password is not None:

@@ -90,6 +90,13 @@ def alert_for(report: NightReport, company: str) -> Alert | None:
     return Alert(title, tuple(findings or [report.problem]), step)
 
 
+def alert_of_no_night(what: str, reason: str, company: str) -> Alert:
+    """Return the alert of a run that ended before it could open a night."""
+    title = f"KPI warehouse {company}".rstrip() + f": {what} did not start"
+    step = "repair what is named, then run `warehouse nightly` again"
+    return Alert(title, (reason,), step)
+
+
 def _exit_code(report: NightReport) -> int:
     """Return the code of the first required stream that stopped the night, else bad data."""
     codes = [stream.exit_code for stream in report.stale_streams(optional=False)]

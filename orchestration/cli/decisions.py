@@ -14,9 +14,9 @@ import typer
 
 from ingest.config_yaml import nearest
 from ingest.errors import ConfigError, StorageError
-from orchestration.acknowledgements import Acknowledgement
+from orchestration.acknowledgements import Acknowledgement, reported_findings
 from orchestration.acknowledgements import acknowledge as keep
-from orchestration.cli.options import Root, now
+from orchestration.cli.options import Root, now, say
 from orchestration.lock import hold_run_lock
 from orchestration.publish import list_builds, switch_current
 from orchestration.publish.manifest import find_damage
@@ -44,12 +44,20 @@ def acknowledge(
     if not reason.strip():
         message = "--reason must say why the finding is right"
         raise ConfigError(message)
+    home = Home(find_root(root))
     who = by or getpass.getuser()
     accepted = Acknowledgement(
         finding, reason, who, now().isoformat(timespec="seconds")
     )
-    keep(find_root(root), accepted)
+    keep(home.root, accepted)
     sys.stdout.write(f"{finding} accepted by {who}. Next: warehouse nightly\n")
+    reported = reported_findings(home.nights)
+    if finding not in reported:
+        # A dry run of files may have named it, so it is kept; a slip of the hand is likelier.
+        say(
+            f"no night in {home.root} has reported {finding}"
+            f"{nearest(finding, reported)}; if none does, this changes nothing"
+        )
 
 
 def rollback(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ingest.errors import ConfigError, IngestError
+from orchestration.alerts import send_alert
 from orchestration.backfill import (
     STEP,
     Backfill,
@@ -35,15 +36,22 @@ from orchestration.cli.options import (
     say,
 )
 from orchestration.cli.summary import describe_night
+from orchestration.lock import BusyError, HandedOverError
 from orchestration.night_run import yesterday
-from orchestration.outcome import PUBLISHED, last_line
+from orchestration.outcome import PUBLISHED, alert_of_no_night, last_line
 from orchestration.publish import current_build, read_manifest
-from orchestration.settings import Settings, load_settings
+from orchestration.settings import (
+    AlertSettings,
+    Settings,
+    load_settings,
+    read_alert_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestration.night import NightReport
+    from orchestration.session import Session
 
 AsOf = Annotated[
     str | None,
@@ -78,7 +86,11 @@ def nightly(
     as_json: Json = False,
 ) -> None:
     """Run the night: extract, gate, build, gate, publish. Missed nights are landed first."""
-    settings = load_settings(root=root, config_path=config)
+    try:
+        settings = load_settings(root=root, config_path=config)
+    except ConfigError as error:
+        _tell_of_no_night("the night", error, "", read_alert_settings())
+        raise
     day = _as_of(settings, as_of)
     newest = _published_day(settings)
     if as_of is None and newest is not None and day < newest:
@@ -164,9 +176,12 @@ def _run_night(settings: Settings, day: date, options: dict[str, Any]) -> NightR
     from orchestration.runner import make_runner  # noqa: PLC0415 - seconds; only nights pay
     from orchestration.session import open_session  # noqa: PLC0415 - as above
 
-    with open_session(
-        settings, step=f"night of {day}", clock=now, say=say, due=day
-    ) as session:
+    step = f"night of {day}"
+    with (
+        _telling(settings, step) as opened,
+        open_session(settings, step=step, clock=now, say=say, due=day) as session,
+    ):
+        opened.append(session)
         return make_runner(session).run_all(day, **options)
 
 
@@ -175,9 +190,38 @@ def _run_backfill(settings: Settings, plan: Backfill) -> NightReport:
     from orchestration.session import open_session  # noqa: PLC0415 - as above
 
     step = f"{STEP} of {plan.first} to {plan.last}"
-    with open_session(settings, step=step, clock=now, say=say) as session:
+    with (
+        _telling(settings, step) as opened,
+        open_session(settings, step=step, clock=now, say=say) as session,
+    ):
+        opened.append(session)
         begin_backfill(settings.home.root, plan)
         return run_backfill(session, plan, runner=lambda: make_runner(session))
+
+
+@contextmanager
+def _telling(settings: Settings, what: str) -> Iterator[list[Session]]:
+    """Alert people of what ends the block before any of its nights could.
+
+    A run that finds another one at work is no failure: that one tells how it ends.
+    """
+    opened: list[Session] = []
+    try:
+        yield opened
+    except (BusyError, HandedOverError):
+        raise
+    except Exception as error:
+        if not any(session.has_told for session in opened):
+            company = settings.config.company.name
+            _tell_of_no_night(what, error, company, settings.alerts)
+        raise
+
+
+def _tell_of_no_night(
+    what: str, error: Exception, company: str, alerts: AlertSettings
+) -> None:
+    for failed in send_alert(alert_of_no_night(what, str(error), company), alerts):
+        say(f"alert: {failed}")
 
 
 def _show_plan(plan: Backfill, done: list[date], *, as_json: bool) -> None:

@@ -180,6 +180,8 @@ def test_mail_with_the_findings_reaches_every_receiver() -> None:
     receivers = [line for line in box.told if line.lower().startswith("rcpt to")]
     assert receivers == ["rcpt TO:<data@acme.test>", "rcpt TO:<cfo@acme.test>"]
     assert box.body().strip() == ALERT.text()
+    headers = {line.partition(":")[0] for line in box.told}
+    assert {"Subject", "From", "To", "Date", "Message-ID"} <= headers
 
 
 def test_mail_is_encrypted_where_the_server_offers_it(encrypting: Mailbox) -> None:

@@ -5,24 +5,33 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from ingest.errors import EXIT_BUSY, EXIT_CONFIG, ConfigError
+from ingest.errors import EXIT_BUSY, EXIT_CONFIG, ConfigError, StorageError
 from orchestration.acknowledgements import read_acknowledged
-from orchestration.cli import app
+from orchestration.cli import app, nights
 from orchestration.cli.look import read_kpi
-from orchestration.lock import hold_run_lock
+from orchestration.lock import BusyError, HandedOverError, Holder, hold_run_lock
+from orchestration.night import NightReport, Outcome, StreamReport, write_report
 from orchestration.publish import PublishedTable, PublishRequest, publish_build
+from orchestration.settings import Home, load_settings
+from tests.faults.vendors import serving
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typer.testing import Result
+
+    from ingest.errors import IngestError
+    from orchestration.session import Session
 
 REPOSITORY = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
@@ -130,7 +139,7 @@ def test_a_wrong_word_names_the_nearest(
 
 def test_status_before_the_first_night_says_how_to_begin(tmp_path: Path) -> None:
     shown = run("status", "--root", str(tmp_path))
-    assert shown.exit_code == 0
+    assert shown.exit_code == 69
     assert "warehouse nightly" in shown.output.replace("\n", " ")
 
 
@@ -221,6 +230,113 @@ def test_acknowledgement_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert read_acknowledged(tmp_path) == {"drop-b"}
     kept = (tmp_path / "state" / "acknowledged.jsonl").read_text()
     assert '"reason": "moved"' in kept
+
+
+def test_an_id_no_night_reported_is_kept_and_said(tmp_path: Path) -> None:
+    known = "drop-stripe_sg-refunds-2026-11-01-0a1b2c3d"
+    red = [
+        f"refunds.row_count (0); if it is true: warehouse acknowledge {known} --reason …"
+    ]
+    stream = StreamReport(
+        "stripe_sg",
+        "stripe_sg",
+        "refunds",
+        optional=False,
+        outcome=Outcome.HELD,
+        red=red,
+    )
+    write_report(
+        Home(tmp_path).nights,
+        NightReport("2026-10-31", "b", NOW.isoformat(), streams=[stream]),
+    )
+    words = ("--reason", "moved", "--root", str(tmp_path))
+    assert "no night" not in run("acknowledge", known, *words).output
+    slip = run("acknowledge", known.replace("refunds", "refund"), *words)
+    assert slip.exit_code == 0
+    assert f"has reported {known.replace('refunds', 'refund')}" in slip.output
+    assert f"did you mean {known!r}?" in slip.output
+
+
+CONFIG = """
+company: {name: Acme, reporting_currency: USD, timezone: UTC}
+sources: [{name: stripe_sg, kind: stripe, key_env: KEY_OF_ACME}]
+"""
+
+
+@contextmanager
+def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """Listen to alerts."""
+    bodies: list[dict[str, Any]] = []
+
+    def take(_m: str, _p: str, _q: dict[str, str], body: bytes) -> tuple[int, Any]:
+        bodies.append(json.loads(body))
+        return 200, {}
+
+    with serving(take) as url:
+        monkeypatch.setenv("WAREHOUSE_ALERT_WEBHOOK", url)
+        yield bodies
+
+
+def test_a_night_without_its_secret_is_told_to_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "warehouse.yml"
+    config.write_text(CONFIG)
+    with chat(monkeypatch) as bodies:
+        done = run("nightly", "--config", str(config), "--root", str(tmp_path))
+    assert isinstance(done.exception, ConfigError)
+    [body] = bodies
+    assert body["title"] == "KPI warehouse: the night did not start"
+    assert "environment variable KEY_OF_ACME is not set" in body["findings"][0]
+
+
+@dataclass
+class Opened:
+    """A session as far as telling goes."""
+
+    has_told: bool
+
+
+HOLDER = Holder(7, "2026-11-01T02:00:00+00:00", "night of 2026-10-31")
+
+
+@pytest.mark.parametrize(
+    ("error", "has_told", "told"),
+    [
+        (StorageError("disk has 12 bytes free, a night may need 9,000"), None, True),
+        (StorageError("dbt's graph cannot be written"), False, True),
+        # The night itself has told how it ended, or another one is at work and will.
+        (StorageError("the disk is full"), True, False),
+        (BusyError(HOLDER), None, False),
+        (HandedOverError("a backfill holds this warehouse"), None, False),
+    ],
+)
+def test_a_run_that_ends_before_its_night_is_told_to_people(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: IngestError,
+    *,
+    has_told: bool | None,
+    told: bool,
+) -> None:
+    """No night report tells of it, and the watch would only notice a day later."""
+    config = tmp_path / "warehouse.yml"
+    config.write_text(CONFIG)
+    monkeypatch.setenv("KEY_OF_ACME", "rk_x")
+    with chat(monkeypatch) as bodies:
+        settings = load_settings(root=tmp_path, config_path=config)
+
+        def work() -> None:
+            with nights._telling(settings, "night of 2026-10-31") as opened:
+                if has_told is not None:
+                    opened.append(cast("Session", Opened(has_told)))
+                raise error
+
+        with pytest.raises(type(error)):
+            work()
+    assert [body["findings"] for body in bodies] == ([[str(error)]] if told else [])
+    if told:
+        assert bodies[0]["title"].startswith("KPI warehouse Acme: night of 2026-10-31")
 
 
 def test_the_command_starts_without_orchestrator_gates_and_frames() -> None:
