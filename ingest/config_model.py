@@ -18,6 +18,7 @@ from ingest.config_yaml import nearest
 from ingest.currencies import EXPONENTS
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
 class ConfigModel(BaseModel):
@@ -75,7 +76,19 @@ def _check_text(value: str) -> str:
     return value
 
 
+def _check_variable(value: str) -> str:
+    """Refuse what is no name of a variable, unquoted: it may well be the secret itself."""
+    if not _VARIABLE.fullmatch(value):
+        message = (
+            "must name an environment variable (capital letters, digits and _), never hold "
+            "the secret itself; if a secret stood here, put it into a variable and renew it"
+        )
+        raise ValueError(message)
+    return value
+
+
 Timezone = Annotated[str, AfterValidator(_check_timezone)]
 Currency = Annotated[str, AfterValidator(_check_currency)]
 Name = Annotated[str, AfterValidator(_check_name)]
 Text = Annotated[str, AfterValidator(_check_text)]
+Variable = Annotated[str, AfterValidator(_check_variable)]

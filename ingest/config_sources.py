@@ -13,7 +13,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 
-from ingest.config_model import ConfigModel, Currency, Name, Text, Timezone
+from ingest.config_model import (
+    ConfigModel,
+    Currency,
+    Name,
+    Text,
+    Timezone,
+    Variable,
+)
 from ingest.errors import CredentialsError
 from ingest.sources.protocol import QUARANTINE_SHARE
 
@@ -112,7 +119,7 @@ class HubSpotSource(VendorSource):
     secret_fields = ("token_env",)
 
     base_url: str = "https://api.hubapi.com"
-    token_env: Text | None = None
+    token_env: Variable | None = None
     portal_id: str = ""
     """Another word for `account`."""
 
@@ -142,7 +149,7 @@ class StripeSource(VendorSource):
     secret_fields = ("key_env",)
 
     base_url: str = "https://api.stripe.com"
-    key_env: Text | None = None
+    key_env: Variable | None = None
 
     @property
     def key(self) -> SecretStr:
@@ -167,11 +174,11 @@ class GoogleAdsSource(VendorSource):
 
     base_url: str = "https://googleads.googleapis.com"
     token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-    developer_token_env: Text | None = None
-    client_id_env: Text | None = None
-    client_secret_env: Text | None = None
-    refresh_token_env: Text | None = None
-    token_env: Text | None = None
+    developer_token_env: Variable | None = None
+    client_id_env: Variable | None = None
+    client_secret_env: Variable | None = None
+    refresh_token_env: Variable | None = None
+    token_env: Variable | None = None
     customer_ids: tuple[Text, ...] = ()
     login_customer_id: str = ""
 
@@ -228,7 +235,7 @@ class MetaAdsSource(VendorSource):
     secret_fields = ("token_env",)
 
     base_url: str = "https://graph.facebook.com"
-    token_env: Text | None = None
+    token_env: Variable | None = None
     account_ids: tuple[Text, ...] = ()
 
     @property

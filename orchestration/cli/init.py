@@ -139,7 +139,11 @@ def _pairs(given: list[str], keys: tuple[str, ...], kind: str) -> dict[str, str]
     for text in given:
         key, sign, variable = text.partition("=")
         if not sign or not variable or key not in keys:
-            message = f"--secret-env {text!r}: {kind} takes {'=…, '.join(keys)}=…"
+            # Not quoted: whoever mistakes the form may have typed the secret itself.
+            message = (
+                f"--secret-env names variables, such as {keys[0]}=MY_VARIABLE; {kind} takes "
+                f"{'=…, '.join(keys)}=…"
+            )
             raise ConfigError(message)
         pairs[key] = variable
     return pairs

@@ -142,6 +142,10 @@ def test_configured_entities_are_those_of_vendors_and_datasets(tmp_path: Path) -
             ":6: source stripe_vn: environment variable NO_KEY is not set",
         ),
         (
+            COMPANY + "sources:\n" + STRIPE.replace("STRIPE_KEY", "sk_live_51Habc"),
+            ":6: key_env: must name an environment variable (capital letters, digits and _)",
+        ),
+        (
             COMPANY + "sources:\n" + STRIPE + STRIPE,
             ":7: source name 'stripe_vn' is used twice",
         ),

@@ -133,6 +133,16 @@ def test_a_wrong_answer_is_named_and_nothing_is_written(
     assert sorted(path.name for path in here.iterdir()) == ["drop"]
 
 
+@pytest.mark.parametrize("given", ["key_env=sk_live_51Habc", "sk_live_51Habc"])
+def test_a_secret_in_the_place_of_a_name_is_refused_and_not_repeated(
+    here: Path, given: str
+) -> None:
+    said = refusal("--kind", "stripe", "--secret-env", given)
+    assert "variable" in said
+    assert "51Habc" not in said
+    assert not (here / "warehouse.yml").exists()
+
+
 def test_files_are_mapped_by_their_headers_and_formats(here: Path) -> None:
     drop(here, "deals.csv", DEALS)
     done = init("--kind", "files", "--path", "drop", "--company", "Acme")
