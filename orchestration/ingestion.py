@@ -17,6 +17,7 @@ from ingest.job import extract_entity
 from ingest.pages import forget_pages
 from ingest.paths import StreamPath
 from ingest.sources import streams_of
+from ingest.storage import disk_errors
 from ingest.windows import is_full_list
 from orchestration.batch_changes import NEVER_LATE, Freshness
 from orchestration.gaps import describe_gap
@@ -198,7 +199,8 @@ def _judge(
         earlier = ledger.read(run.settings.home.root, manifest.stream_path)
         report.notes.append(describe_gap(manifest, earlier))
         run.say(report.notes[-1])
-    with run.timed("raw gate"):
+    where = f"judge {manifest.stream}/{manifest.entity}"
+    with run.timed("raw gate"), disk_errors(where):
         verdict = judge_batch(
             batch,
             root=run.settings.home.root,
