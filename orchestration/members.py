@@ -147,7 +147,7 @@ def find_unmatched(
                 is_own = member_of == one.entity and column.name in contract.key
                 if member_of is None or is_own or not known[member_of] or not one.files:
                     continue
-                members = known[member_of]
+                members = _as_written(known[member_of], one.stream)
                 is_loose = f"{one.entity}.{column.name}" in LOOSELY_NAMED
                 spellings = (
                     [*members, *members.values(), *tags] if is_loose else members
@@ -185,6 +185,16 @@ def _members(
                 ).fetchall()
             )
     return {member: name for member, name in members.items() if member}
+
+
+def _as_written(members: dict[str, str], stream: str) -> dict[str, str]:
+    """Return members by the ids a stream's own files say.
+
+    Where nobody delivers a list of people, those its files name are members all the same,
+    published under `<source>:<id>`: they are known, and no spelling to map to.
+    """
+    own = f"{stream.partition('.')[0]}:"
+    return {member.removeprefix(own): name for member, name in members.items()}
 
 
 def _campaign_tags(

@@ -239,6 +239,28 @@ def test_sources_sharing_a_folder_know_each_others_files_and_a_history_its_own_i
     assert "drop, history: items.xls feeds nothing" in check().output
 
 
+def test_people_only_the_files_name_are_known_and_no_spelling_to_map_to(
+    tmp_path: Path,
+) -> None:
+    """As a first warehouse of one export: `drop:Lan` is Lan, as published from these files."""
+    served, rows = tmp_path / "bi.duckdb", tmp_path / "deals.parquet"
+    with duckdb.connect(str(served)) as con:
+        con.execute(
+            "create table dim_users as select * from (values ('drop:Lan', 'Lan'),"
+            " ('other:Hoa', 'Hoa'), ('(unknown)', '(unknown)')) t(user_id, user_name)"
+        )
+    with duckdb.connect() as con:
+        con.execute(
+            "create table deals as select *, null::varchar as created_by_id,"
+            " null::varchar as account_id, null::varchar as campaign_id,"
+            " null::varchar as product_id, 'VND' as currency"
+            " from (values ('Lan', 5.0), ('Hoa', 7.0)) t(owner_id, amount)"
+        )
+        con.execute(f"copy deals to '{rows}'")
+    found = find_unmatched([LandedRows("drop.deals", "opportunities", (rows,))], served)
+    assert [(u.value, u.nearest) for u in found] == [("Hoa", ("other:Hoa",))]
+
+
 def test_members_of_the_served_build_count_and_unlisted_products_do_not(
     tmp_path: Path,
 ) -> None:
