@@ -147,50 +147,61 @@
     {%- set with_days = dated.items() | selectattr('1.days', 'defined') | list %}
     select
         parts.key,
-        parts.day,
+        parts.placed.day as day,
         hash(
-            parts.day <= {{ as_of_date() }},
-            parts.day > {{ as_of_date() }} - {{ var('recent_days') }},
-            parts.day > {{ as_of_date() }} - {{ var('recent_week_days') }},
-            parts.day >= {{ member_days_from() }},
-            sum(parts.part::hugeint),
+            parts.placed.day <= {{ as_of_date() }},
+            parts.placed.day > {{ as_of_date() }} - {{ var('recent_days') }},
+            parts.placed.day > {{ as_of_date() }} - {{ var('recent_week_days') }},
+            parts.placed.day >= {{ member_days_from() }},
+            sum(hash(parts.placed.place, parts.part)::hugeint),
             any_value(undated.fingerprint)
         ) as fingerprint
     from (
         {% for name, input in with_days %}
         {{- 'union all' if not loop.first }}
-        {%- set days_of_input = loop %}
-        {% for column in input['days'] %}
-        {{- 'union all' if not loop.first }}
-        {% if keeps_the_same_keys(name) %}
         select
-            {{ key_and_day(column) }},
-            hash('{{ name }}.{{ loop.index }}', sum(part::hugeint)) as part
-        from (
-            select
-                key as {{ model.config.meta.key or 'no_key' }},
-                day as {{ kept_meta(name).day }},
-                hash(day, fingerprint) as part
-            from {{ target.schema }}._kept_days
-            where model = '{{ name }}'
-        ) as kept
-        group by 1, 2
-        {% else %}
-        select
-            {{ key_and_day(column) }},
-            hash(
-                '{{ name }}.{{ loop.index }}',
-                count(*),
-                sum(hash({{ input['columns'] | join(', ') }})::hugeint)
-            ) as part
-        from {{ ref(name) }}
-        group by 1, 2
-        {% endif %}
-        {% endfor %}
+            key,
+            unnest([
+                {%- for column in input['days'] %}
+                {
+                    'place': '{{ name }}.{{ loop.index }}',
+                    'day': coalesce(day_{{ loop.index }}, date '0001-01-01')
+                }
+                {{- ', ' if not loop.last }}
+                {%- endfor %}
+            ]) as placed,
+            part
+        from ({{ parts_of_days(name, input) }}) as days_of_input
         {% endfor %}
     ) as parts
     cross join ({{ undated_fingerprint(dated) }}) as undated
     group by 1, 2
+{% endmacro %}
+
+
+{#- One row per key and days of an input, with a fingerprint of its rows: they are read once,
+    in however many days a row stands. -#}
+{% macro parts_of_days(name, input) %}
+    select
+        {{ model.config.meta.key or "''" }} as key,
+        {%- for column in input['days'] %}
+        {{ column }} as day_{{ loop.index }},
+        {%- endfor %}
+    {%- if keeps_the_same_keys(name) %}
+        sum(hash({{ kept_meta(name).day }}, fingerprint)::hugeint) as part
+    from (
+        select
+            key as {{ model.config.meta.key or 'no_key' }},
+            day as {{ kept_meta(name).day }},
+            fingerprint
+        from {{ target.schema }}._kept_days
+        where model = '{{ name }}'
+    ) as kept
+    {%- else %}
+        sum(hash({{ input['columns'] | join(', ') }})::hugeint) as part
+    from {{ ref(name) }}
+    {%- endif %}
+    group by all
 {% endmacro %}
 
 
