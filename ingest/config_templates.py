@@ -21,9 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from ingest.config_files import Dataset
+
 HEADER_LINE: Final = 5
 """Line of a template that holds the column names; title, notes, the example row and the
 Vietnamese headers stand above it and so are never read as data."""
+
+
+def is_template(dataset: Dataset) -> bool:
+    """Say whether a dataset's files are laid out as our own templates."""
+    return dataset.sheet == (dataset.entity,) and dataset.skip_rows == HEADER_LINE - 1
 
 
 def template_patterns(entity: str) -> tuple[str, ...]:

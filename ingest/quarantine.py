@@ -75,9 +75,13 @@ def check_share(
         f"{column} {finding.reason} (shape {finding.value_class}, at {finding.source_ref})"
         for column, finding in list(columns.items())[:3]
     )
+    told = (
+        f"{refused} of {received} rows cannot be typed, more than the {share:%} allowed"
+    )
+    if refused == received:
+        told = f"all {received} rows cannot be typed"
     message = (
-        f"{what}: {refused} of {received} rows cannot be typed, more than the "
-        f"{share:%} allowed: {examples}. Nothing is promoted; the list lies in quarantine. "
+        f"{what}: {told}: {examples}. Nothing is promoted; the list lies in quarantine. "
         "Correct the source or its mapping and run again"
     )
     raise ContractViolation(message)

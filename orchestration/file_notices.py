@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest import ledger
 from ingest.config import FilesSource
+from ingest.contracts import CONTRACTS
 from ingest.paths import raw_dir
 from ingest.sources.files.discover import find_leftovers
 from orchestration.file_history import find_read_otherwise, standing_batches
@@ -82,6 +83,8 @@ def _drop_notices(sources: Sequence[FilesSource]) -> Iterator[str]:
     patterns = [pattern for dataset in datasets for pattern in dataset.files]
     patterns += [rule.file for dataset in datasets for rule in dataset.lookup.values()]
     left = find_leftovers(sources[0].path, patterns)
+    if any(source.templates for source in sources):
+        patterns += [f"{entity}.xlsx" for entity in CONTRACTS["files"]]
     hints = {name: _nearest_pattern(name, patterns) for name in left.unmatched}
     meant = [name for name, hint in hints.items() if hint]
     for name in meant[:_SHOWN]:
@@ -105,8 +108,12 @@ def _drop_notices(sources: Sequence[FilesSource]) -> Iterator[str]:
 def _nearest_pattern(name: str, patterns: Sequence[str]) -> str:
     """Return a hint at the pattern a name was probably meant for, '' = none is near."""
     wanted = _core(name)
-    scored = [(likeness(wanted, _core(pattern)), pattern) for pattern in patterns]
-    best, pattern = max(scored, default=(0.0, ""))
+    scored = [
+        # Of patterns alike, a plain name says best what to call the file.
+        (likeness(wanted, _core(pattern)), not set("*?[") & set(pattern), pattern)
+        for pattern in patterns
+    ]
+    best, _, pattern = max(scored, default=(0.0, False, ""))
     return f"; did you mean it for {pattern!r}?" if best >= _NEAR else ""
 
 

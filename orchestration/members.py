@@ -275,14 +275,17 @@ def _unmatched(
 def nearest_members(value: str, members: dict[str, str]) -> tuple[str, ...]:
     """Return the ids whose own spelling or whose member's name is most like a value.
 
-    A number is no misspelling of another: of two ids of digits nearly all are alike.
+    A number is no misspelling of another, alone or in an id: NV001 is not NV011.
     """
     wanted = _letters(value)
     enough = 1.0 if wanted.isdigit() else _SIMILAR
     scored: dict[str, float] = {}
+    digits = _digits(value)
     for member, name in members.items():
         likeness = max(
             difflib.SequenceMatcher(None, wanted, _letters(text)).ratio()
+            if not digits or digits == _digits(text)
+            else 0.0
             for text in (member, name or "")
         )
         if likeness >= enough:
@@ -321,6 +324,10 @@ def _values_lines(words: dict[str, dict[str, str]]) -> list[str]:
         pairs = ", ".join(f"{_quote(a)}: {_quote(b)}" for a, b in known.items())
         lines.append(f"  {column}: {{{pairs}}}")
     return lines
+
+
+def _digits(text: str) -> str:
+    return re.sub("[^0-9]", "", text)
 
 
 def _letters(text: str) -> str:

@@ -105,6 +105,8 @@ _EXAMPLES: Final[dict[str, Cell]] = {
     "email": "an.nguyen@cong-ty.vn",
     "platform": "google",
     "channel": "search",
+    "touches.channel": "paid_search",
+    "source": "google ads",
     "source_timezone": "Asia/Ho_Chi_Minh",
     "country": "VN",
 }
@@ -155,8 +157,8 @@ def render_template(contract: EntityContract) -> bytes:
             page,
             number,
             column,
+            entity=contract.name,
             is_required=column.name in required,
-            meaning=note_in_vietnamese(contract.name, column.name),
         )
     page.row_dimensions[2].height = 84
     page.freeze_panes = f"A{HEADER_LINE + 1}"
@@ -184,10 +186,12 @@ def note_of(column: Column, *, is_required: bool) -> tuple[str, str]:
     return vi, en
 
 
-def example_of(column: Column) -> Cell:
+def example_of(entity: str, column: Column) -> Cell:
     """Return the cell of a column in the example row."""
     if column.values:
         return column.values[0]
+    if f"{entity}.{column.name}" in _EXAMPLES:
+        return _EXAMPLES[f"{entity}.{column.name}"]
     if column.name in _EXAMPLES:
         return _EXAMPLES[column.name]
     if column.name.endswith("currency"):
@@ -202,15 +206,16 @@ def _write_column(
     number: int,
     column: Column,
     *,
+    entity: str,
     is_required: bool,
-    meaning: str,
 ) -> None:
     letter = get_column_letter(number)
     vi, en = note_of(column, is_required=is_required)
+    meaning = note_in_vietnamese(entity, column.name)
     note = page.cell(2, number, f"{meaning}\n{vi}\n{column.doc}")
     note.font = Font(size=8, color=_GREY)
     note.alignment = Alignment(wrap_text=True, vertical="top")
-    example = page.cell(3, number, example_of(column))
+    example = page.cell(3, number, example_of(entity, column))
     example.font = Font(italic=True, color=_GREY)
     example.number_format = _FORMATS[column.type]
     mark = " *" if is_required else ""

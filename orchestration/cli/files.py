@@ -206,9 +206,14 @@ def _dataset_lines(one: DatasetCheck) -> Iterator[str]:
     for total in one.totals:
         off = total.source_sum - total.landed_sum
         state = "equal" if not off else f"OFF BY {off:,f}"
+        of = total.currency or "without a currency"
+        received = total.source_sum + total.quarantined_sum
+        refused = (
+            f" + {total.quarantined_sum:,.2f} refused" if total.quarantined_sum else ""
+        )
         yield (
-            f"    {total.column_name} {total.currency}: {total.source_sum:,.2f} in the "
-            f"files, {total.landed_sum:,.2f} landed, {state}"
+            f"    {total.column_name} {of}: {received:,.2f} in the files = "
+            f"{total.landed_sum:,.2f} landed{refused}, {state}"
         )
     for column, codes in one.unmatched_codes.items():
         yield f"    {column}: the lookup file does not hold {', '.join(codes)}; left blank"

@@ -518,7 +518,8 @@ DAMAGES = [
     Case(
         "the wrong delimiter",
         (HEAD + GOOD).replace(",", ";").encode(),
-        message="has no header 'month', which is required",
+        message="required: its header is one column, 'month;cost_type;channel;amount;currency'; "
+        "declare delimiter: ';'",
     ),
     Case(
         "columns of fixed width",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ingest.archive import archive_file, archived_file
+from ingest.config_templates import HEADER_LINE, is_template
 from ingest.errors import ContractViolation
 from ingest.sources.files.decode import decode_file, decode_parts
 from ingest.sources.files.discover import find_files, nearest_name
@@ -73,6 +74,18 @@ class Contents:
         Raises:
             ContractViolation: it is not what the configuration says it is.
         """
+        try:
+            yield from self._parts(number)
+        except ContractViolation as error:
+            if number in self.mappings or not is_template(self.dataset):
+                raise
+            message = (
+                f"{error}. Lines 1 to {HEADER_LINE} of a template and the name of its sheet stay "
+                f"as they are; `warehouse files template {self.dataset.entity}` writes a new one"
+            )
+            raise ContractViolation(message) from None
+
+    def _parts(self, number: int) -> Iterator[Part]:
         file = self.files[number]
         with self._content(file.sha256).open("rb") as stream:
             for part in decode_parts(

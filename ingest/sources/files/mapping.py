@@ -162,7 +162,7 @@ class FileMapping:
         given = {*self.header_of, *dataset.constants, *dataset.lookup}
         for name in required_columns(contract):
             if name not in given:
-                hint = nearest(name, self.headers)
+                hint = self._one_column() or nearest(name, self.headers)
                 message = f"{what}: has no header {name!r}, which is required{hint}"
                 raise ContractViolation(message)
         # Amounts are read by their currency, so currencies come first.
@@ -239,7 +239,7 @@ class FileMapping:
             wanted = [tidy_header(spelling) for spelling in spellings]
             found = [header for header in wanted if header in self.headers]
             if not found:
-                hint = nearest(wanted[0], self.headers)
+                hint = self._one_column() or nearest(wanted[0], self.headers)
                 message = f"{self.what}: has no header {wanted[0]!r} (for {name}){hint}"
                 raise ContractViolation(message)
             if len(set(found)) > 1:
@@ -249,6 +249,14 @@ class FileMapping:
                 raise ContractViolation(message)
             taken[name] = found[0]
         return taken
+
+    def _one_column(self) -> str:
+        """Return a hint where the whole header is one name that holds another delimiter."""
+        header = self.headers[0] if len(self.headers) == 1 else ""
+        signs = " or ".join(repr(sign) for sign in ";\t|," if sign in header)
+        if not signs:
+            return ""
+        return f": its header is one column, {header!r}; declare delimiter: {signs}"
 
     def _note_local(self, name: str) -> None:
         """Count a header as used; it may also be a contract column filled already."""

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow.compute import call_function
 
+from ingest.config_templates import HEADER_LINE, is_template
 from ingest.errors import ContractViolation
 from ingest.ordered import map_in_order
 from ingest.periods import period_column
@@ -471,6 +472,11 @@ class Reading:
                     f"{name}: has a header but no rows; if that means 'none', declare "
                     "allow_empty: true"
                 )
+                if is_template(self.dataset):
+                    message = (
+                        f"{name}: is not filled in, no row stands below line {HEADER_LINE}; "
+                        "fill it in or take it out of the drop"
+                    )
                 raise ContractViolation(message)
             self._check_proof(number, rows)
             stretches = [stretch for f in parts for stretch in f.stretches]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.config_files import UNDECLARED, number_word
 from ingest.currencies import EXPONENTS
-from ingest.date_formats import read_by_format
+from ingest.date_formats import ISO, read_by_format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -211,7 +211,8 @@ def _read_moment(text: str, formats: Sequence[str]) -> dt.date | dt.datetime:
         if reading is not None:
             readings.add(reading)
     if not readings:
-        message = f"is not a date of the declared format {' or '.join(formats)}"
+        told = " or ".join("iso (2026-10-31)" if f == ISO else f for f in formats)
+        message = f"is not a date of the declared format {told}"
         if _DAY_NUMBER.fullmatch(text):
             message += "; declare excel if it is a spreadsheet's day number"
         raise Misread(message)

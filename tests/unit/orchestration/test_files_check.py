@@ -289,6 +289,25 @@ def test_members_of_the_served_build_count_and_unlisted_products_do_not(
     ]
 
 
+def test_money_of_refused_rows_and_without_a_currency_is_told(here: Path) -> None:
+    """Tempting: only what landed. A total then agrees with itself, whatever was refused."""
+    (here / "warehouse.yml").write_text(
+        CONFIG.partition("    datasets:")[0]
+        + "    datasets:\n      costs: {files: costs.csv}\n",
+        encoding="utf-8",
+    )
+    (here / "drop" / "costs.csv").write_text(
+        "month,cost_type,amount,currency\n2026-09-01,tool,1,VND\n2026-09-01,agency,2,\n"
+        "2026-09-01,event,4,VND\n2026-09-31,salary,8,VND\n",
+        encoding="utf-8",
+    )
+    done = CliRunner().invoke(app, ["files", "check"])
+    assert (
+        "    amount without a currency: 2.00 in the files = 2.00 landed, equal\n"
+        "    amount VND: 13.00 in the files = 5.00 landed + 8.00 refused, equal\n"
+    ) in done.output
+
+
 @pytest.mark.parametrize(
     ("value", "nearest"),
     [
@@ -299,6 +318,8 @@ def test_members_of_the_served_build_count_and_unlisted_products_do_not(
         ("hoàn toàn khác", ()),
         ("349886460", ()),
         ("349 886 462", ("349886462",)),
+        ("NV1", ()),
+        ("nv 2", ("NV2",)),
     ],
 )
 def test_the_nearest_members_are_found_by_id_or_by_name(

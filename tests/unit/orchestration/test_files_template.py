@@ -21,10 +21,11 @@ from ingest.config_templates import HEADER_LINE, template_patterns
 from ingest.contracts import CONTRACTS
 from ingest.contracts.notes import NOTES, UNITS, note_in_vietnamese
 from ingest.entities import Type
-from ingest.errors import ConfigError
+from ingest.errors import ConfigError, ContractViolation
 from ingest.job import extract_entity
 from ingest.sources import streams_of
 from orchestration.cli import app
+from orchestration.file_notices import drop_notices
 from orchestration.templates import render_template
 
 if TYPE_CHECKING:
@@ -193,6 +194,63 @@ def test_the_example_would_land_if_it_were_data(tmp_path: Path, entity: str) -> 
     book.save(tmp_path / "forms" / f"{entity}.xlsx")
     batch = land(tmp_path)
     assert (batch.manifest.row_count, batch.manifest.quarantined_count) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            1,
+            "required; valid: NV1. Lines 1 to 5 of a template and the name of its sheet",
+        ),
+        (
+            5,
+            "required; valid: NV1. Lines 1 to 5 of a template and the name of its sheet",
+        ),
+        (0, "no sheet 'users'; there are Sheet1, Hướng dẫn - Guide. Lines 1 to 5 of a"),
+    ],
+)
+def test_a_template_laid_out_otherwise_says_what_stays(
+    tmp_path: Path, line: int, message: str
+) -> None:
+    row: dict[str, object] = {c.name: None for c in FILES["users"].columns}
+    row["user_id"] = "NV1"
+    book = openpyxl.load_workbook(io.BytesIO(fill(FILES["users"], [row])))
+    if line:
+        book["users"].delete_rows(line)
+    else:
+        book["users"].title = "Sheet1"
+    (tmp_path / "forms").mkdir()
+    book.save(tmp_path / "forms" / "users.xlsx")
+    with pytest.raises(ContractViolation) as caught:
+        land(tmp_path)
+    assert message in str(caught.value)
+    assert "`warehouse files template users` writes a new one" in str(caught.value)
+
+
+def test_a_template_nobody_filled_in_says_so(tmp_path: Path) -> None:
+    (tmp_path / "forms").mkdir()
+    (tmp_path / "forms" / "users.xlsx").write_bytes(render_template(FILES["users"]))
+    with pytest.raises(
+        ContractViolation, match="not filled in, no row stands below line 5"
+    ):
+        land(tmp_path)
+
+
+def test_a_name_that_is_nearly_a_template_s_is_told(tmp_path: Path) -> None:
+    (tmp_path / "forms").mkdir()
+    for name in ("target.xlsx", "Accounts 2026.xlsx", "working calendar.xlsx"):
+        (tmp_path / "forms" / name).write_bytes(b"")
+    (tmp_path / "forms" / "targets 2025.xlsx").write_bytes(b"")
+    told = list(drop_notices(configured(tmp_path).sources))
+    assert told == [
+        f"forms: {name} feeds nothing; did you mean it for {meant!r}?"
+        for name, meant in (
+            ("Accounts 2026.xlsx", "accounts.xlsx"),
+            ("target.xlsx", "targets.xlsx"),
+            ("working calendar.xlsx", "working_calendar.xlsx"),
+        )
+    ]
 
 
 def test_no_name_of_a_template_feeds_two_entities(tmp_path: Path) -> None:
