@@ -285,7 +285,7 @@ def _nearest_header(
     key = _own_id(contract)
     thing = key.removesuffix("_id")
     # `deal_stage` of a deal is its stage.
-    exact = {f"{thing}_{column.name}", vietnamese(column.name)}
+    exact = {column.name, f"{thing}_{column.name}", vietnamese(column.name)}
     exact |= ALIASES.get(column.name, frozenset())
     if column.name == key and key.endswith("_id"):
         exact |= {"id", thing}

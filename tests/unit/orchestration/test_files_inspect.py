@@ -14,10 +14,13 @@ from typer.testing import CliRunner
 
 from ingest.config import FilesSource, load_config
 from ingest.config_files import TotalRows
+from ingest.contracts import CONTRACTS
+from ingest.contracts.headers import VIETNAMESE
 from ingest.errors import ConfigError
 from orchestration.cli import app
 from orchestration.file_columns import mask
 from orchestration.file_looks import look_at
+from orchestration.header_proposals import propose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -335,3 +338,18 @@ def test_nothing_there_and_a_wrong_entity_are_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'opportunities'"):
         inspect(tmp_path / "x.csv", "--as", "opportunites")
     assert "Nothing here resembles" in inspect(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("entity", sorted(CONTRACTS["files"]))
+def test_a_header_called_like_a_column_goes_to_it(tmp_path: Path, entity: str) -> None:
+    """Tempting: only likeness. `cost_type` was left out, and of two costs of a month alike
+    but for it, one was taken for a copy of the other.
+    """
+    names = [column.name for column in CONTRACTS["files"][entity].columns]
+    for headers in (names, [VIETNAMESE[name] for name in names]):
+        path = tmp_path / f"{entity}.csv"
+        cells = ",".join(f"w{number}" for number in range(len(headers)))
+        path.write_text(",".join(headers) + f"\n{cells}\n", encoding="utf-8")
+        found = propose(look(path), zone="UTC", currency="VND", entity=entity)
+        assert found is not None
+        assert found.columns == dict(zip(names, headers, strict=True))
