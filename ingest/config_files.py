@@ -174,8 +174,9 @@ class Lookup(ConfigModel):
     """
 
     file: Pattern
-    sheet: Text | None = Field(default=None, exclude=True)
-    """No part of what cells mean (`Dataset.reading`), as the sheet of a dataset is none."""
+    sheet: Text | None = Field(default=None, exclude_if=lambda sheet: sheet is None)
+    """Part of what cells mean (`Dataset.reading`); undeclared it is not told, so that files
+    read before there was a choice count as read alike."""
     on: dict[str, str]
     take: Text
     latest_by: Text | None = None

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ingest.config_files import FilesSource
 from ingest.job import extract_entity
 from tests.files.landing import AS_OF, NOW, Drop
 
@@ -223,3 +224,48 @@ def test_a_month_a_sheet_lands_whole_or_not_at_all(tmp_path: Path) -> None:
         (f"{sha256[:16]}.2:3", 2), (f"{sha256[:16]}:2", 9), (f"{sha256[:16]}.2:2", 10),
     ]  # fmt: skip
     assert batch.manifest.quarantined_count == 1
+
+
+def test_lookups_of_one_workbook_read_the_sheets_they_name(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, name in (("Kênh", "Facebook"), ("Loại", "tool")):
+        page = book.create_sheet(title)
+        page.append(["code", "name"])
+        page.append(["1", name])
+    saved = io.BytesIO()
+    book.save(saved)
+
+    def lookup(sheet: str | None) -> dict[str, object]:
+        rule = {"file": "codes.xlsx", "on": {"code": "code"}, "take": "name"}
+        return rule if sheet is None else {**rule, "sheet": sheet}
+
+    def drop(name: str, channel: str | None) -> Drop:
+        made = Drop(
+            tmp_path / name,
+            "costs",
+            {
+                "files": "c.csv",
+                "lookup": {"channel": lookup(channel), "cost_type": lookup("Loại")},
+            },
+        )
+        made.write("c.csv", "month,amount,currency,code\n2026-10-01,1,USD,1\n")
+        made.write("codes.xlsx", saved.getvalue())
+        return made
+
+    named = drop("a", "Kênh")
+    batch = extract_entity(
+        named.config, named.stream, root=named.root, as_of=AS_OF, now=NOW
+    )
+    with duckdb.connect() as con:
+        found = con.execute(
+            f"select channel, cost_type from read_parquet('{batch.parquet}')"
+        ).fetchall()
+    assert found == [("Facebook", "tool")]
+    # Another sheet gives other values: what was read by the first one is to be read again.
+    readings = set()
+    for one in (named, drop("b", "Loại")):
+        assert isinstance(one.config, FilesSource)
+        readings.add(one.config.datasets[0].reading)
+    assert len(readings) == 2
+    assert "2 sheets have cells (Kênh, Loại)" in drop("c", None).refusal()

@@ -114,7 +114,7 @@ class LookupTables:
         self, rule: Lookup, dataset: Dataset
     ) -> dict[tuple[str | None, ...], str | None]:
         """Return key -> value of one lookup."""
-        name = f"{rule.sheet} {rule.model_dump_json()}"
+        name = rule.model_dump_json()
         if name not in self._indices:
             other = self._tables[rule.file, rule.sheet]
             formats = formats_of(dataset, is_native=other.is_native)
