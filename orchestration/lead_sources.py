@@ -36,7 +36,7 @@ def tell_missing_sources(
     ):
         return None
     found = con.execute(
-        "select strftime(period_start_date, '%Y-%m'), numerator, denominator"
+        "select strftime(period_start_date + 14, '%Y-%m'), numerator, denominator"
         " from build.main.rpt_kpi_values"
         " where kpi_key = 'lead_source_completeness' and variant = 'standard'"
         " and basis = 'current' and grain = 'month' and breakdown = 'total'"

@@ -47,6 +47,14 @@
 {%- endmacro %}
 
 
+{#- What people call the company's month that begins on a day, as `2026-10`: the calendar month
+    its fifteenth day lies in. Two months of a 4-4-5 year may begin in one calendar month
+    (3 and 31 May 2027). -#}
+{% macro month_name(month_start_date) -%}
+    strftime({{ month_start_date }} + 14, '%Y-%m')
+{%- endmacro %}
+
+
 {#- First day of the month after the one that begins on a day: a month has 28 to 42 days. -#}
 {% macro next_month_start(month_start_date) -%}
     {{ month_start('(' ~ month_start_date ~ ' + 42)') }}

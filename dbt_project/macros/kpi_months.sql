@@ -8,7 +8,7 @@
         'as_of_date', 'build_id',
     ] %}
     select
-        strftime({{ kpi_values }}.period_start_date, '%Y-%m')
+        {{ month_name(kpi_values ~ '.period_start_date') }}
         || ':' || {{ currencies }}.currency_id as kpi_month_id,
         {{ kpi_values }}.period_start_date as month_start_date,
         {{ kpi_values }}.period_end_date as month_end_date,

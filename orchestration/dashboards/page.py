@@ -173,7 +173,9 @@ def _card(figures: Figures, kpi_key: str, currency: str | None) -> str:
     value = points[position].value if position is not None else None
     before = points[position - 1].value if position else None
     month = (
-        points[position].period_start.strftime("%m/%Y") if position is not None else "–"
+        f"{words.month_of(points[position].period_start):%m/%Y}"
+        if position is not None
+        else "–"
     )
     return (
         f'<div class="card"><h3>{_name(figures, kpi_key)}</h3>'
@@ -216,7 +218,7 @@ def _number(value: Decimal | None) -> float | None:
 def _axis(points: Sequence[Point]) -> charts.Axis:
     """Return the months of a series."""
     return charts.Axis(
-        labels=tuple(point.period_start.strftime("%m/%y") for point in points),
+        labels=tuple(f"{words.month_of(one.period_start):%m/%y}" for one in points),
         partial=tuple(point.is_partial for point in points),
     )
 
@@ -392,7 +394,7 @@ def _matters(
 def _score_row(figures: Figures, row: dict[str, Any], currency: str | None) -> str:
     """Return one line of the scorecard."""
     unit = figures.definitions[row["kpi_key"]].unit
-    month = row["period_start_date"].strftime("%m/%Y")
+    month = f"{words.month_of(row['period_start_date']):%m/%Y}"
     flags = "".join(
         f'<span class="tag">{both(*figures.words("flag", flag))}</span> '
         for flag in row["flag"] or ()
@@ -433,7 +435,8 @@ def _leaderboard(figures: Figures) -> str:
         f'<th class="{css}">{both(vi, en)}</th>' for vi, en, css in _RANK_COLUMNS
     )
     tables = "".join(
-        f"<h3>{_name(figures, key)} · {rows[0]['period_start_date']:%m/%Y}</h3>"
+        f"<h3>{_name(figures, key)} · "
+        f"{words.month_of(rows[0]['period_start_date']):%m/%Y}</h3>"
         f"<table><thead><tr>{head}</tr></thead><tbody>"
         + "".join(_rank_row(row) for row in rows)
         + "</tbody></table>"

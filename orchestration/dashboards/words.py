@@ -6,6 +6,7 @@ out: names of KPIs and members, which come from the registry and `labels` in the
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
@@ -18,6 +19,15 @@ _UNIT_WORDS: Final = {
     "points": ("điểm", "points"),
 }
 _ZERO_DECIMALS: Final = frozenset({"VND", "JPY", "KRW"})
+
+
+def month_of(start: dt.date) -> dt.date:
+    """Return the first day of the calendar month people call a company's month by.
+
+    A month of whole weeks (4-4-5) may begin in the calendar month before; its fifteenth day
+    lies in the one it is named after.
+    """
+    return (start + dt.timedelta(days=14)).replace(day=1)
 
 
 def both(vi: str, en: str) -> str:

@@ -20,9 +20,11 @@ from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 
+from orchestration.dashboards import words
 from orchestration.dashboards.cells import (
     heading_cell,
     money_format,
+    number_cell,
     plain_value,
     text_cell,
 )
@@ -41,6 +43,7 @@ _FORMATS: Final = {
     "rate": "0.0%",
     "count": "#,##0",
     "decimal": "#,##0.0",
+    "ratio": "#,##0.00",
     "factor": "0.00",
     "date": "dd/mm/yyyy",
     "month": "mm/yyyy",
@@ -98,9 +101,12 @@ _SCORES: Final = """
      where scores.grain = 'month' and scores.variant = 'standard'
        and scores.basis = 'current'
        and (scores.currency is null or scores.currency = $currency)
-       and scores.period_start_date >= date_trunc('month', $as_of::date)
-           - interval 1 month
+       and scores.period_start_date >= (
+           select max(period_start_date) - 42 from rpt_kpi_scorecard
+            where grain = 'month' and period_start_date <= $as_of::date
+       )
 """
+"""The company's month and the one before: of whole weeks a month has 28 to 42 days."""
 _MATTERS: Final = (
     "list_position(['sales', 'marketing', 'finance'], registry.theme), "
     "bool_or(scores.target_value is not null) over (partition by scores.kpi_key) desc, "
@@ -150,8 +156,10 @@ SHEETS: Final = (
         select board.*, registry.name_vi, registry.name_en
           from rpt_leaderboard as board
           join kpi_registry as registry using (kpi_key)
-         where board.grain = 'month' and board.period_start_date
-               >= date_trunc('month', $as_of::date) - interval 1 month
+         where board.grain = 'month' and board.period_start_date >= (
+               select max(period_start_date) - 42 from rpt_leaderboard
+                where grain = 'month' and period_start_date <= $as_of::date
+           )
          order by registry.name_vi, board.period_start_date desc,
                board.rank_in_company, board.user_name
         """,
@@ -185,8 +193,9 @@ SHEETS: Final = (
         "queue_reengagement",
         "Cần gọi lại",
         "Call back",
-        "Cơ hội đã mất từ 3 đến 6 tháng, chưa ai liên hệ lại.",
-        "Deals lost three to six months ago that nobody has contacted since.",
+        "Cơ hội đã mất từ 3 đến 6 tháng, chưa ai liên hệ lại; quá hạn: từ 6 đến 12 tháng.",
+        "Deals lost three to six months ago that nobody has contacted since; overdue: six to "
+        "twelve.",
         """
         select queue.*, accounts.account_name
           from queue_reengagement as queue
@@ -371,6 +380,9 @@ class _Build:
         )
         for row in rows:
             page.append([self._cell(page, row, one, language) for one in sheet.columns])
+        if not rows:
+            # A bare heading looks like a sheet that failed to load.
+            page.append([text_cell(page, _of(language, "Không có mục nào.", "None."))])
 
     def _through(self, language: str, sheet: Sheet) -> str:
         """Return the line under the title: what it is, and up to when data is in."""
@@ -401,18 +413,18 @@ class _Build:
             return text_cell(page, _of(language, "có", "yes") if value else "")
         if column.kind == "text":
             return text_cell(page, str(value))
-        cell = WriteOnlyCell(page, value=value)
-        cell.number_format = self._format(row, column, language)
-        return cell
+        if column.kind == "month":
+            value = words.month_of(value)
+        return number_cell(page, value, self._format(row, column, language))
 
     def _format(self, row: Mapping[str, Any], column: Column, language: str) -> str:
         """Return the number format of a cell that is no text."""
         kind = column.kind
         if kind == "value":
             unit = row["unit"]
-            kind = unit if unit in {"money", "rate", "count"} else "decimal"
+            kind = unit if unit in {"money", "rate", "count", "ratio"} else "decimal"
             word = self.labels.get(("unit", str(unit)))
-            if kind == "decimal" and word:
+            if kind in {"decimal", "ratio"} and word:
                 # 12,5 ngày: a length without its unit is taken for money.
                 return f'{_FORMATS[kind]}\\ "{_of(language, *word).lower()}"'
         if kind == "money":

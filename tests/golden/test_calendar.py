@@ -100,6 +100,21 @@ def test_a_month_people_name(day: str, company_month: str, first_of_next: str) -
     assert str(following) == first_of_next
 
 
+def test_every_month_has_a_name_of_its_own() -> None:
+    """The fifth month of 2027 begins on 3 May, the sixth on 31 May: two months, two names."""
+    variables = {"calendar": "4-4-5", "fiscal_year_start_month": 1}
+    begins = {
+        starts(date(year, month, 15), variables, ["month_start"])[0]
+        for year in range(2024, 2044)
+        for month in range(1, 13)
+    }
+    # As a string: the macro formats, so it comes back as text.
+    names = [starts(begin, variables, ["month_name"])[0] for begin in sorted(begins)]
+    assert names == [
+        f"{year}-{month:02}" for year in range(2024, 2044) for month in range(1, 13)
+    ]
+
+
 def test_every_week_year_has_whole_quarters() -> None:
     """Over twenty years: 13 weeks a quarter, 52 or 53 a year, no day twice or in none."""
     variables = {"calendar": "4-4-5", "fiscal_year_start_month": 7}

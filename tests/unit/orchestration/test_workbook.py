@@ -105,6 +105,32 @@ def test_figures_are_numbers_in_the_reporting_currency(build: Path) -> None:
     assert "30/10/2026" in page["A2"].value
 
 
+def test_months_of_whole_weeks_are_named_as_people_do(build: Path) -> None:
+    """4-4-5: December begins on 23 November and November on 26 October; both are shown."""
+    with duckdb.connect(str(build / "bi.duckdb")) as con:
+        con.execute(
+            "update rpt_kpi_scorecard set period_start_date = case period_start_date"
+            " when '2026-10-01' then date '2026-11-23' else date '2026-10-26' end"
+        )
+    (build / "manifest.json").write_text(
+        json.dumps({"as_of_date": "2026-12-30", "build_id": "b"})
+    )
+    page = opened(build, "vi")["Bảng điểm"]
+    months = [row[2].value for row in page.iter_rows(min_row=4)]
+    assert sorted(set(months)) == [datetime(2026, 11, 1), datetime(2026, 12, 1)]  # noqa: DTZ001 - a spreadsheet has no zones
+    assert page["C4"].number_format == "mm/yyyy"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("vi", "Không có mục nào."), ("en", "None.")]
+)
+def test_a_sheet_without_rows_says_so(build: Path, language: str, said: str) -> None:
+    with duckdb.connect(str(build / "bi.duckdb")) as con:
+        con.execute("delete from rpt_kpi_scorecard where breakdown = 'rep'")
+    page = opened(build, language).worksheets[1]
+    assert [row[0].value for row in page.iter_rows(min_row=4)] == [said]
+
+
 def test_a_length_of_time_is_shown_with_its_unit(build: Path) -> None:
     with duckdb.connect(str(build / "bi.duckdb")) as con:
         con.execute(
@@ -113,6 +139,10 @@ def test_a_length_of_time_is_shown_with_its_unit(build: Path) -> None:
         )
     assert opened(build, "vi")["Bảng điểm"]["D4"].number_format == '#,##0.0\\ "ngày"'
     assert opened(build, "en")["Scorecard"]["D4"].number_format == '#,##0.0\\ "days"'
+    # 0,92 of a capacity shown as 0,9 would hide what it is about.
+    with duckdb.connect(str(build / "bi.duckdb")) as con:
+        con.execute("update rpt_kpi_scorecard set unit = 'ratio' where unit = 'days'")
+    assert opened(build, "vi")["Bảng điểm"]["D4"].number_format == "#,##0.00"
 
 
 def test_a_sheet_prints_as_wide_as_a_page_with_its_headings(build: Path) -> None:
@@ -162,7 +192,8 @@ def test_a_name_that_looks_like_a_formula_stays_a_name(build: Path) -> None:
 def test_people_are_judged_by_main_indicators_only(build: Path) -> None:
     with duckdb.connect(str(build / "bi.duckdb")) as con:
         con.execute("update kpi_registry set indicator_class = 'PI'")
-    assert opened(build, "en")["By person"].max_row == 3
+    page = opened(build, "en")["By person"]
+    assert [row[0].value for row in page.iter_rows(min_row=4)] == ["None."]
 
 
 def test_a_build_without_a_table_has_no_sheet_of_it(build: Path) -> None:
