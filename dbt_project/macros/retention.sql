@@ -4,7 +4,6 @@
     Of `periods`, `days_compared`, `customer_mrr`, `customers` and `subscription_ends`; gives
     `paying`, `opening_customers`, `churn_reasons` and `customers_come`. -#}
 {% macro retention_customers() -%}
--- A customer is on the plan most of its recurring revenue comes from.
 paying as (
 
     select
@@ -14,9 +13,7 @@ paying as (
         min(customer_mrr.team_id) as team_id,
         min(customer_mrr.segment) as segment,
         min(customer_mrr.legal_entity) as legal_entity,
-        max_by(
-            customer_mrr.product_id, row(customer_mrr.mrr_amount, customer_mrr.product_id)
-        ) as plan
+        min(customer_mrr.plan) as plan
 
     from customer_mrr
     semi join days_compared

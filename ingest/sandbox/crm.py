@@ -208,7 +208,8 @@ def _draw_source(
         "created_by_id": None,
     }
     if source == "OFFLINE":
-        fields["source_detail_1"] = "CRM_UI"
+        # Lists are imported on the first of a month; on other days people type contacts in.
+        fields["source_detail_1"] = "IMPORT" if day.day == 1 else "CRM_UI"
         fields["created_by_id"] = owner.crm_user_id
     elif source in {"PAID_SEARCH", "PAID_SOCIAL"}:
         platform = "google" if source == "PAID_SEARCH" else "meta"

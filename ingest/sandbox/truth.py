@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ingest.sandbox.truth_aims import aim, cover, hit
+from ingest.sandbox.truth_aims import aim, cover, deliver, hit
 from ingest.sandbox.truth_attribution import RETURNS, divide_returns
 from ingest.sandbox.truth_quotients import (
     COMPOUNDS,
@@ -73,7 +73,7 @@ def _count(night: Night, grain: str) -> dict[Key, Figure]:
     """Return every KPI of the company."""
     as_of = night.as_of
     figures = fill(add_up(contributions_of(night, grain), grain), as_of, grain)
-    figures.update(compare(figures, as_of, grain))
+    figures.update(compare(night, figures, grain))
     figures.update(aim(night, figures, grain))
     figures.update(divide(figures, as_of, grain, QUOTIENTS))
     figures.update(multiply(figures, as_of, grain))
@@ -86,5 +86,6 @@ def _count(night: Night, grain: str) -> dict[Key, Figure]:
     )
     figures.update(run(night, figures, grain))
     figures.update(cover(night, figures, grain))
+    figures.update(deliver(night, figures, grain))
     figures.update(hit(night, figures, grain))
     return figures

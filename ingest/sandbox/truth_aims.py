@@ -6,7 +6,8 @@ out: the figures themselves.
 Decisions:
 
 * `pipeline_coverage` is what is open and due over the target for bookings less what is won, and
-  nothing once that is met; `capacity_coverage` is that of the function which covers least;
+  nothing once that is met, or where nobody recorded what the won deals are worth;
+* `capacity_coverage` is that of the function which covers least;
 * `sales_target` is the sum of the months' targets for `sales_revenue` by the latest revision in
   force on the as-of day, in VND, and nothing where a month has none; in USD each is converted
   at the plan rate of its first day; whoever joins or leaves within a month has the part of it
@@ -122,21 +123,43 @@ def _prorated(target: Target) -> Decimal:
     return target.value * worked / length
 
 
-def cover(night: Night, figures: dict[Key, Figure], grain: str) -> dict[Key, Figure]:
-    """Return what is open over what is missing, and what the tightest function can do."""
+def cover(
+    night: Night, figures: Mapping[Key, Figure], grain: str, scope: Scope = _COMPANY
+) -> dict[Key, Figure]:
+    """Return what is open over what is missing; a member without a target has no row."""
+    if grain not in {"month", "quarter"}:
+        return {}
+    found: dict[Key, Figure] = {}
+    nothing = Figure(ZERO, None, ZERO)
+    for start in periods_until(night.as_of, grain):
+        for currency in CURRENCIES:
+            wanted = _wanted(night, ("sales_bookings", *scope), start, grain, currency)
+            if wanted is None and scope != _COMPANY:
+                continue
+            due = figures.get(("open_pipeline_due", start, currency), nothing).numerator
+            won = _won(figures, start, currency)
+            missing = None if wanted is None or won is None else wanted - won
+            value = round_ratio(due, missing) if missing and missing > 0 else None
+            found["pipeline_coverage", start, currency] = Figure(due, missing, value)
+    return found
+
+
+def _won(figures: Mapping[Key, Figure], start: date, currency: str) -> Decimal | None:
+    """Return what was signed; None where all that was won has no amount."""
+    signed = figures.get(("sales_bookings", start, currency))
+    if signed is not None:
+        return signed.numerator
+    return None if ("deals_won", start, None) in figures else ZERO
+
+
+def deliver(
+    night: Night, figures: Mapping[Key, Figure], grain: str
+) -> dict[Key, Figure]:
+    """Return what the tightest function can do of what the forecast deals need."""
     if grain not in {"month", "quarter"}:
         return {}
     found: dict[Key, Figure] = {}
     for start in periods_until(night.as_of, grain):
-        for currency in CURRENCIES:
-            wanted = _wanted(
-                night, ("sales_bookings", *_COMPANY), start, grain, currency
-            )
-            due = figures["open_pipeline_due", start, currency].numerator
-            won = figures["sales_bookings", start, currency].numerator
-            missing = None if wanted is None else wanted - won
-            value = round_ratio(due, missing) if missing and missing > 0 else None
-            found["pipeline_coverage", start, currency] = Figure(due, missing, value)
         deals = figures["forecast_deals", start, None].numerator
         covers = [
             figure.value

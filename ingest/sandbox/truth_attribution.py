@@ -131,6 +131,10 @@ _UNATTRIBUTED: Final[dict[str, str]] = {
 }
 
 
+_OF_NO_PRODUCT: Final = {"product": UNKNOWN}
+"""A person asks for none."""
+
+
 def count_attribution(night: Night) -> Iterator[Contribution]:
     """Yield the credit of every lead and every won deal, and how many have any."""
     book = Touchbook(night)
@@ -139,7 +143,9 @@ def count_attribution(night: Night) -> Iterator[Contribution]:
         found = _in_window(book.of_lead.get(lead_id, []), born_at)
         day = local_day(born_at)
         covered = ONE if found else ZERO
-        yield Contribution("attribution_coverage/leads", day, covered, ONE)
+        yield Contribution(
+            "attribution_coverage/leads", day, covered, ONE, members=_OF_NO_PRODUCT
+        )
         for reading, _, touch, share in _share(night, day, found, None):
             who = touch.members if touch else _UNATTRIBUTED
             yield Contribution(f"attributed_leads{reading}", day, share, members=who)

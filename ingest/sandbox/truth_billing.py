@@ -11,7 +11,8 @@ Decisions, where the catalogue leaves a choice:
 * `average_order_value`: that revenue over the invoices finalised in the period;
 * MRR at the end of a day: licensed items of active and past-due subscriptions (no trial, not
   paused), after the discount in force, per month; rounded per item to the minor unit; a
-  customer's sum is converted once, at the closing rate of the day;
+  customer's sum is converted once, at the closing rate of the day; its products share that by
+  running totals in the order of their codes, so that they add up to it;
 * movements compare a customer's MRR in its own currency at the ends of two months, both at
   the later closing rate; what only the rate changed is `fx_mrr`; `net_new_mrr` contains it.
 """
@@ -109,7 +110,7 @@ def _net_of(line: Fields) -> int:
 
 
 def _order(night: Night, account: StripeAccount, state: Fields) -> dict[str, str]:
-    """Return where an invoice counts as an order: by the product of its largest line."""
+    """Return where an invoice counts as an order: as its largest line, and its customer."""
     codes = {product_id(p, account.name): p.code for p in PRODUCTS}
     lines = sorted(
         rows_in(state, "lines"),
@@ -167,24 +168,42 @@ def _revenue(
 
 def mrr_on(night: Night, day: date) -> dict[Key, Decimal]:
     """Return the MRR of every paying customer at the end of `day`, in its own currency."""
-    found: dict[Key, Decimal] = {}
+    return {
+        key: sum(parts.values(), ZERO)
+        for key, parts in _mrr_by_product(night, day).items()
+    }
+
+
+def _mrr_by_product(night: Night, day: date) -> dict[Key, dict[str, Decimal]]:
+    """Return what each paying customer pays a month for each product, in its own currency."""
+    found: dict[Key, dict[str, Decimal]] = {}
     for account in night.company.stripe.values():
+        codes = {product_id(p, account.name): p.code for p in PRODUCTS}
         for record in account.subscriptions:
             state = night.state_on(record, day)
-            amount = mrr_of(state, day) if state is not None else ZERO
-            if state is not None and amount > 0:
-                key = (account.name, str(state["customer_id"]))
-                found[key] = found.get(key, ZERO) + amount
+            if state is None:
+                continue
+            for item, worth in _paid_items(state, day):
+                parts = found.setdefault((account.name, str(state["customer_id"])), {})
+                code = codes[str(item["product_id"])]
+                parts[code] = parts.get(code, ZERO) + worth
     return found
 
 
 def mrr_of(state: Fields, day: date) -> Decimal:
     """Return the MRR of one subscription at the end of `day`."""
+    return sum((worth for _, worth in _paid_items(state, day)), ZERO)
+
+
+def _paid_items(state: Fields, day: date) -> Iterator[tuple[Fields, Decimal]]:
+    """Yield the items of a subscription that have MRR at the end of `day`, and how much."""
     if state["status"] not in _PAYING or state["is_paused"]:
-        return ZERO
-    items = rows_in(state, "items")
-    licensed = [item for item in items if item["usage_type"] == "licensed"]
-    return sum((mrr_of_item(item, state, day) for item in licensed), ZERO)
+        return
+    for item in rows_in(state, "items"):
+        if item["usage_type"] == "licensed" and (
+            worth := mrr_of_item(item, state, day)
+        ):
+            yield item, worth
 
 
 def mrr_of_item(item: Fields, state: Fields, day: date) -> Decimal:
@@ -205,14 +224,20 @@ def mrr_of_item(item: Fields, state: Fields, day: date) -> Decimal:
 
 
 def snapshot_mrr(night: Night, day: date) -> Iterator[Contribution]:
-    """Yield MRR and paying customers at the end of `day`."""
-    for key, amount in mrr_on(night, day).items():
+    """Yield MRR by product, and paying customers, at the end of `day`."""
+    for key, parts in _mrr_by_product(night, day).items():
         own = night.company.stripe[key[0]].currency
-        members = {**members_of_customer(night, key), "currency": own}
+        plan = plan_of(parts)
+        members = {**members_of_customer(night, key), "currency": own, "plan": plan}
         yield Contribution("paying_customers", day, ONE, members=members)
         for currency in CURRENCIES:
-            worth = night.rates.convert(amount, own, currency, day, STOCK)
-            yield Contribution("mrr", day, worth, None, currency, members)
+            running = shared = ZERO
+            for product in sorted(parts):
+                running += parts[product]
+                worth = night.rates.convert(running, own, currency, day, STOCK)
+                by = {**members, "product": product}
+                yield Contribution("mrr", day, worth - shared, None, currency, by)
+                shared = worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,20 +345,9 @@ def _first_paid_day(night: Night, record: Versioned) -> date | None:
 
 def plans_on(night: Night, day: date) -> dict[Key, str]:
     """Return the product most of each customer's MRR comes from at the end of `day`."""
-    found: dict[Key, dict[str, Decimal]] = {}
-    for account in night.company.stripe.values():
-        codes = {product_id(p, account.name): p.code for p in PRODUCTS}
-        for record in account.subscriptions:
-            state = night.state_on(record, day)
-            if state is None or mrr_of(state, day) <= 0:
-                continue
-            parts = found.setdefault((account.name, str(state["customer_id"])), {})
-            for item in rows_in(state, "items"):
-                if item["usage_type"] == "licensed":
-                    code = codes[str(item["product_id"])]
-                    worth = mrr_of_item(item, state, day)
-                    parts[code] = parts.get(code, ZERO) + worth
-    return {
-        key: max((amount, code) for code, amount in parts.items())[1]
-        for key, parts in found.items()
-    }
+    return {key: plan_of(parts) for key, parts in _mrr_by_product(night, day).items()}
+
+
+def plan_of(parts: Mapping[str, Decimal]) -> str:
+    """Return the product most of a customer's MRR comes from, of equal ones the last code."""
+    return max((amount, code) for code, amount in parts.items())[1]

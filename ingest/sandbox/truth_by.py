@@ -29,7 +29,7 @@ from ingest.sandbox import (
     truth_pipeline,
 )
 from ingest.sandbox.truth import kpi_truth
-from ingest.sandbox.truth_aims import aim, capacity_by_function, scopes_of
+from ingest.sandbox.truth_aims import aim, capacity_by_function, cover, scopes_of
 from ingest.sandbox.truth_attribution import RETURNS, divide_returns
 from ingest.sandbox.truth_described import CRM_ENTITY, member_of
 from ingest.sandbox.truth_money import round_ratio
@@ -38,7 +38,6 @@ from ingest.sandbox.truth_quotients import (
     QUOTIENTS,
     compared,
     divide,
-    growth,
     key_of,
     multiply,
     run,
@@ -47,6 +46,7 @@ from ingest.sandbox.truth_rows import (
     ZERO,
     Contribution,
     Figure,
+    Night,
     open_night,
     period_start,
     periods_until,
@@ -104,11 +104,12 @@ def kpi_truth_by(
     told = {key for own in known.values() for key, *_ in own}
     for own in known.values():
         own.update(_put_together(own, figures, told, (as_of, grain)))
-        own.update(_grow(own, figures, as_of, grain))
+        own.update(_grow(night, own, figures, grain))
         own.update(run(night, own, grain))
     for member in scopes_of(night, breakdown):
         own = known.setdefault(member, {})
         own.update(aim(night, own, grain, (breakdown, member)))
+        own.update(cover(night, own, grain, (breakdown, member)))
     found = {
         (key, member, start, currency): figure
         for member, own in known.items()
@@ -273,17 +274,18 @@ def _fill(
 
 
 def _grow(
-    own: Mapping[Key, Figure], company: Mapping[Key, Figure], as_of: date, grain: str
+    night: Night, own: Mapping[Key, Figure], company: Mapping[Key, Figure], grain: str
 ) -> dict[Key, Figure]:
     """Return the growth of a member's revenue, in periods it has revenue in."""
     found: dict[Key, Figure] = {}
-    for key, now, earlier, is_whole in compared(as_of, grain):
-        if now not in own:
+    for one in compared(night, grain):
+        if one.now not in own:
             continue
-        base = own[earlier].numerator if earlier in own else None
-        if base is None and earlier in company:
+        base = own[one.earlier].numerator if one.earlier in own else None
+        if base is None and one.earlier in company:
             base = ZERO
-        found[key] = growth(own[now].numerator, base if is_whole else None)
+        value = own[one.now].numerator
+        found[one.key] = one.grow(value, base if one.is_whole else None)
     return found
 
 

@@ -12,6 +12,7 @@ Decisions, where the catalogue leaves a choice:
   rate of the invoice's day; where revenue is given back, by a proration, so is cost;
 * a credit note takes revenue back and no cost, and belongs to a product only if its invoice
   has a single one; what has no product has no known cost and is on neither side;
+* the margin of a plan is that of the product it is billed as;
 * a customer's first order is the first invoice above 0.
 """
 
@@ -89,7 +90,8 @@ def count_margin(night: Night) -> Iterator[Contribution]:
     """Yield sales by product, revenue with a known cost and what is left of it."""
     for row in sold_lines(night):
         buyer = members_of_buyer(night, (row.account, row.customer_id))
-        members = {**buyer, **row.seller, "product": row.product}
+        thing = {"product": row.product, "plan": row.product}
+        members = {**buyer, **row.seller, **thing}
         for currency in CURRENCIES:
             worth = night.rates.convert(row.net, row.currency, currency, row.day, FLOW)
             yield Contribution(

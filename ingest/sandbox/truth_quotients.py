@@ -6,13 +6,14 @@ sums of rows (`truth_sums`), what needs targets or forecasts (`truth_aims`).
 Decisions:
 
 * growth compares whole periods: in a period that is not over it has no value; nor over a
-  previous value of 0 or none;
+  previous value of 0 or none; `working_days` compares what a working day brought;
 * a KPI put together from others divides their published values; a side with an unknown part
   is unknown, over 0 there is nothing.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
@@ -107,44 +108,77 @@ GROWTH: Final = {
     "sales_growth_yoy": ("", 12),
 }
 """KPI -> (its grain, '' = any; how many months back it compares)."""
+PER_WORKING_DAY: Final = ("sales_growth_mom", "sales_growth_yoy")
+"""Growth also told per working day."""
 _FEWEST_DAYS: Final = 3
 """Working days before a month has a pace."""
 
 
-def compare(figures: dict[Key, Figure], as_of: date, grain: str) -> dict[Key, Figure]:
+def compare(
+    night: Night, figures: Mapping[Key, Figure], grain: str
+) -> dict[Key, Figure]:
     """Return growth of sales revenue over the period before and the year before."""
     found: dict[Key, Figure] = {}
-    for key, now, earlier, is_whole in compared(as_of, grain):
-        before = figures.get(earlier)
-        found[key] = growth(
-            figures[now].numerator, before.numerator if before and is_whole else None
-        )
+    for one in compared(night, grain):
+        before = figures.get(one.earlier)
+        base = before.numerator if before and one.is_whole else None
+        found[one.key] = one.grow(figures[one.now].numerator, base)
     return found
 
 
-def compared(as_of: date, grain: str) -> Iterator[tuple[Key, Key, Key, bool]]:
-    """Yield each growth, the revenue it is of, that it is over, and whether its period ended."""
-    for start in periods_until(as_of, grain):
-        is_whole = period_end(start, grain) <= as_of
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One growth: the revenue it is of, that it is over, and whether its period ended."""
+
+    key: Key
+    now: Key
+    earlier: Key
+    is_whole: bool
+    days: tuple[int, int] = (1, 1)
+    """What both are counted per: working days of the period and of the earlier one."""
+
+    def grow(self, now: Decimal, before: Decimal | None) -> Figure:
+        """Return the relative change; over nothing, 0 or less there is none."""
+        days, days_before = self.days
+        if before is None or before * days <= 0:
+            return Figure(ZERO, None, None)
+        base = before * days
+        change = now * days_before - base
+        return Figure(change, base, round_ratio(change, base))
+
+
+def compared(night: Night, grain: str) -> Iterator[Comparison]:
+    """Yield every comparison of sales revenue there is at a grain."""
+    for start in periods_until(night.as_of, grain):
+        is_whole = period_end(start, grain) <= night.as_of
         for kpi, (own_grain, months) in GROWTH.items():
             if own_grain not in {"", grain}:
                 continue
             earlier = month_start(start, -months)
             for basis, currency in product(BASES, CURRENCIES):
                 revenue = f"sales_revenue{basis}"
-                yield (
+                plain = Comparison(
                     (f"{kpi}{basis}", start, currency),
                     (revenue, start, currency),
                     (revenue, earlier, currency),
                     is_whole,
                 )
+                yield plain
+                if not basis and kpi in PER_WORKING_DAY:
+                    key = f"{kpi}/working_days", start, currency
+                    days = tuple(
+                        _days_worked(night, d, grain) for d in (start, earlier)
+                    )
+                    yield replace(plain, key=key, days=(days[0], days[1]))
 
 
-def growth(now: Decimal, before: Decimal | None) -> Figure:
-    """Return the relative change; over nothing, 0 or less there is none."""
-    if before is None or before <= 0:
-        return Figure(ZERO, None, None)
-    return Figure(now - before, before, round_ratio(now - before, before))
+def _days_worked(night: Night, start: date, grain: str) -> int:
+    """Return how many days of a period the company works."""
+    found, month, end = 0, start, period_end(start, grain)
+    while month <= end:
+        found += len(truth_activities.working_days(night, month))
+        month = month_start(month, 1)
+    return found
 
 
 def divide(

@@ -49,7 +49,6 @@ ANSWERED_OTHERWISE: Final = {
     ("opportunities_created", "stage"): STOCK,
     ("avg_opportunity_value", "stage"): STOCK,
     ("win_rate", "stage"): "stage_conversion_rate by stage; deals_lost by the last one",
-    ("average_order_value", "channel"): "an invoice names no channel (D-620)",
     ("cpl_media", "lead_source_group"): CHANNELS,
     ("cpl_full", "lead_source_group"): CHANNELS,
     ("sales_target", "lead_source_group"): ITS_OWN,
@@ -63,21 +62,10 @@ ANSWERED_OTHERWISE: Final = {
     ("cost_per_mql", "product"): NO_PRODUCT,
     ("cost_per_sql", "product"): NO_PRODUCT,
     ("cost_per_opportunity", "product"): NO_PRODUCT,
-    ("mrr", "plan"): "a plan is a product: mrr by product",
-    ("new_mrr", "lead_source_group"): "billing knows no source; sales_bookings has it",
-    ("customer_ltv", "plan"): "margins are of products, not of plans (D-620)",
     ("customer_churn_rate", "stage"): "the post-sale stage is tenure_band",
     ("customer_churn_rate", "win_loss_reason"): "variants voluntary and failed_payment",
     ("deals_lost", "tenure_band"): "customer_churn_rate has it",
     ("mql_count", "requalified"): "no source tells of a second time (D-620)",
-    (
-        "sales_growth_mom",
-        "working_days",
-    ): "sales_run_rate, and months with Tet told (D-620)",
-    (
-        "sales_growth_yoy",
-        "working_days",
-    ): "sales_run_rate, and months with Tet told (D-620)",
 }
 """What the catalogue names and another figure, or none, answers: (key, what) -> where or why."""
 

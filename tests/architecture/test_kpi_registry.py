@@ -46,6 +46,16 @@ def test_every_kpi_has_both_names_and_definitions() -> None:
     ] == []
 
 
+def test_a_figure_decided_after_its_month_freezes_when_it_is_decided() -> None:
+    """A close signs a month within days: what 90 days may still change is not signed with it."""
+    signed_early = [
+        row["key"]
+        for row in registry()
+        if int(row["window_days"] or 0) > 7 and row["freezes_at"] != "window_end"
+    ]
+    assert signed_early == []
+
+
 def test_vietnamese_names_spell_out_what_english_abbreviates() -> None:
     """An abbreviation may follow in brackets; alone it is English to most readers."""
     bare = [
@@ -54,6 +64,26 @@ def test_vietnamese_names_spell_out_what_english_abbreviates() -> None:
         if re.search(r"\b[A-Z]{2,}\b", re.sub(r"\(.*?\)", "", row["name_vi"]))
     ]
     assert bare == []
+
+
+def test_texts_name_a_variant_as_people_see_it() -> None:
+    """`biến thể value` says nothing to a reader; its label does."""
+    with (PROJECT / "seeds" / "published_labels.csv").open(encoding="utf-8") as file:
+        labels = [row for row in csv.DictReader(file) if row["code_type"] == "variant"]
+    codes = "|".join(row["code"] for row in labels)
+    words = "|".join(re.escape(row["label_en"]) for row in labels)
+    wrong = [
+        (row["key"], column)
+        for row in registry()
+        for column, pattern in (
+            ("definition_vi", rf"\b({codes})\b"),
+            ("caveats_vi", rf"\b({codes})\b"),
+            ("definition_en", rf"variant (?!per |“({words})”)"),
+            ("caveats_en", rf"variant (?!per |“({words})”)"),
+        )
+        if re.search(pattern, row[column])
+    ]
+    assert wrong == []
 
 
 def test_caveats_are_told_in_both_languages_or_in_neither() -> None:

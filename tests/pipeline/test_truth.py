@@ -6,10 +6,8 @@ file and model; the figures are read from the served file.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,13 +30,6 @@ KEY = "kpi_key || case when variant <> 'standard' then '/' || variant else '' en
 """How the truth names a variant."""
 
 MEDIANS_BY = ("total", "rep", "customer_type")
-NOT_COMPARED: dict[str, list[str]] = json.loads(
-    Path(__file__).with_name("not_compared.json").read_text("utf-8")
-)
-"""Series with figures that the truth does not tell by this breakdown; in total it tells all.
-
-A new one is seen, and one the truth learns must leave the list. Coverage by
-open deals is held in total, MRR by product by the identities of each night."""
 
 Figures = dict[tuple[str, date, str | None], Decimal | None]
 
@@ -165,9 +156,7 @@ def test_breakdowns_are_the_truth(
     ]
     compared = {key for key, *_ in truth} | {key for key, *_ in medians}
     shown = {key for (key, *_), value in figures.items() if value is not None}
-    known = set(NOT_COMPARED.get(breakdown, []))
-    assert sorted(shown - compared - known) == [], "told by nobody, and not listed"
-    assert sorted(known & compared) == [], "compared by now: take it off the list"
+    assert sorted(shown - compared) == [], "told by nobody"
     assert not found, f"{len(found)} of {len(truth)} differ:\n" + "\n".join(found[:40])
 
 
@@ -216,6 +205,24 @@ def test_targets_of_sources_and_content_are_held_against_what_they_brought(
         value = reached[tuple(key)]
         assert value is not None
         assert attainment == round_ratio(value, target)
+
+
+def test_people_of_an_imported_list_are_marked(
+    first_night: Warehouse, company: Company
+) -> None:
+    night = open_night(company, FIRST_NIGHT)
+    imported = {
+        record.id
+        for record in company.hubspot.contacts
+        if (state := night.state(record)) and state["source_detail_1"] == "IMPORT"
+    }
+    rows = first_night.query(
+        "select source_record_id, is_bulk_import from fct_leads", audience="marketing"
+    )
+    assert {lead for lead, is_marked in rows if is_marked} == imported & dict(
+        rows
+    ).keys()
+    assert any(is_marked for _, is_marked in rows)
 
 
 def test_the_waterfall_of_deferred_revenue_is_the_truth(

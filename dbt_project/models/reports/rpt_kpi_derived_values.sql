@@ -82,6 +82,12 @@ periods as (
 
 ),
 
+dates as (
+
+    select * from {{ ref('dim_dates') }}
+
+),
+
 currencies as (
 
     select * from {{ ref('dim_currencies') }}
@@ -143,6 +149,7 @@ growth_pairs as (
         revenue.breakdown,
         revenue.member_id,
         revenue.currency,
+        comparisons.base_start_date,
         revenue.value as current_value,
         -- A member without a row in the earlier period invoiced nothing in it; the company
         -- has a row for every period since the first, so none means before all history.
@@ -178,6 +185,66 @@ growth_pairs as (
             and comparisons.base_start_date = earlier_totals.period_start_date
             and earlier_totals.breakdown = 'total'
             and revenue.currency = earlier_totals.currency
+
+),
+
+working_days as (
+
+    select
+        periods.grain,
+        periods.period_start_date,
+        count(*) as working_day_count
+
+    from periods
+    inner join dates
+        on dates.date_day between periods.period_start_date and periods.period_end_date
+    where dates.is_working_day
+    group by 1, 2
+
+),
+
+-- Growth per working day is (now / days now) over (then / days then), which is both times the
+-- days of the other: nothing is rounded before it is divided.
+growth_readings as (
+
+    select
+        *,
+        1 as current_weight,
+        1 as base_weight
+
+    from growth_pairs
+    union all
+    select
+        growth_pairs.* replace ('working_days' as variant),
+        -- A period without a row has no working day.
+        coalesce(earlier_days.working_day_count, 0) as current_weight,
+        coalesce(later_days.working_day_count, 0) as base_weight
+
+    from growth_pairs
+    inner join registry
+        on
+            growth_pairs.kpi_key = registry.kpi_key
+            and list_contains(string_split(registry.variants, '|'), 'working_days')
+    left join working_days as later_days
+        on
+            growth_pairs.grain = later_days.grain
+            and growth_pairs.period_start_date = later_days.period_start_date
+    left join working_days as earlier_days
+        on
+            growth_pairs.grain = earlier_days.grain
+            and growth_pairs.base_start_date = earlier_days.period_start_date
+    where growth_pairs.variant = 'standard'
+
+),
+
+growth_weighted as (
+
+    select
+        * exclude (current_value, base_value),
+        cast(current_value * current_weight as decimal(38, 6)) as current_value,
+        cast(base_value * base_weight as decimal(38, 6)) as base_value
+
+    from growth_readings
 
 ),
 
@@ -225,7 +292,7 @@ growth_values as (
             )
         ) as flag
 
-    from growth_pairs
+    from growth_weighted
 
 ),
 

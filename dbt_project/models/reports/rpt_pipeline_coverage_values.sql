@@ -84,7 +84,8 @@ parts_found as (
         case
             when won.member_id is not null then won.value
             when won_totals.value is not null then 0
-        end as won_value
+        end as won_value,
+        won.flag as won_flag
 
     from asked
     left join targets
@@ -148,6 +149,8 @@ select
         when not registry.has_source then ['no_source']
         when missing_parts.target_value is null then ['no_target']
         when missing_parts.missing_value <= 0 then ['target_met']
+        -- What was won is unknown, and so is what is missing: the won figure says why.
+        when missing_parts.missing_value is null then coalesce(missing_parts.won_flag, [])
         else cast([] as varchar[])
     end as flag
 

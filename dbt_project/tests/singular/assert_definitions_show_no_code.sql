@@ -1,6 +1,6 @@
 -- Definitions and caveats people read, with a code (`no_budget`) or a list as the configuration
 -- writes it (`["price"]`) in them. Codes of one plain word are held by `test_policies`: each
--- value that is said has a label. Caveats may name a table to look in, and quote a label.
+-- value that is said has a label. Caveats may quote a label.
 with
 
 registry as (
@@ -16,12 +16,7 @@ texts as (
         unnest([
             definition_vi,
             definition_en,
-            regexp_replace(
-                concat_ws(' ', caveats_vi, caveats_en),
-                'queue_[a-z_]+|[a-z_]+_(rules|needs|limits)|"',
-                '',
-                'g'
-            ),
+            replace(concat_ws(' ', caveats_vi, caveats_en), '"', ''),
         ]) as shown
 
     from registry

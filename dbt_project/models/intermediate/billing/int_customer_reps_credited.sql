@@ -18,11 +18,12 @@ closed_opportunities as (
 
 ),
 
--- The rep who closed the customer: owner at win of the first deal that sold a subscription.
+-- The deal that won the customer is the first that sold it a subscription.
 won_subscriptions as (
 
     select
         subscriptions.customer_id,
+        closed_opportunities.opportunity_id,
         closed_opportunities.rep_id,
         closed_opportunities.closed_at,
         subscriptions.started_at,
@@ -46,6 +47,7 @@ won_subscriptions as (
 
 select
     customer_id,
+    opportunity_id as winning_opportunity_id,
     rep_id as closing_rep_id
 
 from won_subscriptions

@@ -127,6 +127,7 @@ select
     person_dates.created_at,
     first_records.source,
     first_records.source_detail,
+    first_records.is_bulk_import,
     coalesce(source_map.lead_source_group, '(unknown)') as lead_source_group,
     coalesce(source_map.is_paid, false) as is_paid_source,
     first_records.source_campaign_id,

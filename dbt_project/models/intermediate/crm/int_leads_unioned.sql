@@ -45,6 +45,7 @@ leads as (
         sql_at,
         converted_at,
         cast(null as varchar) as opportunity_id,
+        coalesce(is_bulk_import, false) as is_bulk_import,
         is_deleted,
         deleted_at
 
@@ -74,6 +75,7 @@ leads as (
         sql_at,
         converted_at,
         opportunity_id,
+        cast(null as boolean) as is_bulk_import,
         coalesce(is_deleted, false) as is_deleted,
         deleted_at
 
@@ -109,6 +111,7 @@ select
     leads.sql_at,
     leads.converted_at,
     {{ record_key('leads.opportunity_id', 'leads.source_name') }} as opportunity_id,
+    leads.is_bulk_import,
     leads.is_deleted and coalesce(leads.deleted_at < {{ as_of_end() }}, true) as is_deleted,
     leads.deleted_at
 

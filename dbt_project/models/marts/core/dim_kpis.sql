@@ -288,6 +288,10 @@ select
     case
         when registry.key = 'win_rate' and '{{ policy("win_rate_base") }}' = 'created_cohort'
             then 'window_end'
+        when
+            '{{ policy("ad_conversion_date") }}' = 'conversion_date'
+            and {{ names_policy('ad_conversion_date') }}
+            then 'period_close'
         else registry.freezes_at
     end as freezes_at,
     registry.caveats_vi,

@@ -72,6 +72,7 @@ select
     leads.legal_entity,
     leads.identity_rule,
     leads.record_count,
+    leads.is_bulk_import,
     leads.created_at,
     {{ report_date('leads.created_at') }} as created_date,
     leads.mql_at,

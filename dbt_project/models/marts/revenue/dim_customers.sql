@@ -24,6 +24,12 @@ customer_reps as (
 
 ),
 
+opportunities_described as (
+
+    select * from {{ ref('int_opportunities_described') }}
+
+),
+
 priced_items as (
 
     select * from {{ mrr_priced() }}
@@ -127,6 +133,8 @@ select
     customer_accounts.account_id,
     coalesce(accounts.segment, '(unknown)') as segment,
     coalesce(customer_reps.closing_rep_id, '(unknown)') as closing_rep_id,
+    coalesce(opportunities_described.lead_source_group, '(unknown)') as lead_source_group,
+    coalesce(opportunities_described.channel, '(unknown)') as channel,
     customers_known.created_date,
     first_payments.first_paid_date,
     customers_known.is_deleted,
@@ -139,5 +147,7 @@ left join accounts
     on customer_accounts.account_id = accounts.account_id
 left join customer_reps
     on customers_known.customer_id = customer_reps.customer_id
+left join opportunities_described
+    on customer_reps.winning_opportunity_id = opportunities_described.opportunity_id
 left join first_payments
     on customers_known.customer_id = first_payments.customer_id

@@ -137,6 +137,12 @@ select
     mrr_by_day.segment,
     mrr_by_day.rep_id,
     coalesce(users_versioned.team_id, '(unknown)') as team_id,
+    max_by(
+        coalesce(mrr_by_day.product_id, '(unknown)'),
+        row(mrr_by_day.mrr_amount, coalesce(mrr_by_day.product_id, '(unknown)'))
+    ) over (
+        partition by mrr_by_day.customer_id, mrr_by_day.currency, mrr_by_day.date_day
+    ) as plan,
     mrr_by_day.subscription_count,
     mrr_by_day.history_basis
 

@@ -81,7 +81,7 @@ stocks as (
         sum(quantity) as quantity,
         sum(subscription_count) as subscription_count,
         string_agg(product_id, ',' order by product_id) as product_ids,
-        max_by(product_id, row(mrr_amount, product_id)) as plan,
+        min(plan) as plan,
         min(history_basis) as history_basis
 
     from customer_mrr
@@ -159,6 +159,7 @@ customers_compared as (
         customers.legal_entity,
         customers.segment,
         customers.closing_rep_id as rep_id,
+        customers.lead_source_group,
         coalesce(users_versioned.team_id, '(unknown)') as team_id,
         customers.first_paid_date,
         max(opening_original_amount) over (
@@ -339,6 +340,7 @@ select
     segment,
     rep_id,
     team_id,
+    lead_source_group,
     plan,
     movement_type,
     movement_cause,

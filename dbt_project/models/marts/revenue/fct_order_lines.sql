@@ -6,6 +6,12 @@ invoice_lines as (
 
 ),
 
+customers as (
+
+    select * from {{ ref('dim_customers') }}
+
+),
+
 product_costs as (
 
     select
@@ -158,25 +164,28 @@ first_orders as (
 ),
 
 -- An order is one finalised invoice, credited to the rep of its largest line, whose product it
--- is of. A credit note of an invoice no source delivered lowers revenue, but there is no order
--- it belongs to.
+-- is of, and of the channel its customer was won by. A credit note of an invoice no source
+-- delivered lowers revenue, but there is no order it belongs to.
 orders as (
 
     select
-        invoice_id,
-        revenue_event_id,
-        rep_id,
-        team_id,
-        department_id,
-        product_id,
-        segment,
-        legal_entity
+        invoice_lines.invoice_id,
+        invoice_lines.revenue_event_id,
+        invoice_lines.rep_id,
+        invoice_lines.team_id,
+        invoice_lines.department_id,
+        invoice_lines.product_id,
+        coalesce(customers.channel, '(unknown)') as channel,
+        invoice_lines.segment,
+        invoice_lines.legal_entity
 
     from invoice_lines
-    where event_type = 'invoice_line'
+    left join customers
+        on invoice_lines.customer_id = customers.customer_id
+    where invoice_lines.event_type = 'invoice_line'
     qualify row_number() over (
-        partition by invoice_id
-        order by net_amount desc, revenue_event_id asc
+        partition by invoice_lines.invoice_id
+        order by invoice_lines.net_amount desc, invoice_lines.revenue_event_id asc
     ) = 1
 
 )
@@ -206,6 +215,7 @@ select
     orders.team_id as order_team_id,
     orders.department_id as order_department_id,
     orders.product_id as order_product_id,
+    orders.channel as order_channel,
     orders.segment as order_segment,
     orders.legal_entity as order_legal_entity,
     direct_costs.direct_cost_amount,

@@ -85,6 +85,8 @@ customers_paying as (
         min(rep_id) as rep_id,
         min(team_id) as team_id,
         min(segment) as segment,
+        -- Of a customer who pays in several currencies; in one there is one plan.
+        min(plan) as plan,
         min(legal_entity) as legal_entity
 
     from customer_mrr
@@ -97,12 +99,12 @@ contributions as (
     {{ contribution(
         'mrr', of='mrr_converted', day='report_date', currency='presentation_currency',
         original_amount='mrr_amount', numerator='converted_amount',
-        by=dimensions + ['product_id'],
+        by=dimensions + ['product_id', 'plan'],
     ) }}
     union all
     {{ contribution(
         'paying_customers', of='customers_paying', day='report_date', numerator=1,
-        by=dimensions,
+        by=dimensions + ['plan'],
     ) }}
     {%- for kpi_key, movement_type, sign in [
         ('new_mrr', 'new', ''),
@@ -118,7 +120,7 @@ contributions as (
             where="movement_type = '" ~ movement_type ~ "' and ("
             ~ kpi_key ~ '_amount is null or ' ~ kpi_key ~ '_amount <> 0 or change_amount <> 0)',
             currency='presentation_currency', original_amount=sign ~ 'change_amount',
-            numerator=kpi_key ~ '_amount', by=dimensions + ['plan'],
+            numerator=kpi_key ~ '_amount', by=dimensions + ['plan', 'lead_source_group'],
         ) }}
     {%- endfor %}
     union all

@@ -4,6 +4,7 @@
     'team_id': 'order_team_id',
     'department_id': 'order_department_id',
     'product_id': 'order_product_id',
+    'channel': 'order_channel',
     'segment': 'order_segment',
     'legal_entity': 'order_legal_entity',
 } -%}
@@ -28,7 +29,8 @@
         'days': ['closed_date'],
         'columns': [
             'closed_date', 'currency', 'line_number', 'running_amount', 'earlier_amount',
-            'product_id', 'order_product_id', 'rep_id', 'team_id', 'segment', 'legal_entity',
+            'product_id', 'order_product_id', 'rep_id', 'team_id', 'channel', 'segment',
+            'legal_entity',
         ],
     },
     'fct_fx_rates_daily': {
@@ -169,7 +171,8 @@ contributions as (
         by=['product_id', 'legal_entity'],
     ) }}
     union all
-    -- Revenue without a known cost is on neither side of the margin.
+    -- Revenue without a known cost is on neither side of the margin. A plan is the product
+    -- it is billed as (D-622).
     {%- for kpi_key, amount in [
         ('costed_revenue', 'converted_amount'),
         ('gross_profit', 'converted_amount - converted_cost_amount'),
@@ -179,6 +182,7 @@ contributions as (
             where='direct_cost_amount is not null',
             currency='presentation_currency', numerator=amount,
             by=people + ['product_id', 'segment', 'legal_entity'],
+            under={'plan': 'product_id'},
         ) }}
         union all
     {%- endfor %}
@@ -189,7 +193,7 @@ contributions as (
             where='signed_amount is not null',
             currency='presentation_currency', original_amount='signed_amount',
             numerator='converted_amount', denominator='(line_number = 1)::integer',
-            by=['rep_id', 'team_id', 'segment', 'legal_entity'],
+            by=['rep_id', 'team_id', 'channel', 'segment', 'legal_entity'],
             under={'product_id': 'order_product_id'},
         ) }}
     {%- else %}
@@ -205,7 +209,7 @@ contributions as (
             'average_order_value', of='lines_converted', day='report_date',
             where='is_order' ~ counted,
             currency='presentation_currency', numerator=0, denominator=1,
-            by=people + ['product_id', 'segment', 'legal_entity'],
+            under=order_dimensions,
         ) }}
     {%- endif %}
     {%- for variant, days in {'standard': 90, 'days_180': 180, 'days_365': 365}.items() %}

@@ -63,6 +63,7 @@ deals_running as (
         closes.amount as deal_amount,
         closes.rep_id,
         closes.team_id,
+        closes.channel,
         closes.segment,
         closes.legal_entity,
         coalesce(lines_running.line_number, 1) as line_number,
@@ -121,6 +122,7 @@ select
     ) as order_product_id,
     rep_id,
     team_id,
+    channel,
     segment,
     legal_entity
 

@@ -39,6 +39,8 @@ staged as (
         coalesce(lead_status, lifecycle_stage) as status,
 
         -- booleans
+        -- What HubSpot writes down as a contact's source when a list is imported.
+        source = 'OFFLINE' and source_detail_1 = 'IMPORT' as is_bulk_import,
         coalesce(is_deleted, false) as is_deleted,
 
         -- timestamps
