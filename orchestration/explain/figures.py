@@ -43,6 +43,9 @@ _OF_REVENUE: Final = frozenset({
 })  # fmt: skip
 """Told of the rows of `sales_revenue` (rpt_kpi_derived_values, rpt_run_rate_values)."""
 
+_PER_WORKING_DAY: Final = "working_days"
+"""Variant of growth: each period's revenue by its working days (D-623)."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -210,6 +213,16 @@ class _Figures:
         start = figure["period_start_date"]
         return rows[0] if rows else (start, start - timedelta(days=1))
 
+    def working_days(self, start: date, end: date) -> int:
+        """Return how many days from `start` to `end` the company works."""
+        row = self._con.execute(
+            "select count(*) from dim_dates"
+            " where is_working_day and date_day between ? and ?",
+            [start, end],
+        ).fetchone()
+        assert row is not None  # noqa: S101 - an aggregate without group by gives one row
+        return row[0]
+
     def previous(self, grain: str, start: date) -> date | None:
         """Return the first day of the period before."""
         row = self._con.execute(
@@ -353,6 +366,9 @@ def _revenue_sides(
     """Yield the sides of what is told of revenue: growth, the month so far, attainment."""
     key = figure["kpi_key"]
     revenue = figure | {"kpi_key": "sales_revenue"}
+    is_per_working_day = figure["variant"] == _PER_WORKING_DAY
+    if is_per_working_day:
+        revenue["variant"] = "standard"
     if figure["grain"] == "day":
         revenue["period_start_date"] = figures.month_start(figure["period_start_date"])
     now = tuple(_own_parts(explainer, explainer.registry("sales_revenue"), revenue))
@@ -360,6 +376,14 @@ def _revenue_sides(
         start, end = figures.base_period(figure)
         base = {**revenue, "period_start_date": start, "period_end_date": end}
         before = _own_parts(explainer, explainer.registry("sales_revenue"), base)
+        if is_per_working_day:
+            # Each period times the days of the other, as it is published (D-623).
+            days = figures.working_days(start, end)
+            now = tuple(part.times(days) for part in now)
+            days = figures.working_days(
+                figure["period_start_date"], figure["period_end_date"]
+            )
+            before = [part.times(days) for part in before]
         gone = tuple(part.times(-1) for part in before)
         yield Side(NUMERATOR, figure[NUMERATOR], (*now, *gone))
         parts = tuple(_on(DENOMINATOR, part) for part in before)
