@@ -30,6 +30,36 @@ employment as (
 
 ),
 
+targets_read as (
+
+    select
+        *,
+        period_start_date = date_trunc('month', period_start_date)
+        and period_end_date = last_day(period_end_date) as is_of_calendar_months
+
+    from targets
+
+),
+
+-- People plan by calendar months; the company's of the same number are meant (D-631).
+targets_placed as (
+
+    select
+        * exclude (period_start_date, period_end_date),
+        case
+            when is_of_calendar_months then {{ stated_month_start('period_start_date') }}
+            else period_start_date
+        end as period_start_date,
+        case
+            when is_of_calendar_months
+                then {{ next_month_start(stated_month_start('period_end_date')) }} - 1
+            else period_end_date
+        end as period_end_date
+
+    from targets_read
+
+),
+
 -- Three answers to "what was the target": as first approved, as in force now, and weighted
 -- by the days each revision held. Which one pays is policy; all are kept.
 targets_by_period as (
@@ -51,7 +81,7 @@ targets_by_period as (
         max(approved_date) filter (where is_current) as current_approved_date,
         count(*) as revision_count
 
-    from targets
+    from targets_placed
     group by 1, 2, 3, 4, 5
 
 ),
