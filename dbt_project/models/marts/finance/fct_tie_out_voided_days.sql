@@ -29,7 +29,7 @@ voided as (
         events._source_ref as source_ref,
         events._batch_id as batch_id,
         case events.event_type
-            when 'credit_note' then events.source_name || ':' || events.source_key
+            when 'credit_note' then events.source_key
             else events.invoice_id
         end as reference
 
