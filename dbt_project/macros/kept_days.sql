@@ -41,15 +41,8 @@
 {% endmacro %}
 
 
-{#- Key and day a row of the model, or of its inputs, belongs to. A row without a day has one
-    too, or it could not be deleted. -#}
-{% macro key_and_day(column) -%}
-    {{ model.config.meta.key or "''" }} as key,
-    coalesce({{ column }}, date '0001-01-01') as day
-{%- endmacro %}
-
-
-{#- Whether the model computes a row's day again; NULL fingerprint = no rows any more. -#}
+{#- Whether the model computes a row's day again; NULL fingerprint = no rows any more. A row without
+    a day has 0001-01-01, or it could not be deleted. -#}
 {% macro is_changed(column) -%}
     ({{ model.config.meta.key or "''" }}, coalesce({{ column }}, date '0001-01-01')) in (
         select (changed.key, changed.day)

@@ -126,11 +126,9 @@ def surplus_builds(published: Path, *, keep: int) -> list[Path]:
     """
     builds = list_builds(published)
     current = current_build(published)
-    read = {path: manifest for path, manifest in builds if path == current}
-    spared = {path.name for path in read} | {m.replaces for m in read.values()}
-    return [
-        path for path, _manifest in builds[max(keep, 1) :] if path.name not in spared
-    ]
+    before = {manifest.replaces for path, manifest in builds if path == current}
+    older = builds[max(keep, 1) :]
+    return [p for p, _manifest in older if p != current and p.name not in before]
 
 
 def prune_builds(published: Path, *, keep: int) -> list[str]:

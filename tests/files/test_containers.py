@@ -20,6 +20,7 @@ from ingest.job import extract_entity
 from tests.files.landing import AS_OF, NOW, Drop
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 HEAD = "month,cost_type,channel,amount,currency\n"
@@ -44,6 +45,18 @@ def parquet() -> bytes:
     pq.write_table(
         pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), out
     )
+    return out.getvalue()
+
+
+def workbook(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, rows in sheets.items():
+        page = book.create_sheet(title)
+        for row in rows:
+            page.append(row)
+    out = io.BytesIO()
+    book.save(out)
     return out.getvalue()
 
 
@@ -193,17 +206,17 @@ def test_hostile_and_disguised_files_are_refused_early(
 
 
 def test_a_month_a_sheet_lands_whole_or_not_at_all(tmp_path: Path) -> None:
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for month in (9, 10):
-        page = book.create_sheet(f"T{month}")
-        page.append(["month", "cost_type", "amount", "currency"])
-        page.append([f"2026-{month:02}-01", "tool", month, "USD"])
-        page.append([f"2026-{month:02}-01", "agency", "?" if month == 9 else 2, "USD"])
-    saved = io.BytesIO()
-    book.save(saved)
+    header = ["month", "cost_type", "amount", "currency"]
+    months = workbook({
+        f"T{month}": [
+            header,
+            [f"2026-{month:02}-01", "tool", month, "USD"],
+            [f"2026-{month:02}-01", "agency", "?" if month == 9 else 2, "USD"],
+        ]
+        for month in (9, 10)
+    })  # fmt: skip
     unsaid = Drop(tmp_path / "a", "costs", {"files": "c.xlsx"})
-    unsaid.write("c.xlsx", saved.getvalue())
+    unsaid.write("c.xlsx", months)
     assert "2 sheets have cells (T9, T10)" in unsaid.refusal()
 
     drop = Drop(
@@ -211,7 +224,7 @@ def test_a_month_a_sheet_lands_whole_or_not_at_all(tmp_path: Path) -> None:
         "costs",
         {"files": "c.xlsx", "sheet": "T*", "max_quarantine_share": 1},
     )
-    drop.write("c.xlsx", saved.getvalue())
+    drop.write("c.xlsx", months)
     batch = extract_entity(
         drop.config, drop.stream, root=drop.root, as_of=AS_OF, now=NOW
     )
@@ -227,14 +240,10 @@ def test_a_month_a_sheet_lands_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_lookups_of_one_workbook_read_the_sheets_they_name(tmp_path: Path) -> None:
-    book = openpyxl.Workbook()
-    book.remove(book.worksheets[0])
-    for title, name in (("Kênh", "Facebook"), ("Loại", "tool")):
-        page = book.create_sheet(title)
-        page.append(["code", "name"])
-        page.append(["1", name])
-    saved = io.BytesIO()
-    book.save(saved)
+    codes = workbook({
+        "Kênh": [["code", "name"], ["1", "Facebook"]],
+        "Loại": [["code", "name"], ["1", "tool"]],
+    })  # fmt: skip
 
     def lookup(sheet: str | None) -> dict[str, object]:
         rule = {"file": "codes.xlsx", "on": {"code": "code"}, "take": "name"}
@@ -250,7 +259,7 @@ def test_lookups_of_one_workbook_read_the_sheets_they_name(tmp_path: Path) -> No
             },
         )
         made.write("c.csv", "month,amount,currency,code\n2026-10-01,1,USD,1\n")
-        made.write("codes.xlsx", saved.getvalue())
+        made.write("codes.xlsx", codes)
         return made
 
     named = drop("a", "Kênh")

@@ -326,8 +326,9 @@ def _rows(book: Workbook, sheet: str, what: str) -> Generator[Sequence[object]]:
                     raise ContractViolation(message)
                 values += [None] * (place - 1 - len(values))
                 value = cell["value"]
-                if cell["style_id"] in padded and isinstance(value, int):
-                    value = f"{value:0{padded[cell['style_id']]}}"
+                if cell["style_id"] in padded and type(value) is int:
+                    shown = f"{abs(value):0{padded[cell['style_id']]}}"
+                    value = f"-{shown}" if value < 0 else shown
                 values.append(value)
             yield values
 

@@ -131,9 +131,9 @@ def test_a_code_shown_with_zeros_before_it_keeps_them() -> None:
     """The cell holds 123 and its format is 00000: the text everybody sees is the code."""
     book = openpyxl.Workbook()
     page = book.active
-    for row in (["code", "price"], [123, 123], [1234567, 0.5], [-7, 7.25]):
+    for row in (["code", "price"], [123, 123], [1234567, 0.5], [-7, 7.25], [True, 1]):
         page.append(row)
-    for line in (2, 3, 4):
+    for line in (2, 3, 4, 5):
         page.cell(line, 1).number_format = "00000"
         page.cell(line, 2).number_format = "#,##0.00"
     out = io.BytesIO()
@@ -142,7 +142,8 @@ def test_a_code_shown_with_zeros_before_it_keeps_them() -> None:
     assert rows_of(sheet(out.getvalue(), decimal_sign=".")) == [
         [2, "00123", "123"],
         [3, "1234567", "0.5"],
-        [4, "-0007", "7.25"],
+        [4, "-00007", "7.25"],
+        [5, "true", "1"],
     ]
 
 
