@@ -25,12 +25,14 @@ invoice_lines as (
 plans as (
 
     select * from {{ ref('int_revenue_plans_laid') }}
+    where held_until is null
 
 ),
 
 credits as (
 
     select * from {{ ref('int_revenue_credits_shared') }}
+    where voided_date is null
 
 ),
 

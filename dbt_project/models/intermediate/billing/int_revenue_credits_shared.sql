@@ -3,7 +3,9 @@ with
 revenue_events as (
 
     select * from {{ ref('int_revenue_events_classified') }}
-    where exclusion_reason is null
+    where
+        exclusion_reason is null
+        or (exclusion_reason = 'void_credit_note' and report_date <= {{ as_of_date() }})
 
 ),
 
@@ -32,6 +34,7 @@ notes as (
         source_key as credit_note_id,
         invoice_id,
         report_date as credited_date,
+        {{ report_date('event_voided_at') }} as voided_date,
         currency,
         -net_amount as net_amount
 
@@ -83,6 +86,7 @@ credits as (
         notes.invoice_id,
         cast(null as varchar) as revenue_event_id,
         notes.credited_date,
+        notes.voided_date,
         notes.currency,
         notes.net_amount - coalesce(note_lines_summed.net_amount, 0) as net_amount
 
@@ -96,6 +100,7 @@ credits as (
         notes.invoice_id,
         note_lines_found.revenue_event_id,
         notes.credited_date,
+        notes.voided_date,
         notes.currency,
         note_lines_found.net_amount
 
@@ -109,6 +114,7 @@ credits as (
         invoice_id,
         cast(null as varchar) as revenue_event_id,
         credited_date,
+        cast(null as date) as voided_date,
         currency,
         net_amount
 
@@ -166,6 +172,7 @@ credits_split as (
         credits_counted.credit_type,
         lines_charged.revenue_event_id,
         credits_counted.credited_date,
+        credits_counted.voided_date,
         credits_counted.exponent,
         {{ split_units(
             'credits_counted.credit_units',
@@ -189,6 +196,7 @@ credits_split as (
         credit_type,
         revenue_event_id,
         credited_date,
+        voided_date,
         exponent,
         credit_units
 
@@ -201,6 +209,7 @@ credits_split as (
         credits_counted.credit_type,
         credits_counted.credit_id as revenue_event_id,
         credits_counted.credited_date,
+        credits_counted.voided_date,
         credits_counted.exponent,
         credits_counted.credit_units
 
@@ -218,6 +227,7 @@ select
     revenue_event_id,
     any_value(credit_type) as credit_type,
     any_value(credited_date) as credited_date,
+    any_value(voided_date) as voided_date,
     sum(credit_units) as credit_units,
     cast({{ from_minor_units('sum(credit_units)', 'any_value(exponent)') }} as decimal(38, 4))
         as credit_amount

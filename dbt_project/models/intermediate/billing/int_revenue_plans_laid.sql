@@ -51,18 +51,44 @@ lines_planned as (
 
 ),
 
+-- A credit taken back leaves the plan it had shaped as one that held until that day.
+plan_versions as (
+
+    select distinct
+        revenue_event_id,
+        cast(null as date) as held_until
+
+    from credits
+    union all
+    select distinct
+        revenue_event_id,
+        voided_date as held_until
+
+    from credits
+    where voided_date is not null
+
+),
+
 credits_ordered as (
 
     select
-        revenue_event_id,
-        credited_date,
-        credit_units,
+        credits.revenue_event_id,
+        plan_versions.held_until,
+        credits.credited_date,
+        credits.credit_units,
         row_number() over (
-            partition by revenue_event_id
-            order by credited_date, credit_id
+            partition by credits.revenue_event_id, plan_versions.held_until
+            order by credits.credited_date, credits.credit_id
         ) as credit_number
 
-    from credits
+    from plan_versions
+    inner join credits
+        on
+            plan_versions.revenue_event_id = credits.revenue_event_id
+            and (
+                credits.voided_date is null
+                or credits.voided_date >= plan_versions.held_until
+            )
 
 ),
 
@@ -72,6 +98,7 @@ rests as (
 
     select
         lines_planned.revenue_event_id,
+        credited_versions.held_until,
         cast(0 as bigint) as credit_number,
         lines_planned.starts_on,
         lines_planned.ends_on,
@@ -80,13 +107,17 @@ rests as (
         cast(null as date) as credited_date
 
     from lines_planned
-    where
-        lines_planned.revenue_event_id in (
-            select credits_ordered.revenue_event_id from credits_ordered
-        )
+    inner join (
+        select distinct
+            credits_ordered.revenue_event_id,
+            credits_ordered.held_until
+        from credits_ordered
+    ) as credited_versions
+        on lines_planned.revenue_event_id = credited_versions.revenue_event_id
     union all
     select
         rests_at_credit.revenue_event_id,
+        rests_at_credit.held_until,
         rests_at_credit.credit_number,
         rests_at_credit.starts_on,
         rests_at_credit.ends_on,
@@ -101,6 +132,7 @@ rests as (
     from (
         select
             rests.revenue_event_id,
+            rests.held_until,
             credits_ordered.credit_number,
             credits_ordered.credit_units,
             credits_ordered.credited_date,
@@ -122,6 +154,7 @@ rests as (
         inner join credits_ordered
             on
                 rests.revenue_event_id = credits_ordered.revenue_event_id
+                and rests.held_until is not distinct from credits_ordered.held_until
                 and rests.credit_number + 1 = credits_ordered.credit_number
     ) as rests_at_credit
 
@@ -134,7 +167,7 @@ rests_cut as (
         lines_planned.exponent,
         coalesce(
             lead(rests.starts_on) over (
-                partition by rests.revenue_event_id
+                partition by rests.revenue_event_id, rests.held_until
                 order by rests.credit_number
             ),
             rests.ends_on
@@ -150,6 +183,7 @@ plans as (
 
     select
         lines_planned.revenue_event_id,
+        cast(null as date) as held_until,
         cast(0 as bigint) as plan_number,
         'service' as plan_type,
         lines_planned.net_amount as plan_amount,
@@ -160,10 +194,13 @@ plans as (
 
     from lines_planned
     anti join credits_ordered
-        on lines_planned.revenue_event_id = credits_ordered.revenue_event_id
+        on
+            lines_planned.revenue_event_id = credits_ordered.revenue_event_id
+            and credits_ordered.held_until is null
     union all
     select
         revenue_event_id,
+        held_until,
         credit_number as plan_number,
         'service' as plan_type,
         cast({{ from_minor_units('rest_units', 'exponent') }} as decimal(38, 4))
@@ -178,6 +215,7 @@ plans as (
     union all
     select
         revenue_event_id,
+        held_until,
         credit_number as plan_number,
         'taken_back' as plan_type,
         -cast({{ from_minor_units('taken_back_units', 'exponent') }} as decimal(38, 4))
@@ -193,6 +231,7 @@ plans as (
     -- Notes without a line to take from.
     select
         credits.revenue_event_id,
+        cast(null as date) as held_until,
         cast(1 as bigint) as plan_number,
         'taken_back' as plan_type,
         -credits.credit_amount as plan_amount,
@@ -213,6 +252,7 @@ plans as (
 
 select
     revenue_event_id,
+    held_until,
     plan_number,
     plan_type,
     plan_amount,

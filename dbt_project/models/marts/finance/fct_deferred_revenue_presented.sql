@@ -12,6 +12,7 @@ deferred_months as (
 credits as (
 
     select * from {{ ref('int_revenue_credits_shared') }}
+    where voided_date is null
 
 ),
 

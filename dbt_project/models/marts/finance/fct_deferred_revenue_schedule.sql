@@ -9,6 +9,7 @@ deferred_months as (
 plans as (
 
     select * from {{ ref('int_revenue_plans_laid') }}
+    where held_until is null
 
 ),
 

@@ -6,9 +6,23 @@ deferred_months as (
 
 ),
 
-credits as (
+credits_told as (
 
     select * from {{ ref('int_revenue_credits_shared') }}
+
+),
+
+credits as (
+
+    select * from credits_told
+    where voided_date is null
+
+),
+
+plans_held as (
+
+    select * from {{ ref('int_revenue_plans_laid') }}
+    where held_until is not null
 
 ),
 
@@ -41,7 +55,119 @@ months_referred as (
 
 ),
 
+-- What the books of a month knew: the plan that held at its end, where a credit since taken
+-- back had shaped it.
+months_held as (
+
+    select
+        months_referred.revenue_event_id,
+        months_referred.closing_date,
+        min(plans_held.held_until) as held_until
+
+    from months_referred
+    inner join plans_held
+        on
+            months_referred.revenue_event_id = plans_held.revenue_event_id
+            and months_referred.closing_date < plans_held.held_until
+    group by 1, 2
+
+),
+
+recognised_held as (
+
+    select
+        months_held.revenue_event_id,
+        months_held.closing_date,
+        sum({{ recognised_amount(
+            'plans_held.plan_amount',
+            'plans_held.exponent',
+            '(least(months_held.closing_date + 1, plans_held.cut_on) - plans_held.starts_on)',
+            'plans_held.service_days',
+        ) }}) as recognised_amount
+
+    from months_held
+    inner join plans_held
+        on
+            months_held.revenue_event_id = plans_held.revenue_event_id
+            and months_held.held_until = plans_held.held_until
+    group by 1, 2
+
+),
+
+credited_held as (
+
+    select
+        months_held.revenue_event_id,
+        months_held.closing_date,
+        sum(credits_told.credit_amount) as credited_amount
+
+    from months_held
+    inner join credits_told
+        on
+            months_held.revenue_event_id = credits_told.revenue_event_id
+            and months_held.closing_date >= credits_told.credited_date
+            and (
+                credits_told.voided_date is null
+                or credits_told.voided_date >= months_held.held_until
+            )
+    group by 1, 2
+
+),
+
+recognised_to_date as (
+
+    select
+        *,
+        sum(recognised_original_amount) over line as recognised_to_date,
+        sum(recognised_functional_amount) over line as recognised_functional_to_date
+
+    from months_referred
+    window line as (
+        partition by revenue_event_id
+        order by period_start_date
+        rows between unbounded preceding and current row
+    )
+
+),
+
 -- A ledger knows an invoice from its own month on: what it served before is booked then.
+booked_to_date as (
+
+    select
+        months.*,
+        case
+            when months.period_start_date < months.billed_period_start_date then 0
+            else coalesce(recognised_held.recognised_amount, months.recognised_to_date)
+        end as booked_to_date,
+        case
+            when months.period_start_date < months.billed_period_start_date then 0
+            when recognised_held.revenue_event_id is null
+                then months.recognised_functional_to_date
+            else
+                {{ convert_money(
+                    'recognised_held.recognised_amount + coalesce(credited_held.credited_amount, 0)',
+                    'months.functional_rate', 'currencies.exponent'
+                ) }}
+                - {{ convert_money(
+                    'coalesce(credited_held.credited_amount, 0)',
+                    'months.functional_rate', 'currencies.exponent'
+                ) }}
+        end as booked_functional_to_date
+
+    from recognised_to_date as months
+    left join recognised_held
+        on
+            months.revenue_event_id = recognised_held.revenue_event_id
+            and months.closing_date = recognised_held.closing_date
+    left join credited_held
+        on
+            months.revenue_event_id = credited_held.revenue_event_id
+            and months.closing_date = credited_held.closing_date
+    left join currencies
+        on months.functional_currency = currencies.currency_id
+
+),
+
 recognised as (
 
     select
@@ -51,34 +177,18 @@ recognised as (
         reference,
         revenue_event_id as record_id,
         recognised_original_amount as amount,
-        case
-            when period_start_date > billed_period_start_date then recognised_original_amount
-            when period_start_date = billed_period_start_date
-                then
-                    sum(recognised_original_amount) over (
-                        partition by revenue_event_id
-                        order by period_start_date
-                        rows between unbounded preceding and current row
-                    )
-            else 0
-        end as expected_amount,
+        booked_to_date - lag(booked_to_date, 1, 0) over line as expected_amount,
         recognised_functional_amount as functional_amount,
-        case
-            when period_start_date > billed_period_start_date
-                then recognised_functional_amount
-            when period_start_date = billed_period_start_date
-                then
-                    sum(recognised_functional_amount) over (
-                        partition by revenue_event_id
-                        order by period_start_date
-                        rows between unbounded preceding and current row
-                    )
-            else 0
-        end as expected_functional_amount,
+        booked_functional_to_date - lag(booked_functional_to_date, 1, 0) over line
+            as expected_functional_amount,
         source_ref,
         batch_id
 
-    from months_referred
+    from booked_to_date
+    window line as (
+        partition by revenue_event_id
+        order by period_start_date
+    )
 
 ),
 
