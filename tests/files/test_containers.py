@@ -134,6 +134,21 @@ def lying() -> bytes:
     return bytes(content)
 
 
+def newer() -> bytes:
+    """An archive whose list says that version 12.5 of the format is needed to read it."""
+    content = bytearray(zipped({"c.csv": CSV}))
+    content[content.index(b"PK\x01\x02") + 6] = 125
+    return bytes(content)
+
+
+def bent(method: int) -> bytes:
+    """A member with a packed byte changed."""
+    content = bytearray(zipped({"c.csv": CSV * 1000}, method))
+    middle = content.index(b"PK\x01\x02") // 2
+    content[middle : middle + 8] = b"\xff" * 8
+    return bytes(content)
+
+
 def crowded(count: int) -> bytes:
     """An archive that lists members it does not have."""
     content = zipped({"a": ""})
@@ -151,6 +166,10 @@ def crowded(count: int) -> bytes:
         ("c.csv.gz", gzip.compress(b"0" * (20 << 20)), "unpacks to more than"),
         ("c.zip", zipped({"c.csv": b"0" * (20 << 20)}), "unpacks to 20,971,520 bytes"),
         ("c.zip", lying(), "damaged"),
+        ("c.zip", newer(), "is damaged (zip file version 12.5)"),
+        ("c.zip", bent(zipfile.ZIP_DEFLATED), "damaged"),
+        ("c.zip", bent(zipfile.ZIP_BZIP2), "damaged"),
+        ("c.zip", bent(zipfile.ZIP_LZMA), "damaged"),
         ("c.zip", zipped({f"{n}.csv": "" for n in range(1001)}), "lists 1,001 members"),
         ("c.zip", crowded(1_000_000), "members in 47,000,000 bytes; refused"),
         (

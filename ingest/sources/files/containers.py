@@ -12,6 +12,7 @@ from __future__ import annotations
 import fnmatch
 import gzip
 import io
+import lzma
 import struct
 import unicodedata
 import zipfile
@@ -40,8 +41,12 @@ _END: Final = struct.Struct("<4s4H2LH")
 _LONGEST_END: Final = _END.size + (1 << 16)
 _UNLIMITED: Final = 0xFFFFFFFF
 _ARCHIVES: Final = (".zip", ".gz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".tgz", ".zst")
-DAMAGES: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error)
-"""What a damaged or lying archive makes the standard library raise."""
+DAMAGES: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
+    struct.error,
+)  # fmt: skip
+"""What a damaged or lying archive, or one of a kind it does not know, makes the standard library
+raise."""
 
 
 def open_members(
@@ -128,7 +133,7 @@ def _open_zip(
                 raise ContractViolation(message)
             try:
                 content = archive.open(entry)
-            except (*DAMAGES, NotImplementedError, RuntimeError) as error:
+            except DAMAGES as error:
                 message = f"{within}: cannot be unpacked ({error})"
                 raise ContractViolation(message) from None
             mark = f".{number}" if len(chosen) > 1 else ""
