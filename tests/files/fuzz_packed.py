@@ -300,15 +300,21 @@ _WRITERS = (
 )
 
 
+_METHODS = (
+    zipfile.ZIP_STORED,
+    zipfile.ZIP_DEFLATED,
+    zipfile.ZIP_BZIP2,
+    zipfile.ZIP_LZMA,
+)
+
+
 def _zip(dice: random.Random, seed: int) -> Attempt:
     inner = make_attempt(seed)
     declared = dict(inner.declared)
     name = inner.name
     out = io.BytesIO()
     is_plain = True
-    with zipfile.ZipFile(
-        out, "w", dice.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-    ) as archive:
+    with zipfile.ZipFile(out, "w", dice.choice(_METHODS)) as archive:
         archive.writestr(name, inner.content)
         if dice.random() < 0.3:
             archive.writestr(dice.choice((".DS_Store", "__MACOSX/x", "d/")), b"")
