@@ -13,6 +13,8 @@ import dagster as dg
 NIGHTLY: Final = "nightly"
 WRITER_TAG: Final = {"warehouse/writer": "one"}
 """Runs with this tag exclude each other in the queue (see `instance`)."""
+TOLD_TAG: Final = "warehouse/told"
+"""On a failed run of which people know, or will hear from the run that is in its way."""
 
 
 def nightly_job() -> dg.UnresolvedAssetJobDefinition:

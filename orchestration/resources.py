@@ -17,6 +17,8 @@ import dagster as dg
 from ingest.errors import IngestError
 from orchestration.backfill import land_missed
 from orchestration.instance import end_dead_runs
+from orchestration.jobs import TOLD_TAG
+from orchestration.lock import BusyError, HandedOverError
 from orchestration.outcome import close_night, last_line
 from orchestration.partitions import as_of_of
 from orchestration.session import open_session
@@ -41,13 +43,16 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
         if run is None:
             message = "A night is opened inside a run."
             raise dg.DagsterInvariantViolationError(message)
-        with open_session(
-            settings,
-            step=f"Dagster run {run.run_id[:8]}",
-            due=as_of_of(run.tags),
-            clock=lambda: datetime.now(UTC),
-            say=lambda text: print(text, file=sys.stderr),  # noqa: T201 - the run's log
-        ) as session:
+        with (
+            _marking_what_is_told(context),
+            open_session(
+                settings,
+                step=f"Dagster run {run.run_id[:8]}",
+                due=as_of_of(run.tags),
+                clock=lambda: datetime.now(UTC),
+                say=lambda text: print(text, file=sys.stderr),  # noqa: T201 - the run's log
+            ) as session,
+        ):
             if context.instance is not None:
                 end_dead_runs(context.instance, but=run.run_id)
             as_of = as_of_of(run.tags)
@@ -66,3 +71,14 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
                     session.tell_people(night)
 
     return dg.ResourceDefinition(resource_fn=open_night)
+
+
+@contextmanager
+def _marking_what_is_told(context: dg.InitResourceContext) -> Iterator[None]:
+    """Keep the sensor from telling of a missed night again, or of a run that found another."""
+    try:
+        yield
+    except (BusyError, HandedOverError, MissedNightError):
+        if context.instance is not None and context.run is not None:
+            context.instance.add_run_tags(context.run.run_id, {TOLD_TAG: "true"})
+        raise

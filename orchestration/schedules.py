@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from orchestration.alerts import Alert, send_alert
+from orchestration.jobs import TOLD_TAG
 from orchestration.night import read_report
 from orchestration.night_run import NIGHT_HOUR, yesterday
 from orchestration.outcome import alert_for
@@ -49,6 +50,8 @@ def failure_alert(settings: Settings) -> dg.SensorDefinition:
         monitor_all_code_locations=False,
     )
     def tell_people(context: dg.RunFailureSensorContext) -> None:
+        if TOLD_TAG in context.dagster_run.tags:
+            return
         as_of = as_of_of(context.dagster_run.tags)
         company = settings.config.company.name
         report = read_report(settings.home.nights, as_of)
