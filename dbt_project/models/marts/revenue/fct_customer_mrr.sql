@@ -1,22 +1,8 @@
 with
 
--- A line is what one row a day is made of: several terms, where a customer pays for a product
--- by several subscriptions or items.
 terms as (
 
-    select
-        *,
-        {{ surrogate_key([
-            'customer_id',
-            'product_id',
-            'currency',
-            'source_name',
-            'legal_entity',
-            'segment',
-            'rep_id',
-        ]) }} as line_id
-
-    from {{ ref('fct_customer_mrr_terms') }}
+    select * from {{ ref('fct_customer_mrr_terms') }}
 
 ),
 
@@ -42,18 +28,20 @@ dates_asked as (
 
 ),
 
--- Lines are added up before they are spread over days: between two days on which a term
--- begins or has ended nothing of a line changes, and days are a hundred times as many.
-line_changes as (
+-- Terms are added up before they are spread over days: between two days on which a term of a
+-- customer begins or has ended nothing changes, and days are a hundred times as many.
+changes as (
 
     select
-        line_id,
+        customer_id,
+        currency,
         first_date
 
     from terms
     union
     select
-        line_id,
+        customer_id,
+        currency,
         last_date + 1 as first_date
 
     from terms
@@ -61,23 +49,26 @@ line_changes as (
 
 ),
 
-line_spans as (
+spans as (
 
     select
-        line_id,
+        customer_id,
+        currency,
         first_date,
         coalesce(
             lead(first_date) over (
-                partition by line_id
+                partition by customer_id, currency
                 order by first_date
             ) - 1,
             date '9999-12-31'
         ) as last_date
 
-    from line_changes
+    from changes
 
 ),
 
+-- A line is what one row a day is made of: several terms, where a customer pays for a product
+-- by several subscriptions or items.
 mrr_by_span as (
 
     select
@@ -88,34 +79,50 @@ mrr_by_span as (
         terms.legal_entity,
         terms.segment,
         terms.rep_id,
-        line_spans.first_date,
-        line_spans.last_date,
+        spans.first_date,
+        spans.last_date,
         sum(terms.mrr_amount) as mrr_amount,
         sum(terms.list_mrr_amount) as list_mrr_amount,
         sum(terms.quantity) as quantity,
         count(distinct terms.subscription_id) as subscription_count,
         min(terms.history_basis) as history_basis
 
-    from line_spans
+    from spans
     inner join terms
         on
-            line_spans.line_id = terms.line_id
-            and line_spans.first_date between terms.first_date and terms.last_date
+            spans.customer_id is not distinct from terms.customer_id
+            and spans.currency = terms.currency
+            and spans.first_date between terms.first_date and terms.last_date
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9
     -- Bills give back what a change of plan left unused: nothing is left of the old one.
     having sum(terms.mrr_amount) > 0
 
 ),
 
+mrr_by_span_planned as (
+
+    select
+        *,
+        max_by(
+            coalesce(product_id, '(unknown)'),
+            row(mrr_amount, coalesce(product_id, '(unknown)'))
+        ) over (
+            partition by customer_id, currency, first_date
+        ) as plan
+
+    from mrr_by_span
+
+),
+
 mrr_by_day as (
 
     select
-        mrr_by_span.*,
+        spans_planned.*,
         dates_asked.date_day
 
-    from mrr_by_span
+    from mrr_by_span_planned as spans_planned
     inner join dates_asked
-        on dates_asked.date_day between mrr_by_span.first_date and mrr_by_span.last_date
+        on dates_asked.date_day between spans_planned.first_date and spans_planned.last_date
 
 )
 
@@ -137,12 +144,7 @@ select
     mrr_by_day.segment,
     mrr_by_day.rep_id,
     coalesce(users_versioned.team_id, '(unknown)') as team_id,
-    max_by(
-        coalesce(mrr_by_day.product_id, '(unknown)'),
-        row(mrr_by_day.mrr_amount, coalesce(mrr_by_day.product_id, '(unknown)'))
-    ) over (
-        partition by mrr_by_day.customer_id, mrr_by_day.currency, mrr_by_day.date_day
-    ) as plan,
+    mrr_by_day.plan,
     mrr_by_day.subscription_count,
     mrr_by_day.history_basis
 
