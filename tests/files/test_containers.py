@@ -210,6 +210,11 @@ def crowded(count: int) -> bytes:
         ("c.csv", b"<!DOCTYPE html><html>sign in</html>", "is a web page"),
         ("c.csv", b"\xd0\xcf\x11\xe0", "is an old Excel workbook"),
         ("c.parquet", b"PAR1" + b"\0" * 50 + b"PAR1", "is not a Parquet file"),
+        (
+            "c.parquet",
+            parquet().replace(b"channel", b"chan\xc3el"),
+            "is not a Parquet file, or a damaged one",
+        ),
     ],
     ids=words_of,
 )

@@ -184,7 +184,7 @@ def read_parquet(
                     _parquet_table, empty[0], headers, first=1, sign=decimal_sign
                 )
                 yield Part(headers, read, is_native=True)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         message = f"{what}: is not a Parquet file, or a damaged one"
         raise ContractViolation(message) from None
 
