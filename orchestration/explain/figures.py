@@ -239,14 +239,15 @@ class _Figures:
         ).fetchall()
         if rows:
             return rows[0]
-        try:
-            return "day", date.fromisoformat(label)
-        except ValueError:
-            message = (
-                f"{label!r} is no period; write 2026, 2026-Q4, 2026-10, 2026-W44 or "
-                "2026-10-31"
-            )
-            raise ConfigError(message) from None
+        # The company's calendar says what its months are called: 2026-10, or 2026-P10.
+        newest = self._con.execute(
+            "select max_by(period_label, period_start_date) from dim_periods"
+            " where period_start_date <= (select max(as_of_date) from build_info)"
+            " group by grain order by max(period_end_date - period_start_date) desc"
+        ).fetchall()
+        *longer, day = (name for (name,) in newest)
+        message = f"{label!r} is no period; write it like {', '.join(longer)} or {day}"
+        raise ConfigError(message)
 
     def _rows(self, condition: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         cursor = self._con.execute(

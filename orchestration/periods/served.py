@@ -103,8 +103,10 @@ class Served:
         """
         known = {period.label: period for period in self.months()}
         if label not in known:
+            as_of = date.fromisoformat(self.manifest.as_of_date)
+            begun = max(name for name, month in known.items() if month.first <= as_of)
             message = (
-                f"no month {label!r}{nearest(label, known)}; a month is like 2026-10"
+                f"no month {label!r}{nearest(label, known)} A month is like {begun}"
             )
             raise ConfigError(message)
         return known[label]
