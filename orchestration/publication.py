@@ -16,9 +16,9 @@ from orchestration.dashboards import render_pages
 from orchestration.dbt_setup import entities_read, manifest_file
 from orchestration.explain.records import dated_statements
 from orchestration.gaps import known_gaps
-from orchestration.periods.moved import THEMES, theme_origins
+from orchestration.periods.moved import theme_origins
 from orchestration.publish import PublishRequest, publish_build, read_published_tables
-from orchestration.rehearsal import BUILT_FROM, built_from
+from orchestration.rehearsal import BUILT_FROM, THEMES, built_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

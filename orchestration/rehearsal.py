@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 BUILT_FROM: Final = "built_from"
 """Key of a build's quality report under which it says what it was made of."""
 
+THEMES: Final = "themes"
+"""Key under which that says it of each theme; one that is held was made of something older."""
+
 WORKING_TREE: Final = "working tree"
 
 _LAST_LINES: Final = 15
@@ -88,11 +91,18 @@ def published_side(settings: Settings, build: str = "") -> Side:
         folder / "bi.duckdb",
         BuiltFrom(
             as_of=as_of,
-            models=known.get("models", ""),
+            models=_read_of(known, "models", ""),
             ledger_lines=known.get("ledger_lines"),
-            policies=known.get("policies", {}),
+            policies=_read_of(known, "policies", {}),
         ),
     )
+
+
+def _read_of(made_of: Mapping[str, Any], what: str, unknown: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return of what the figures are that are read: a held theme's is not the build's."""
+    now = made_of.get(what, unknown)
+    themes = made_of.get(THEMES, {}).values()
+    return next((t[what] for t in themes if t.get(what, now) != now), now)
 
 
 def is_build(settings: Settings, name: str) -> bool:

@@ -30,7 +30,7 @@ from orchestration.periods.chain import APPROVE, read_chain
 from orchestration.periods.served import read_quality
 from orchestration.publish import current_build, read_manifest
 from orchestration.publish.copying import attach
-from orchestration.rehearsal import BUILT_FROM, built_from, rehearsed_side
+from orchestration.rehearsal import BUILT_FROM, THEMES, built_from, rehearsed_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
     from orchestration.diff import Side
     from orchestration.settings import Settings
-
-THEMES: Final = "themes"
-"""Key of what a build is made of under which it says so for each theme: a held one is older."""
 
 _WAITING: Final = "changes_to_approve"
 _SHOWN: Final = 3

@@ -17,7 +17,12 @@ from ingest.errors import ConfigError
 from orchestration.cli import app
 from orchestration.diff import BuiltFrom, Move, Side, VersionChange, compare
 from orchestration.publish import PublishedTable, PublishRequest, publish_build
-from orchestration.rehearsal import extract_models, project_fingerprint
+from orchestration.rehearsal import (
+    extract_models,
+    project_fingerprint,
+    published_side,
+)
+from orchestration.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,7 +176,7 @@ def test_grain_and_breakdown_are_chosen(tmp_path: Path) -> None:
         compare(before, after, grain="week", kpi="mrr")
 
 
-def publish(root: Path, build_id: str, value: str) -> None:
+def publish(root: Path, build_id: str, value: str, **made_of: object) -> None:
     warehouse = root / "warehouse.duckdb"
     warehouse.unlink(missing_ok=True)
     side(warehouse, changed(MRR, value=value), WINS)
@@ -185,7 +190,9 @@ def publish(root: Path, build_id: str, value: str) -> None:
             code_version="c",
             company_name="Acme",
             now=datetime(2026, 11, 1, int(build_id[-1]), tzinfo=UTC),
-            quality={"built_from": {"models": "m", "ledger_lines": int(value)}},
+            quality={
+                "built_from": {"models": "m", "ledger_lines": int(value), **made_of}
+            },
         )
     )
 
@@ -205,6 +212,21 @@ def test_the_command_compares_an_earlier_build_with_the_current_one(
     assert "2026-09" in shown
     assert "-10.0%" in shown
     assert "1 moved, 0 added, 0 removed, 1 unchanged" in shown
+
+
+def test_a_held_theme_is_read_as_it_was_made(tmp_path: Path) -> None:
+    """Finance waits for an approval: tonight's policies are the build's and not its own."""
+    old, new = ({"models": "m", "policies": {"churn_date": day}} for day in ("a", "b"))
+    publish(tmp_path, "b1", "100", **old)
+    publish(tmp_path, "b2", "90", **new, themes={"sales": new, "finance": old})
+    publish(tmp_path, "b3", "90", **new, themes={"sales": new, "finance": new})
+    words = ["diff", "--root", str(tmp_path), "--json"]
+    settings = load_settings(root=tmp_path, environ={}, sandbox_url="http://x")
+    for build, day in (("b1", "a"), ("b2", "a"), ("b3", "b")):
+        side = published_side(settings, build)
+        assert side.built_from.policies == {"churn_date": day}
+    told = json.loads(CliRunner().invoke(app, [*words, "b2"]).stdout)
+    assert told["policies"] == {"churn_date": ["a", "b"]}
 
 
 def git(folder: Path, *words: str) -> None:
