@@ -2,7 +2,7 @@ with
 
 deferred_months as (
 
-    select * from {{ ref('fct_deferred_revenue_monthly') }}
+    select * from {{ ref('fct_tie_out_deferred_months') }}
 
 ),
 
