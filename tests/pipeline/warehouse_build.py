@@ -29,17 +29,21 @@ def build_warehouse(
     policies: dict[str, object] | None = None,
     entities: Sequence[str] = (),
     is_tested: bool = True,
+    calendar: str = "gregorian",
 ) -> Path:
     """Run `dbt build` on `root/raw` and return the warehouse file; fail on any red node.
 
     `entities` are the canonical ones the company has a source for; without `is_tested` no
     dbt test is run, for builds on the way to one that is. Unit tests are `test_unit_tests`.
-    `parsed` is the project parsed before (`parsed_project`), which saves doing it again.
+    `parsed` is the project parsed before (`parsed_project`), which saves doing it again;
+    another `calendar` is parsed as another graph.
     """
     settings = load_settings(root=root, config_path=SANDBOX_CONFIG, environ={})
     # What the shared parse was made with; the project is built with the company's own.
     parses = dbt_vars(settings.config, raw=settings.home.raw_from_root)
+    parses["calendar"] = calendar
     variables = {
+        "calendar": calendar,
         "as_of_date": as_of.isoformat(),
         "load_date": (as_of + timedelta(days=1)).isoformat(),
         "reporting_timezone": "Asia/Ho_Chi_Minh",
