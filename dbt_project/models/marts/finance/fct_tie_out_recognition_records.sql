@@ -114,6 +114,19 @@ credited_held as (
 
 ),
 
+-- Lines a ledger knows otherwise than by the month: served before they were billed, or lowered
+-- by a credit since taken back. They are few; of all others it books what is recognised.
+lines_booked_otherwise as (
+
+    select revenue_event_id
+    from months_referred
+    where period_start_date < billed_period_start_date
+    union
+    select revenue_event_id
+    from months_held
+
+),
+
 recognised_to_date as (
 
     select
@@ -122,6 +135,11 @@ recognised_to_date as (
         sum(recognised_functional_amount) over line as recognised_functional_to_date
 
     from months_referred
+    where
+        revenue_event_id in (
+            select otherwise.revenue_event_id
+            from lines_booked_otherwise as otherwise
+        )
     window line as (
         partition by revenue_event_id
         order by period_start_date
@@ -168,27 +186,51 @@ booked_to_date as (
 
 ),
 
-recognised as (
+booked_otherwise as (
 
     select
-        legal_entity,
-        original_currency as currency,
-        closing_date as occurred_date,
-        reference,
-        revenue_event_id as record_id,
-        recognised_original_amount as amount,
-        booked_to_date - lag(booked_to_date, 1, 0) over line as expected_amount,
-        recognised_functional_amount as functional_amount,
+        revenue_event_id,
+        closing_date,
+        booked_to_date - lag(booked_to_date, 1, 0) over line as booked_amount,
         booked_functional_to_date - lag(booked_functional_to_date, 1, 0) over line
-            as expected_functional_amount,
-        source_ref,
-        batch_id
+            as booked_functional_amount
 
     from booked_to_date
     window line as (
         partition by revenue_event_id
         order by period_start_date
     )
+
+),
+
+recognised as (
+
+    select
+        months.legal_entity,
+        months.original_currency as currency,
+        months.closing_date as occurred_date,
+        months.reference,
+        months.revenue_event_id as record_id,
+        months.recognised_original_amount as amount,
+        case
+            when booked_otherwise.revenue_event_id is null
+                then months.recognised_original_amount
+            else booked_otherwise.booked_amount
+        end as expected_amount,
+        months.recognised_functional_amount as functional_amount,
+        case
+            when booked_otherwise.revenue_event_id is null
+                then months.recognised_functional_amount
+            else booked_otherwise.booked_functional_amount
+        end as expected_functional_amount,
+        months.source_ref,
+        months.batch_id
+
+    from months_referred as months
+    left join booked_otherwise
+        on
+            months.revenue_event_id = booked_otherwise.revenue_event_id
+            and months.closing_date = booked_otherwise.closing_date
 
 ),
 
