@@ -133,6 +133,11 @@ def _changes_of(
     return path
 
 
+def _since_last_list(earlier: Sequence[BatchManifest]) -> Sequence[BatchManifest]:
+    lists = [place for place, batch in enumerate(earlier) if batch.is_full_list]
+    return earlier[lists[-1] :] if lists else earlier
+
+
 def _changes_query(
     root: Path,
     contract: EntityContract,
@@ -142,15 +147,15 @@ def _changes_query(
 ) -> str:
     """Return the query of one batch's changes against what its stream had said before.
 
-    What an earlier load had said of a record is its newest version; where loads are lists or
-    cover whole days, what the newest earlier load of the list or day says, so that a row gone
-    from it is gone once.
+    What an earlier load had said of a record is its newest version since the last whole list;
+    where loads cover whole days, what the newest earlier load of the day says. So a row gone
+    from a list or day is gone once, and a night without a new file says nothing.
     """
     day_column = period_column(contract)
     covers_days = any(part.window_start_date for part in batch.coverage)
     selected = _columns(contract, zone, day_column if covers_days else None)
     new = f"select {selected} from read_parquet({text(_path(root, batch))})"
-    compared = earlier[-1:] if batch.is_full_list else earlier
+    compared = _since_last_list(earlier)
     if not compared:
         # Nothing to compare with: all of it is new.
         old = f"select * from ({new}) where false"

@@ -39,7 +39,8 @@ def land(root: Path, *batches: RawBatch, is_full_list: bool = False) -> None:
                 kind=batch.kind, entity=batch.entity, stream=batch.stream,
                 load_date=batch.load_date, batch_id=batch.batch_id,
                 source_name=batch.source_name, legal_entity=batch.legal_entity,
-                mode=batch.mode, is_full_list=is_full_list, has_gap=False,
+                mode=batch.mode, is_full_list=is_full_list and bool(batch.rows),
+                has_gap=False,
                 row_count=len(batch.rows), quarantined_count=0,
                 extracted_at=batch.extracted_at, coverage=(part,), totals=(),
                 new_cursor=None, file_sha256s=(), unknown_fields=(),
@@ -117,6 +118,22 @@ def test_a_record_gone_from_a_whole_list_is_removed_once(
     )
     day = date(2026, 10, 1)
     assert changes(tmp_path) == [("i2", "removed", SECOND, (day,))]
+
+
+def test_a_night_without_a_new_list_is_passed_over(
+    tmp_path: Path, october: datetime
+) -> None:
+    """The file of the night before lay there again: its batch has no row and is no list."""
+    both = invoices(FIRST, i1=(10, october), i2=(20, october))
+    land(
+        tmp_path,
+        both,
+        RawBatch("files", "drop", "invoices", SECOND, []),
+        invoices(THIRD, i1=(10, october), i2=(21, october)),
+        is_full_list=True,
+    )
+    day = date(2026, 10, 1)
+    assert changes(tmp_path) == [("i2", "changed", THIRD, (day,))]
 
 
 def spend(load: date, first: date, last: date, **amounts: str) -> RawBatch:
