@@ -107,7 +107,7 @@ revenue_documents as (
         occurred_date,
         reference,
         'voided' as record_type,
-        revenue_event_id as record_id,
+        record_id,
         cast(0 as decimal(38, 4)) as amount,
         direction * net_amount as expected_amount,
         cast(0 as decimal(38, 4)) as tax_amount,

@@ -206,8 +206,7 @@ records_booked as (
 
 ),
 
--- The same record may count twice on a day (issued and taken back), so rows are numbered.
-records_numbered as (
+records_named as (
 
     select
         line,
@@ -224,20 +223,7 @@ records_numbered as (
         document_currency,
         cast(document_amount as decimal(38, 4)) as document_amount,
         source_ref,
-        batch_id,
-        row_number() over (
-            partition by
-                line,
-                side,
-                legal_entity,
-                currency,
-                period_start_date,
-                occurred_date,
-                reference,
-                record_type,
-                record_id
-            order by amount, expected_amount, source_ref
-        ) as record_number
+        batch_id
 
     from records_booked
 
@@ -254,9 +240,9 @@ select
         'reference',
         'record_type',
         'record_id',
-        'record_number',
+        'source_ref',
     ]) }} as tie_out_record_id,
-    * exclude (record_number),
+    *,
     '{{ var("build_id") }}' as build_id
 
-from records_numbered
+from records_named

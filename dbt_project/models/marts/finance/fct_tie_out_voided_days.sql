@@ -45,7 +45,8 @@ voided as (
 select
     *,
     issued_date as occurred_date,
-    1 as direction
+    1 as direction,
+    revenue_event_id as record_id
 
 from voided
 
@@ -54,7 +55,8 @@ union all
 select
     *,
     voided_date as occurred_date,
-    -1 as direction
+    -1 as direction,
+    revenue_event_id || ' (taken back)' as record_id
 
 from voided
 where voided_date is not null
