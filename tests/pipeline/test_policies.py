@@ -93,7 +93,7 @@ def test_a_policy_moves_the_kpis_that_name_it_and_their_version(
     }
     before = published(warehouse)
     content = yaml.safe_load(PACKAGED.read_text("utf-8"))
-    content["policies"] = {
+    content["policies"] |= {
         name: value if isinstance(value, list) else str(value)
         for name, value in switched.items()
     }

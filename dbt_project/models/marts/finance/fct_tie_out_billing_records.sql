@@ -486,6 +486,10 @@ records_stacked as (
         batch_id
 
     from invoice_lines
+    {%- if policy('mrr_source') != 'subscription_state' %}
+    -- MRR made of bills proves nothing about them, so there is nothing to hold against them.
+    where false
+    {%- endif %}
 
     union all
 
