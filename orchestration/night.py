@@ -33,6 +33,7 @@ class Outcome(StrEnum):
     DEFERRED = "deferred"
 
 
+CONTROL_TOTAL = "control total"
 STALE = frozenset({Outcome.HELD, Outcome.FAILED})
 
 
@@ -129,7 +130,7 @@ class NightReport:
             *required,
             *(f"dbt: {failure}" for failure in self.dbt_failures),
             *gates,
-            *(f"control total: {text}" for text in self.control_breaks),
+            *(f"{CONTROL_TOTAL}: {text}" for text in self.control_breaks),
             *optional,
         ]
 

@@ -48,7 +48,10 @@ def last_line(report: NightReport) -> str:
     if report.state == PUBLISHED:
         held = sorted(set(report.red_themes) - {CORE})
         kept = (
-            f"; held back: {', '.join(held)} (last good figures shown)" if held else ""
+            f"; held back: {', '.join(held)} (its last good figures, if any, are shown; "
+            "why and what to do: warehouse status)"
+            if held
+            else ""
         )
         stale = "".join(f"; {note}" for note in report.stale_notes())
         return f"Night of {report.as_of}: published {report.published}{kept}{stale}."

@@ -49,7 +49,8 @@ from orchestration.outcome import FAILED, last_line, next_step
 from orchestration.periods import AREAS
 from orchestration.periods.chain import closed_now, verify_closes
 from orchestration.publish import Manifest, current_build, list_builds, read_manifest
-from orchestration.publish.manifest import HELD, find_damage
+from orchestration.publish.manifest import FRESH, HELD, find_damage
+from orchestration.totals import BILLING_CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -318,14 +319,18 @@ class _Judge:
                 EXIT_UNAVAILABLE,
             )
         for name, theme in build.themes.items():
+            if theme.state == FRESH:
+                continue
+            since = "was never green, so no figure of it is shown"
             if theme.state == HELD:
-                yield Finding(
-                    f"theme {name}",
-                    f"theme {name} is held since the night after {theme.as_of_date}: "
-                    f"{self._red_of(name)}",
-                    "repair what the rules name, then warehouse nightly",
-                    EXIT_BAD_DATA,
-                )
+                since = f"is held since the night after {theme.as_of_date}"
+            red, step = self._red_of(name)
+            yield Finding(
+                f"theme {name}",
+                f"theme {name} {since}: {red}",
+                f"{step}, then warehouse nightly",
+                EXIT_BAD_DATA,
+            )
 
     def _is_first_told(self) -> bool:
         """Return whether a first night is at work, or what ended it is told of its own."""
@@ -333,15 +338,34 @@ class _Judge:
         has_failed = status.last_run is not None and status.last_run.state == FAILED
         return bool(status.running or status.killed or has_failed)
 
-    def _red_of(self, theme: str) -> str:
+    def _red_of(self, theme: str) -> tuple[str, str]:
+        """Return what the last run found red in a theme, and what to do about it."""
         report = self.status.last_run
+        off = [
+            row
+            for row in (report.control_rows if report else [])
+            if row["theme"] == theme and row["difference"] != "0"
+        ]
         red = [
             f"{table.table}: {text}"
             for table in (report.tables if report else [])
             if table.theme == theme
             for text in table.red
         ]
-        return "; ".join(red) or "its gate was red"
+        if off:
+            one = off[0]
+            red.append(
+                f"{len(off)} control totals are off, such as {one['step']}: {one['source']} "
+                f"{one['entity']} by {one['difference']} {one['currency']}".strip()
+            )
+        step = "repair what the rules name"
+        if report and any(row["step"] == BILLING_CONTROL for row in off):
+            step = (
+                "correct the documents that contradict each other (all of them: "
+                f"{self.home.nights / f'{report.as_of}.json'}), or have them only told by "
+                "policies: {recon_controls: report} in warehouse.yml"
+            )
+        return "; ".join(red) or "its gate was red", step
 
     def _judge_runs(self) -> Iterator[Finding]:
         status = self.status

@@ -80,6 +80,12 @@ def kpi(
         return
     for one, rows in found.items():
         _show_kpi(terminal(), read_manifest(build), one, rows)
+        if rows and not any(row["value"] for row in rows):
+            told = newest_told(
+                build, key=one, by=by, grain=grain, variant=variant, basis=basis
+            )
+            if told is not None:
+                typer.echo(f"  nothing but 0 and – here; {told}", err=True)
 
 
 def _keys_of_line(build: Path, line: str) -> list[str]:
@@ -150,6 +156,28 @@ def read_kpi(
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def newest_told(
+    build: Path, *, key: str, by: str, grain: str, variant: str, basis: str
+) -> str | None:
+    """Say which the newest period with a figure is, and how to see it; None = there is none.
+
+    Exports of years ago fill no period of today: a screen of dashes looks like a failure.
+    """
+    with duckdb.connect(str(build / "bi.duckdb"), read_only=True) as con:
+        row = con.execute(
+            "select max(period_start_date) filter (where value <> 0),"
+            " list(distinct period_start_date)"
+            " from rpt_kpi_values where kpi_key = ? and breakdown = ? and grain = ?"
+            " and basis = ? and variant = ?",
+            [key, by, grain, basis, variant],
+        ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    newest, periods = row
+    back = sum(period >= newest for period in periods)
+    return f"the newest other figure is of {newest}: --last {back}"
+
+
 def _check_word(
     con: duckdb.DuckDBPyConnection, word: str, column: str, key: str
 ) -> None:
@@ -162,8 +190,23 @@ def _check_word(
     if word not in known:
         what = "KPI" if column == "kpi_key" else f"{column} of {key}"
         hint = nearest(word, known) or f"; known: {', '.join(known)}"
-        message = f"no {what} {word!r}{hint}"
+        absent = _absent(con) if column == "kpi_key" else ""
+        message = f"no {what} {word!r}{hint}{absent}"
         raise ConfigError(message)
+
+
+def _absent(con: duckdb.DuckDBPyConnection) -> str:
+    """Return which themes no night has shown yet, as the end of a refusal."""
+    rows = con.execute(
+        "select theme from build_themes where state = 'absent' order by 1"
+    )
+    themes = [theme for (theme,) in rows.fetchall()]
+    if not themes:
+        return ""
+    return (
+        f"; nothing of {' and '.join(themes)} is shown yet: a gate held it back, "
+        "warehouse status says why and what to do"
+    )
 
 
 def _show_kpi(

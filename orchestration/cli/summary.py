@@ -5,13 +5,18 @@ Belongs here: wording a report for people at a terminal. Stays out: taking decis
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from orchestration.night import CONTROL_TOTAL
 from orchestration.outcome import PUBLISHED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestration.night import NightReport, StreamReport
     from orchestration.settings import Settings
+
+_TOTALS_SHOWN: Final = 12
 
 
 def describe_night(report: NightReport, settings: Settings) -> str:
@@ -37,7 +42,7 @@ def describe_night(report: NightReport, settings: Settings) -> str:
     ]
     lines += _time_line(report)
     lines += _unread_line(report)
-    lines += [f"  ! {finding}" for finding in report.findings()]
+    lines += [f"  ! {finding}" for finding in _some(report, settings)]
     lines += [f"  ! {gap}" for gap in report.gaps]
     lines += [f"  · {notice}" for notice in report.notices]
     if report.state == PUBLISHED:
@@ -50,6 +55,22 @@ def describe_night(report: NightReport, settings: Settings) -> str:
             "  look      warehouse kpi mrr · warehouse status · warehouse ui",
         ]
     return "\n".join([*lines, ""]) + "\n"
+
+
+def _some(report: NightReport, settings: Settings) -> Iterator[str]:
+    """Yield what is red, of control totals that are off the first few and their number.
+
+    Books that contradict each other on every line would push all else off the screen.
+    """
+    shown = set(report.control_breaks[:_TOTALS_SHOWN])
+    for finding in report.findings():
+        kind, _, text = finding.partition(": ")
+        if kind != CONTROL_TOTAL or text in shown:
+            yield finding
+    more = len(report.control_breaks) - _TOTALS_SHOWN
+    if more > 0:
+        listed = settings.home.nights / f"{report.as_of}.json"
+        yield f"{more} more control totals are off, all of them in {listed}"
 
 
 def _by_source(report: NightReport) -> list[tuple[str, list[StreamReport]]]:

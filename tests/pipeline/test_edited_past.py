@@ -115,7 +115,7 @@ def test_another_policy_waits_for_a_person_and_is_a_restatement(
     # The night: refused for finance, with the figures, the look and the way on.
     desk.configure("{fx_flow_rate_type: closing}")
     said = desk.go_on()
-    assert "held back: finance (last good figures shown)" in said
+    assert "held back: finance (its last good figures, if any, are shown;" in said
     found = re.search(
         r"models or policies changed and would move (\d+) closed figures of ([\w, ]+);"
         r" look: warehouse diff change-\S+; if it is right: warehouse approve (change-\S+)",

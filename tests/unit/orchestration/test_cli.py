@@ -49,11 +49,15 @@ def root(tmp_path: Path) -> Path:
             " ('mrr', 'total', 'month', date '2026-08-01', '(total)', 'VND', 100.0, false),"
             " ('mrr', 'total', 'month', date '2026-09-01', '(total)', 'VND', 110.5, false),"
             " ('mrr', 'total', 'month', date '2026-10-01', '(total)', 'VND', 120.0, true),"
-            " ('mrr', 'rep', 'month', date '2026-10-01', 'Lan', 'VND', 120.0, true))"
+            " ('mrr', 'rep', 'month', date '2026-10-01', 'Lan', 'VND', 120.0, true),"
+            " ('won', 'total', 'month', date '2017-12-01', '(total)', 'VND', 5.0, false),"
+            " ('won', 'total', 'month', date '2026-09-01', '(total)', 'VND', 0.0, false),"
+            " ('won', 'total', 'month', date '2026-10-01', '(total)', 'VND', null, true))"
             " v(kpi_key, breakdown, grain, period_start_date, member_id, currency, value,"
             " is_partial)"
         )
         con.execute("create table kpi_registry as select 'mrr' as kpi_key")
+        con.execute("create table fct_balances as select 1 as a")
         con.execute(
             "create table dim_article_lines as select '001-20' as line_id, 'MRR' as text_vi,"
             " 'Recurring revenue' as concept_en, 'mrr|arr' as kpi_keys,"
@@ -63,10 +67,14 @@ def root(tmp_path: Path) -> Path:
         PublishRequest(
             warehouse=tmp_path / "warehouse.duckdb",
             published=tmp_path / "published",
-            tables=tuple(
-                PublishedTable(name, "main", "core", ())
-                for name in ("rpt_kpi_values", "kpi_registry", "dim_article_lines")
+            tables=(
+                *(
+                    PublishedTable(name, "main", "core", ())
+                    for name in ("rpt_kpi_values", "kpi_registry", "dim_article_lines")
+                ),
+                PublishedTable("fct_balances", "main", "finance", ()),
             ),
+            red_themes=frozenset({"finance"}),
             build_id="2026-10-31T1-a",
             as_of=date(2026, 10, 31),
             code_version="c",
@@ -93,6 +101,22 @@ def test_kpi_shows_the_newest_periods_oldest_first(root: Path) -> None:
     assert "110.5" in shown.output
     assert "so far" in shown.output
     assert "2026-08-01" not in shown.output
+
+
+def test_a_screen_of_nothing_says_where_the_figures_are(root: Path) -> None:
+    """Tempting: only the dashes. Of an export of years ago nobody would look further back."""
+    shown = run("kpi", "won", "--last", "2", "--root", str(root))
+    assert "the newest other figure is of 2017-12-01: --last 3" in shown.output
+    assert "newest" not in run("kpi", "won", "--last", "3", "--root", str(root)).output
+
+
+def test_a_kpi_whose_theme_is_held_back_is_no_unknown_word(root: Path) -> None:
+    refused = run("kpi", "nrr", "--root", str(root))
+    assert isinstance(refused.exception, ConfigError)
+    assert (
+        "nothing of finance is shown yet: a gate held it back, warehouse status"
+        in str(refused.exception)
+    )
 
 
 def test_a_line_of_an_article_is_answered(root: Path) -> None:

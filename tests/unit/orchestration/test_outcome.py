@@ -39,7 +39,7 @@ def test_held_theme_and_stale_optional_source_are_said_and_alerted() -> None:
     ]
     report.note_stream(stale(optional=True))
     line = last_line(report)
-    assert "held back: sales (last good figures shown)" in line
+    assert "held back: sales (its last good figures, if any, are shown;" in line
     assert "source stripe_sg is stale" in line
     alert = alert_for(report, "Acme")
     assert alert is not None

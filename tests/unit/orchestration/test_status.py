@@ -318,6 +318,14 @@ def test_a_held_theme_says_since_when(made: Made) -> None:
     assert "after 2026-10-30" in status.findings[0].text
 
 
+def test_a_theme_that_was_never_green_needs_a_person(made: Made) -> None:
+    """Tempting: only what is held. A first night's red theme would be nobody's business."""
+    made.publish(red=frozenset({"sales"}))
+    status = made.look()
+    assert topics(status) == {"theme sales": 65}
+    assert "was never green, so no figure of it is shown" in status.findings[0].text
+
+
 def test_an_old_window_sent_again_is_stale_though_it_loads_every_night(
     made: Made,
 ) -> None:
