@@ -153,6 +153,7 @@ def load_config(
     sandbox_url: str | None = None,
     sandbox_root: Path | None = None,
     require_secrets: bool = True,
+    may_be_open: bool = False,
     root: Path | None = None,
 ) -> WarehouseConfig:
     """Read, check and resolve `warehouse.yml`.
@@ -165,6 +166,8 @@ def load_config(
             a caller can see `uses_sandbox` and start one.
         sandbox_root: what `path: sandbox:…` becomes; None leaves it as written.
         require_secrets: False for callers that only read what is published.
+        may_be_open: True for who writes a proposal: a `?` in it is not yet a problem. What
+            comes back is no configuration to run by.
         root: the warehouse's folder, where a drop of templates looks for what it loaded
             before; None = only what lies in the drop counts.
 
@@ -182,6 +185,7 @@ def load_config(
         sandbox_url=sandbox_url,
         sandbox_root=sandbox_root,
         require_secrets=require_secrets,
+        may_be_open=may_be_open,
         root=root,
     )
     return reader.read(located.data)
@@ -198,6 +202,7 @@ class _Reader:
         sandbox_url: str | None,
         sandbox_root: Path | None,
         require_secrets: bool,
+        may_be_open: bool,
         root: Path | None,
     ) -> None:
         self.located = located
@@ -205,6 +210,7 @@ class _Reader:
         self.sandbox_url = sandbox_url
         self.sandbox_root = sandbox_root
         self.require_secrets = require_secrets
+        self.may_be_open = may_be_open
         self.root = root
         self.problems: list[Problem] = []
         self.uses_sandbox = False
@@ -329,7 +335,8 @@ class _Reader:
         }
         if issubclass(model, VendorSource):
             return self._read_vendor(model, filled, location)
-        self.problems.extend(find_unsettled(given, location))
+        if not self.may_be_open:
+            self.problems.extend(find_unsettled(given, location))
         return self._read_files(filled, location)
 
     def _read_vendor(

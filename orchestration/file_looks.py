@@ -23,6 +23,7 @@ from ingest.config_files import Dataset, TotalRows
 from ingest.errors import IngestError
 from ingest.sources.files.decode import decode_file, decode_parts
 from ingest.sources.files.delimited import said_delimiter
+from ingest.sources.files.discover import is_litter
 from ingest.sources.files.mapping import TOTAL_WORD
 from ingest.sources.files.workbook import merged_cells
 from orchestration.file_shapes import (
@@ -41,6 +42,14 @@ if TYPE_CHECKING:
     from ingest.sources.files.table import RawTable
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_DATA: Final = frozenset(
+    f".{ending}"
+    for ending in (
+        *("csv", "tsv", "txt", "jsonl", "ndjson", "json", "xlsx", "xls", "xlsm"),
+        *("parquet", "zip", "gz", "html"),
+    )
+)
+"""Endings of what people mean as data, also those that have to be saved as something else."""
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".txt")
 _START_BYTES: Final = 1 << 20
 """Text is looked at in its first megabyte; its rows are counted to the end."""
@@ -132,6 +141,18 @@ class Look:
     def header_line(self) -> int:
         """Return the line of the header's first row, from 1."""
         return max(self.skip_rows, self.says_delimiter) + 1
+
+
+def data_files(*places: Path) -> tuple[list[Path], list[Path]]:
+    """Return the files somebody means as data, in folders and below, and those nobody does."""
+    below = (
+        [place, *place.rglob("*")] if place.is_dir() else [place] for place in places
+    )
+    found = sorted({one for each in below for one in each if one.is_file()})
+    kept = [
+        one for one in found if not is_litter(one.name) and one.suffix.lower() in _DATA
+    ]
+    return kept, [one for one in found if one not in kept]
 
 
 def look_at(path: Path, *, zone: str, name: str = "") -> Look:

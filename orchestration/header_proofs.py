@@ -8,6 +8,7 @@ show; what they do not show is asked.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ingest.contracts import CONTRACTS
@@ -16,6 +17,7 @@ from orchestration.header_words import ALIASES, normal, plain, vietnamese
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ingest.entities import EntityContract
     from ingest.sources.files.table import RawTable
     from orchestration.file_looks import Look
     from orchestration.header_proposals import Proposal
@@ -30,6 +32,17 @@ _RESOURCES: Final = {
 """Last collection of a resource name (customers/7/campaigns/42) -> the column 42 is an id of."""
 _TELLING: Final = 4
 """Codes of fewer letters are found in many a list by chance."""
+_NEARLY: Final = 0.75
+"""Share of its codes another list has to hold to be named as a likely one."""
+
+
+@dataclass(frozen=True)
+class NearLookup:
+    """A list that may tell a column, though it lacks some of the codes."""
+
+    lookup: tuple[str, str, str, str]
+    held: int
+    codes: int
 
 
 def place_id(proposal: Proposal, table: RawTable) -> None:
@@ -59,7 +72,10 @@ def place_id(proposal: Proposal, table: RawTable) -> None:
 
 
 def propose_lookups(pairs: Sequence[tuple[Look, Proposal | None]]) -> None:
-    """Take columns a file lacks from the one other file that holds all its codes."""
+    """Take columns a file lacks from the one other file that holds all its codes.
+
+    Of what is required the one list that holds most of them is named, and not taken.
+    """
     for look, proposal in pairs:
         if proposal is None:
             continue
@@ -70,12 +86,42 @@ def propose_lookups(pairs: Sequence[tuple[Look, Proposal | None]]) -> None:
                 if other is not look
                 for lookup in _lookups(look, other, column)
             ]
-            if len(found) == 1:
-                proposal.lookups[column] = found[0]
+            proved = [one.lookup for one in found if one.held == one.codes]
+            if len(proved) == 1:
+                proposal.lookups[column] = proved[0]
+            elif len(found) == 1 and column in proposal.missing:
+                proposal.near_lookups[column] = found[0]
         given = proposal.lookups
         proposal.missing = tuple(c for c in proposal.missing if c not in given)
         for column in given:
             proposal.constants.pop(column, None)
+
+
+def count_referred(pairs: Sequence[tuple[Look, Proposal | None]]) -> None:
+    """Note how many of a list's own ids files of other entities name.
+
+    Of two lists of campaigns only one may hold those the money was spent on.
+    """
+    found = [(look.table, p) for look, p in pairs if look.table and p]
+    for table, proposal in found:
+        own = own_id(CONTRACTS["files"][proposal.entity])
+        named = {
+            code
+            for there, other in found
+            if other.entity != proposal.entity and own in other.columns
+            for code in there.column(other.columns[own]).unique().to_pylist()
+        }
+        if named and own in proposal.columns:
+            ids = table.column(proposal.columns[own]).unique().to_pylist()
+            proposal.referred = len(named & {code for code in ids if code})
+
+
+def own_id(contract: EntityContract) -> str:
+    """Return the key column that names the entity's own things: campaign_id of campaigns."""
+    ending = {"s": "", "ies": "y", "es": ""}
+    things = {contract.name.removesuffix(e) + new for e, new in ending.items()}
+    named = [name for name in contract.key if name.removesuffix("_id") in things]
+    return named[0] if named else contract.key[0]
 
 
 def _named_by_resource(table: RawTable, header: str) -> str:
@@ -96,10 +142,8 @@ def _named_by_resource(table: RawTable, header: str) -> str:
     return ""
 
 
-def _lookups(
-    look: Look, other: Look, column: str
-) -> Iterator[tuple[str, str, str, str]]:
-    """Yield the lookups of a column another file allows: one value for every code here.
+def _lookups(look: Look, other: Look, column: str) -> Iterator[NearLookup]:
+    """Yield the lookups of a column another file allows: one value for most codes here.
 
     Each is the other file, the header of the codes here and there, the header of the value.
     """
@@ -113,8 +157,15 @@ def _lookups(
                 continue
             known = _index(other.table, key, take)
             for local in look.table.headers if known else ():
-                if _same_thing(local, key) and _holds_all(look.table, local, known):
-                    yield other.name, local, key, take
+                if not _same_thing(local, key):
+                    continue
+                thing = plain(local).removesuffix("_id")
+                is_named = thing in plain(other.name).split("_")
+                codes = _codes(look.table, local, known, is_named=is_named)
+                held = len(codes & set(known))
+                if codes and held >= len(codes) * _NEARLY:
+                    lookup = other.name, local, key, take
+                    yield NearLookup(lookup, held, len(codes))
 
 
 def _means(header: str, column: str) -> bool:
@@ -145,11 +196,14 @@ def _index(table: RawTable, key: str, take: str) -> dict[str, str]:
     return index
 
 
-def _holds_all(table: RawTable, local: str, known: dict[str, str]) -> bool:
+def _codes(
+    table: RawTable, local: str, known: dict[str, str], *, is_named: bool
+) -> set[str]:
+    """Return the codes of a column, none where they prove nothing.
+
+    They may be the values themselves, or too short; short ones do prove a list that
+    `is_named` after what they are codes of.
+    """
     codes = {code for code in table.column(local).unique().to_pylist() if code}
-    return (
-        bool(codes)
-        and codes <= set(known)
-        and min(map(len, codes)) >= _TELLING
-        and not any(code in known.values() for code in codes)
-    )
+    is_telling = is_named or min(map(len, codes), default=0) >= _TELLING
+    return codes if is_telling and not codes & set(known.values()) else set()

@@ -21,15 +21,21 @@ from ingest.contracts.headers import TITLES
 from ingest.currencies import EXPONENTS
 from ingest.date_formats import ISO
 from ingest.entities import EntityContract, Truth, Type
-from ingest.sources.files.discover import is_litter
 from ingest.sources.files.scalars import Misread, read_date, read_number
-from orchestration.file_looks import Look, look_at
-from orchestration.header_proofs import place_id, propose_lookups
+from orchestration.file_looks import Look, data_files, look_at
+from orchestration.header_proofs import (
+    NearLookup,
+    count_referred,
+    own_id,
+    place_id,
+    propose_lookups,
+)
 from orchestration.header_words import (
     ALIASES,
     FILE_NAMES,
     NOISE,
     PLATFORMS,
+    VERSIONS,
     likeness,
     normal,
     plain,
@@ -45,7 +51,6 @@ if TYPE_CHECKING:
     from ingest.entities import Column
     from ingest.sources.files.table import RawTable
 
-_ENDINGS: Final = (".csv", ".tsv", ".txt", ".jsonl", ".xlsx", ".parquet")
 _SAMPLES: Final = 1000
 _SIMILAR: Final = 0.84
 """Least likeness of a header to a column: `engage_date` is not `changed_at`, `close_date` is
@@ -71,14 +76,6 @@ _NUMBERS: Final = frozenset({Type.INTEGER, Type.MONEY, Type.NUMBER, Type.RATE})
 _TIMES: Final = frozenset({Type.DATE, Type.INSTANT})
 
 
-@dataclass(frozen=True)
-class Question:
-    """What the files do not tell and a person has to settle before the first night."""
-
-    where: str
-    text: str
-
-
 @dataclass
 class Proposal:
     """One file and what it seems to feed.
@@ -88,9 +85,12 @@ class Proposal:
     candidates; `shown`: the first value that tells them apart. `unplaced`: words of closed
     lists, by column, that mean nobody knows what. `units`: units of amounts, `?` where whole
     numbers may be full or smallest units. `aggregate`: by which columns rows are added up,
-    and which, where a key comes up again. `whose_id`: a header called `id` and the blank parts
+    and which, where a key comes up again; `version_column`: the header that says which of
+    several lines of a key is the newest. `whose_id`: a header called `id` and the blank parts
     of the key it may name. `lookups`: column -> the other file that tells it, header of
-    the codes here and there, header of the value.
+    the codes here and there, header of the value. `near_lookups`: those that lack a few codes.
+    `referred`: how many of its own ids files of other entities name. `questions`: what to
+    ask about words and units.
     """
 
     file: str
@@ -117,32 +117,35 @@ class Proposal:
     unplaced: dict[str, list[str]] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     aggregate: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    version_column: str = ""
     whose_id: tuple[str, tuple[str, ...]] = ("", ())
     lookups: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)
-    questions: list[Question] = field(default_factory=list)
+    near_lookups: dict[str, NearLookup] = field(default_factory=dict)
+    referred: int = 0
+    questions: list[str] = field(default_factory=list)
 
 
-def propose_datasets(folder: Path, *, zone: str, currency: str) -> list[Proposal]:
-    """Return a proposal for every file that resembles an entity, best first.
+def propose_datasets(
+    folder: Path, *, zone: str, currency: str
+) -> tuple[list[Proposal], list[str]]:
+    """Return a proposal for every file that resembles an entity, best first; and the others.
 
     Files of one shape whose names differ by a number become one proposal with a pattern.
     """
-    looks = [
-        look_at(path, zone=zone)
-        for path in sorted(folder.iterdir())
-        if path.is_file()
-        and not is_litter(path.name)
-        and path.name.lower().endswith(_ENDINGS)
-    ]
-    return rank((look, propose(look, zone=zone, currency=currency)) for look in looks)
+    seen = []
+    for path in data_files(folder)[0]:
+        look = look_at(path, zone=zone, name=path.relative_to(folder).as_posix())
+        seen.append((look, propose(look, zone=zone, currency=currency)))
+    return rank(seen), [look.name for look, found in seen if found is None]
 
 
 def rank(found: Iterable[tuple[Look, Proposal | None]]) -> list[Proposal]:
     """Return proposals best first, files of one shape joined under a pattern."""
     pairs = list(found)
     propose_lookups(pairs)
+    count_referred(pairs)
     joined = _join_numbered(proposal for _, proposal in pairs if proposal is not None)
-    return sorted(joined, key=lambda p: (len(p.missing), -len(p.columns)))
+    return sorted(joined, key=lambda p: (len(p.missing), -len(p.columns), -p.referred))
 
 
 def propose(
@@ -169,6 +172,7 @@ def propose(
     _propose_formats(best, look.table, contracts[best.entity], ZoneInfo(zone))
     _propose_units(best, look.table, contracts[best.entity])
     _propose_sums(best, look.table, contracts[best.entity])
+    _propose_version(best, look.table, contracts[best.entity])
     best.delimiter, best.sheet = look.delimiter, look.sheet
     best.skip_rows, best.total_rows = look.skip_rows, look.total_rows
     best.header_rows, best.rows_quoted = look.header_rows, look.rows_quoted
@@ -223,7 +227,7 @@ def _match(
     required = required_columns(contract)
     told = [column for column in required if column in columns]
     is_named = _names_entity(name, contract)
-    own = _own_id(contract)
+    own = own_id(contract)
     by_key = own in columns and plain(columns[own]) != "id"
     used = len(set(columns.values())) / len(table.headers)
     # Every export has an `id` and an amount, and any may name a campaign: what is neither
@@ -270,19 +274,11 @@ def _names_entity(name: str, contract: EntityContract) -> bool:
     return any(likeness(called, one) >= _SIMILAR for one in names)
 
 
-def _own_id(contract: EntityContract) -> str:
-    """Return the key column that names the entity's own things: campaign_id of campaigns."""
-    ending = {"s": "", "ies": "y", "es": ""}
-    things = {contract.name.removesuffix(e) + new for e, new in ending.items()}
-    named = [name for name in contract.key if name.removesuffix("_id") in things]
-    return named[0] if named else contract.key[0]
-
-
 def _nearest_header(
     column: Column, contract: EntityContract, headers: Sequence[str]
 ) -> str | None:
     """Return the header most like a column, if it is like enough."""
-    key = _own_id(contract)
+    key = own_id(contract)
     thing = key.removesuffix("_id")
     # `deal_stage` of a deal is its stage.
     exact = {column.name, f"{thing}_{column.name}", vietnamese(column.name)}
@@ -332,11 +328,8 @@ def _propose_values(
         if open_words:
             proposal.unplaced[name] = open_words
             proposal.questions.append(
-                Question(
-                    f"{proposal.entity}.values.{name}",
-                    f"say which of {', '.join(allowed.values())} these mean: "
-                    f"{', '.join(open_words)}",
-                )
+                f"say which of {', '.join(allowed.values())} these mean: "
+                f"{', '.join(open_words)}"
             )
     proposal.values = {name: words for name, words in proposal.values.items() if words}
 
@@ -369,8 +362,6 @@ def _propose_formats(
         fitting = list(readings)
         if not fitting:
             proposal.unsettled[key] = ()
-            text = f"no usual format reads every value; declare {key}"
-            proposal.questions.append(Question(proposal.entity, text))
             continue
         if key != "number_format" or any(re.search(r"[.,]", text) for text in samples):
             setattr(proposal, attribute, fitting[0])
@@ -383,12 +374,6 @@ def _propose_formats(
                 written for written in fitting if written in told.values()
             )
             proposal.shown[key] = _example(samples, readings)
-            text = (
-                f"{' and '.join(fitting)} read the values differently "
-                f"({proposal.shown[key]}); {fitting[0]} is "
-                f"written down, correct {key} if it is the other"
-            )
-            proposal.questions.append(Question(proposal.entity, text))
 
 
 def _example(samples: Sequence[str], readings: Mapping[str, list[object]]) -> str:
@@ -428,7 +413,7 @@ def _propose_units(
             f"only whole numbers stand in {listed}: full units (major), or the smallest "
             "ones, such as cents (minor)?"
         )
-        proposal.questions.append(Question(f"{proposal.entity}.units", text))
+        proposal.questions.append(text)
 
 
 def _propose_sums(
@@ -447,6 +432,23 @@ def _propose_sums(
     rows = list(zip(*columns, strict=True))
     if len(set(rows)) < len(rows):
         proposal.aggregate = tuple(keys), tuple(sums)
+
+
+def _propose_version(
+    proposal: Proposal, table: RawTable, contract: EntityContract
+) -> None:
+    """Propose by what the newest line of a key is known, where keys come up again.
+
+    The history of a list holds every version of a thing; all but the last are past.
+    """
+    keys = [name for name in contract.key if name in proposal.columns]
+    header = next((h for h in table.headers if plain(h) in VERSIONS), "")
+    is_told = contract.version_column in proposal.columns
+    if contract.truth is Truth.MUTABLE and keys and header and not is_told:
+        columns = [table.column(proposal.columns[name]).to_pylist() for name in keys]
+        rows = list(zip(*columns, strict=True))
+        if len(set(rows)) < len(rows):
+            proposal.version_column = header
 
 
 def _read_number(text: str, written: str) -> object:

@@ -119,6 +119,7 @@ ALIASES: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "occurred_at": frozenset({"created"}),
+    "unit_price": frozenset({"unit_amount", "price", "don_gia"}),
     "fee_amount": frozenset({"fee"}),
     "net_amount": frozenset({"net"}),
     "tax_amount": frozenset({"tax", "vat", "thue"}),
@@ -136,6 +137,14 @@ ALIASES: Final[Mapping[str, frozenset[str]]] = {
     "conversion_value": frozenset({"conversions_value"}),
 }
 """Column -> headers that only this column's entity means by it; read after `SAME`."""
+VERSIONS: Final = frozenset(
+    {
+        *("updated_at", "updated_time", "updated", "last_updated", "last_updated_at"),
+        *("modified_at", "modified_time", "modified", "last_modified"),
+        *("last_modified_at", "last_modified_time", "ngay_cap_nhat"),
+    }
+)
+"""Headers of when a line was written anew: of several of one key the newest counts."""
 FILE_NAMES: Final[Mapping[str, str]] = {
     "sales_teams": "users",
     "sales_team": "users",

@@ -2,8 +2,8 @@
 
 Belongs here: what each kind needs, defaults, the text of the file, writing it once. Stays
 out: asking (`cli.setup`), resemblance of files (`header_proposals`), a dataset's lines
-(`dataset_blocks`). What is written has been
-read back by the same reader a night uses, so it is valid before anybody sees it.
+(`dataset_blocks`). What is written has been read back by the same reader a night uses, so all
+that can be wrong in it is a `?`, which a person has to settle.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ingest.config import load_config
-from ingest.config_files import UNDECLARED
 from ingest.config_sources import VENDORS
 from ingest.config_yaml import nearest
 from ingest.errors import ConfigError
-from orchestration.dataset_blocks import dataset_lines, quote
+from orchestration.dataset_blocks import block_lines, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +82,11 @@ NEEDS: Final[Mapping[str, KindNeeds]] = {
 
 @dataclass
 class Answers:
-    """What `init` was told, or took by default."""
+    """What `init` was told, or took by default.
+
+    `proposals`: what the files of a folder seem to feed; `strangers`: those that resemble
+    nothing known.
+    """
 
     kind: str
     name: str
@@ -96,6 +99,7 @@ class Answers:
     secrets: dict[str, str] = field(default_factory=dict)
     path: str = ""
     proposals: list[Proposal] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
 
 
 def slug(text: str) -> str:
@@ -118,7 +122,7 @@ def check_kind(kind: str) -> str:
 
 
 def write_config(path: Path, answers: Answers) -> WarehouseConfig:
-    """Write the file and return it as a night would read it; never over an existing one.
+    """Write the file and return it as read back, each `?` open; never over an existing one.
 
     Raises:
         ConfigError: the file is there already, or an answer is no valid one.
@@ -133,7 +137,7 @@ def write_config(path: Path, answers: Answers) -> WarehouseConfig:
     aside = path.with_name(f".{path.name}.new")
     aside.write_text(render(answers), encoding="utf-8")
     try:
-        config = load_config(aside, environ={}, require_secrets=False)
+        config = load_config(aside, environ={}, require_secrets=False, may_be_open=True)
         # A link fails where a rename would replace a file written in the meantime.
         path.hardlink_to(aside)
     except ConfigError as error:
@@ -151,15 +155,6 @@ def write_config(path: Path, answers: Answers) -> WarehouseConfig:
 def render(answers: Answers) -> str:
     """Return the text of the file."""
     return "\n".join([*_company_lines(answers), "", *_source_lines(answers)]) + "\n"
-
-
-def active_proposals(answers: Answers) -> list[Proposal]:
-    """Return the proposals that are complete, the best one of each entity."""
-    chosen: dict[str, Proposal] = {}
-    for proposal in answers.proposals:
-        if not proposal.missing:
-            chosen.setdefault(proposal.entity, proposal)
-    return list(chosen.values())
 
 
 def _company_lines(answers: Answers) -> Iterator[str]:
@@ -197,27 +192,8 @@ def _source_lines(answers: Answers) -> Iterator[str]:
 
 
 def _files_lines(answers: Answers) -> Iterator[str]:
-    active = active_proposals(answers)
-    first = active[0] if active else None
     yield "    # Relative to this file. Drop new files here; each is loaded once."
     yield f"    path: {quote(answers.path)}"
     yield f"    timezone: {answers.timezone}"
-    if first is not None:
-        yield "    # Formats are declared, never guessed at night; check them against the files."
-        if first.number_format != UNDECLARED:
-            yield f"    number_format: {quote(first.number_format)}"
-        yield f"    date_formats: [{quote(first.date_format)}]"
-        yield f"    delimiter: {quote(first.delimiter)}"
-    yield "    encoding: utf-8-sig"
-    yield "    datasets:"
-    for proposal in active:
-        yield from dataset_lines(proposal, first, indent="      ")
-    for proposal in answers.proposals:
-        if proposal in active:
-            continue
-        if proposal.missing:
-            why = f"lacks {', '.join(proposal.missing)}"
-            yield f"      # {proposal.file} resembles {proposal.entity}, but {why}:"
-        else:
-            yield f"      # {proposal.file} resembles {proposal.entity} as well:"
-        yield from dataset_lines(proposal, first, indent="      # ")
+    yield "    # Settle each ?: no night runs on one. Formats are declared, never guessed at night."
+    yield from (f"    {line}" for line in block_lines(answers.proposals))

@@ -23,24 +23,6 @@ if TYPE_CHECKING:
     from orchestration.header_proposals import Proposal
 
 _WIDTH: Final = 26
-_DATA: Final = frozenset(
-    (
-        ".csv",
-        ".tsv",
-        ".txt",
-        ".jsonl",
-        ".ndjson",
-        ".json",
-        ".xlsx",
-        ".xls",
-        ".xlsm",
-        ".parquet",
-        ".zip",
-        ".gz",
-        ".html",
-    )
-)
-"""Endings of what people mean as data, also those that have to be saved as something else."""
 _ZONE: Final = "Asia/Ho_Chi_Minh"
 
 
@@ -121,22 +103,21 @@ def _find(path: str) -> tuple[list[Path], list[str]]:
     Raises:
         ConfigError: it means no file.
     """
-    from ingest.sources.files.discover import is_litter  # noqa: PLC0415 - only this verb pays
+    from orchestration.file_looks import data_files  # noqa: PLC0415 - only this verb pays
 
     place = Path(path).expanduser()
     if place.is_file():
         return [place], []
     if place.is_dir():
-        found = sorted(p for p in place.rglob("*") if p.is_file())
+        kept, others = data_files(place)
     else:
         # The pattern may be absolute, which Path.glob refuses.
         named = glob.glob(path, recursive=True)  # noqa: PTH207 - see above
-        found = sorted(p for p in map(Path, named) if p.is_file())
-    kept = [p for p in found if not is_litter(p.name) and p.suffix.lower() in _DATA]
+        kept, others = data_files(*map(Path, named))
     if not kept:
         message = f"{path}: no file there; name a file, a folder or a quoted pattern"
         raise ConfigError(message)
-    return kept, [p.name for p in found if p not in kept]
+    return kept, [p.name for p in others]
 
 
 def _one(look: Look, proposal: Proposal | None) -> Iterator[str]:
@@ -226,7 +207,10 @@ def _closing(
     ranked: Sequence[Proposal], to: Path | None, *, is_readable: bool
 ) -> Iterator[str]:
     """Yield what is to settle, the proposed datasets, and what to do next."""
-    from orchestration.dataset_blocks import block_lines  # noqa: PLC0415 - only this verb pays
+    from orchestration.dataset_blocks import (  # noqa: PLC0415 - only this verb pays
+        block_lines,
+        open_points,
+    )
 
     if not ranked and not is_readable:
         return
@@ -237,8 +221,7 @@ def _closing(
             "for example --as opportunities; warehouse files template lists all."
         )
         return
-    questions = [(p.file, text) for p in ranked for text in _open_points(p)]
-    questions += _several(ranked)
+    questions = list(open_points(ranked))
     if questions:
         yield ""
         where = "below" if to is None else f"in {to}"
@@ -256,41 +239,6 @@ def _closing(
     )
 
 
-def _several(ranked: Sequence[Proposal]) -> list[tuple[str, str]]:
-    """Return, per entity, the files that may say again what another one says."""
-    from orchestration.dataset_blocks import first_of_each  # noqa: PLC0415 - only this verb pays
-
-    points = []
-    for entity in dict.fromkeys(p.entity for p in ranked):
-        members = [p for p in ranked if p.entity == entity]
-        kept = first_of_each(members)
-        others = [one.file for one in members if one not in kept]
-        if others:
-            text = (
-                f"also feed{'s' if len(others) == 1 else ''} {entity}. If they tell of the "
-                "same at another level, taking both counts it twice; they stand behind #"
-            )
-            points.append((", ".join(others), text))
-    return points
-
-
-def _open_points(proposal: Proposal) -> Iterator[str]:
-    """Yield what a person has to decide about one file."""
-    yield from (f"which header is {name}? It is required" for name in proposal.missing)
-    header, parts = proposal.whose_id
-    if header:
-        yield f"whose id does {header!r} hold: {' or '.join(parts)}? Name one, drop the rest"
-    for key, candidates in proposal.unsettled.items():
-        choice = " or ".join(candidates) or "none of the usual ones fits; see README.md"
-        if key == "encoding":
-            yield f"encoding: {choice}; take the one whose words are right"
-        else:
-            example = f"{proposal.shown[key]}? " if key in proposal.shown else ""
-            yield f"{example}{key}: {choice}"
-    # Questions of the file as a whole are those of formats, asked above.
-    yield from (q.text for q in proposal.questions if q.where != proposal.entity)
-
-
 def _write_block(ranked: Sequence[Proposal], to: Path) -> None:
     from orchestration.dataset_blocks import block_lines  # noqa: PLC0415 - only this verb pays
 
@@ -304,6 +252,8 @@ def _write_block(ranked: Sequence[Proposal], to: Path) -> None:
 def _as_json(
     seen: Sequence[tuple[Look, Proposal | None]], litter: Sequence[str]
 ) -> dict[str, Any]:
+    from orchestration.dataset_blocks import open_points_of  # noqa: PLC0415 - only this verb pays
+
     return {
         "files": [
             {
@@ -324,7 +274,7 @@ def _as_json(
                 "columns": found.columns if found else {},
                 "guessed": sorted(found.guessed) if found else [],
                 "missing": found.missing if found else (),
-                "to_settle": list(_open_points(found)) if found else [],
+                "to_settle": list(open_points_of(found)) if found else [],
             }
             for look, found in seen
         ],

@@ -1,4 +1,4 @@
-"""`warehouse init`: from a few answers to a valid `warehouse.yml`.
+"""`warehouse init`: from a few answers to a first `warehouse.yml`.
 
 Belongs here: asking and the options that answer beforehand. Stays out: the text of the file
 (`orchestration.initial_config`).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,14 +18,17 @@ from orchestration.initial_config import (
     KINDS,
     NEEDS,
     Answers,
-    active_proposals,
     check_kind,
     slug,
     write_config,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _DEFAULT_ZONE = "Asia/Ho_Chi_Minh"
 _DEFAULT_CURRENCY = "VND"
+_STRANGERS_SHOWN = 8
 
 
 def register(app: typer.Typer) -> None:
@@ -163,19 +166,15 @@ def _answer_files(answers: Answers, path: str, out: Path) -> None:
     from orchestration.header_proposals import propose_datasets  # noqa: PLC0415 - only this verb pays
 
     answers.path = path
-    answers.proposals = propose_datasets(
+    answers.proposals, answers.strangers = propose_datasets(
         folder, zone=answers.timezone, currency=answers.reporting_currency
     )
-    if active_proposals(answers):
+    if answers.proposals:
         return
-    near = [
-        f"{p.file} resembles {p.entity} but lacks {', '.join(p.missing)}"
-        for p in answers.proposals
-    ]
-    found = "; ".join(near) or ", ".join(sorted(p.name for p in folder.iterdir()))
     message = (
-        f"no file in {folder} can be mapped by its headers alone ({found or 'it is empty'}). "
-        "Name the columns in a warehouse.yml by hand: README.md shows how"
+        f"no file in {folder} resembles what the warehouse knows "
+        f"({', '.join(answers.strangers) or 'it is empty'}). Say what one is: "
+        "warehouse files inspect FILE --as opportunities; warehouse files template lists all"
     )
     raise ConfigError(message)
 
@@ -184,17 +183,35 @@ def _closing_lines(answers: Answers, out: Path) -> list[str]:
     lines = [f"{out} is written: {answers.company}, {answers.kind} as {answers.name}."]
     where = "" if out == Path("warehouse.yml") else f" --config {out}"
     if answers.kind == FILES:
-        active = active_proposals(answers)
-        lines += [
-            f"  {p.file} → {p.entity}: {len(set(p.columns.values()))} of {len(p.headers)} headers"
-            for p in active
-        ]
-        questions = [question for p in active for question in p.questions]
-        lines += [f"  to settle in it: {q.where}: {q.text}" for q in questions]
-        lines.append(f"Next: read the mapping in {out}, then warehouse doctor{where}")
-        return lines
+        return [*lines, *_files_closing(answers, out, where)]
     needs = NEEDS[answers.kind]
     names = ", ".join(answers.secrets.values())
     lines.append(f"Set in the environment: {names} ({needs.hint}).")
     lines.append(f"Next: warehouse doctor --live{where}, then warehouse nightly{where}")
     return lines
+
+
+def _files_closing(answers: Answers, out: Path, where: str) -> Iterator[str]:
+    """Yield what each file goes to, what is open in what was written, and what is next."""
+    from orchestration.dataset_blocks import (  # noqa: PLC0415 - only this verb pays
+        first_of_each,
+        open_points,
+    )
+
+    found = answers.proposals
+    for one in found:
+        members = [other for other in found if other.entity == one.entity]
+        mark = "" if one in first_of_each(members) else ", behind #"
+        told = len(set(one.columns.values()))
+        yield f"  {one.file} → {one.entity}: {told} of {len(one.headers)} headers{mark}"
+    if answers.strangers:
+        shown = ", ".join(answers.strangers[:_STRANGERS_SHOWN])
+        more = len(answers.strangers) - _STRANGERS_SHOWN
+        rest = f" and {more} more" if more > 0 else ""
+        yield f"  resemble nothing known: {shown}{rest}"
+    points = list(open_points(found))
+    if points:
+        yield f"To settle before the first night ({len(points)}), marked ? or # in {out}:"
+    yield from (f"  {n}. {file}: {text}" for n, (file, text) in enumerate(points, 1))
+    settle = ", settle each ?" if points else ""
+    yield f"Next: read the mapping in {out}{settle}, then warehouse doctor{where}"

@@ -214,6 +214,21 @@ def test_the_history_of_campaigns_is_one_of_campaigns(tmp_path: Path) -> None:
     assert proposed["campaigns"]["columns"]["campaign_id"] == "id"
 
 
+def test_of_a_list_with_its_past_the_newest_line_counts(tmp_path: Path) -> None:
+    """Campaign 7 was renamed; the older line stands below, so the last one would be wrong."""
+    drop(
+        tmp_path,
+        "google_campaign_history.csv",
+        "id,name,updated_at\n"
+        "7,Autumn,2026-09-02 08:00:00\n"
+        "7,Fall,2026-09-01 08:00:00\n"
+        "8,Winter,2026-09-01 08:00:00\n",
+    )
+    entity = "campaigns"
+    landed = landed_as_proposed(tmp_path, "google_campaign_history.csv", entity)
+    assert [row["campaign_name"] for row in landed] == ["Autumn", "Winter"]
+
+
 def test_a_file_that_holds_every_code_may_be_looked_up(tmp_path: Path) -> None:
     drop(
         tmp_path,
@@ -246,6 +261,25 @@ def test_a_file_that_holds_every_code_may_be_looked_up(tmp_path: Path) -> None:
     )
     proposed, _ = inspect(tmp_path / "drop")
     assert "lookup" not in proposed["ad_performance_daily"]
+
+
+def test_a_file_that_holds_most_codes_is_named_and_not_taken(tmp_path: Path) -> None:
+    """Four plans of five are in the list; its name says what it is a list of, so short codes do."""
+    items = "id,created,subscription_id,plan_id\n" + "".join(
+        f"i{n},2026-09-01,sub_{n},p{n}\n" for n in range(5)
+    )
+    drop(tmp_path, "subscription_item_data.csv", items)
+    plans = "id,unit_amount,currency\n" + "".join(f"p{n},5.5,USD\n" for n in range(4))
+    drop(tmp_path, "plan_data.csv", plans)
+    proposed, shown = inspect(tmp_path / "drop")
+    items_proposed = proposed["subscription_items"]
+    assert "lookup" not in items_proposed
+    assert items_proposed["columns"]["currency"] == "?"
+    assert (
+        '#   currency: {file: "plan_data.csv", "on": {"plan_id": "id"}, take: "currency"}'
+        "  # 4 of 5 codes"
+    ) in re.sub(r"\bon: ", '"on": ', shown)
+    assert "perhaps 'unit_amount' of plan_data.csv" in shown
 
 
 def test_json_tells_the_shape_too(tmp_path: Path) -> None:

@@ -322,6 +322,36 @@ def test_two_files_that_may_tell_the_same_are_not_both_taken(tmp_path: Path) -> 
     assert "taking both counts it twice" in inspect(tmp_path)
 
 
+def test_of_lists_alike_the_one_whose_ids_are_named_comes_first(tmp_path: Path) -> None:
+    """Money was spent on 7 and 8; both files may be the campaigns, by their headers alike."""
+    spent = "campaign_id,date,spend,currency\n7,2026-09-01,5.00,USD\n8,2026-09-01,5.00,USD\n"
+    (tmp_path / "google_ads_campaign_stats.csv").write_text(spent)
+    for name, ids in (("campaigns", (1, 2)), ("google_campaigns", (7, 8))):
+        rows = "".join(f"{number},x{number}\n" for number in ids)
+        (tmp_path / f"google_{name}.csv").write_text("id,name\n" + rows)
+    inspect(tmp_path, "--to", tmp_path / "block.yml")
+    listed = (tmp_path / "block.yml").read_text("utf-8")
+    assert '- files: "google_google_campaigns.csv"' in listed
+    assert '# - files: "google_campaigns.csv"' in listed
+
+
+def test_a_column_nobody_gives_says_what_it_holds_and_where_it_may_stand(
+    tmp_path: Path,
+) -> None:
+    """With no header left it can only be one value for all rows; else it may be a header."""
+    path = tmp_path / "sales_teams.csv"
+    path.write_text("sales_agent,manager\nLan,Minh\n")
+    said = inspect(path)
+    assert (
+        'constants: {"valid_from": "?"}  # settle each ? (valid_from: First day' in said
+    )
+    assert "which header is valid_from (First day the row holds, company zone)?" in said
+    path.write_text("sales_agent,manager,since\nLan,Minh,2026-01-01\n")
+    assert 'valid_from: "?"  # settle: required, First day the row holds' in inspect(
+        path
+    )
+
+
 def test_litter_is_named_and_not_opened(tmp_path: Path) -> None:
     (tmp_path / "deals.csv").write_text(DEALS, encoding="utf-8")
     for name in ("~$deals.xlsx", ".DS_Store", "Thumbs.db", "desktop.ini", "x.csv.part"):

@@ -175,23 +175,20 @@ def test_two_readings_of_the_values_are_a_question_not_a_guess(here: Path) -> No
     drop(here, "deals.csv", DEALS.replace("15/09", "05/09").replace("28/09", "08/09"))
     text = (here / "drop" / "deals.csv").read_text("utf-8").replace("30/09", "10/09")
     drop(here, "deals.csv", text)
-    proposal = only(propose_datasets(here / "drop", zone="UTC", currency="VND"))
-    [question] = proposal.questions
-    assert "%d/%m/%Y and %m/%d/%Y read the values differently" in question.text
     done = init("--kind", "files", "--path", "drop")
-    assert "to settle in it: opportunities: %d/%m/%Y and %m/%d/%Y" in done.output
-    assert "%m/%d/%Y read the values differently" in (here / "warehouse.yml").read_text(
-        "utf-8"
+    assert (
+        "deals.csv: 01/09/2026 is 2026-09-01 or 2026-01-09? date_formats: "
+        in done.output
     )
+    with pytest.raises(ConfigError, match="date_formats is still '\\?'"):
+        load_config(here / "warehouse.yml", environ={})
 
 
 def test_words_it_cannot_place_are_asked_about(here: Path) -> None:
     drop(here, "deals.csv", DEALS.replace("OPEN", "Engaging"))
-    proposal = only(propose_datasets(here / "drop", zone="UTC", currency="VND"))
+    proposal = only(propose_datasets(here / "drop", zone="UTC", currency="VND")[0])
     assert proposal.values == {"status": {"Won": "won", "Lost": "lost"}}
-    assert [question.text for question in proposal.questions] == [
-        "say which of open, won, lost these mean: Engaging"
-    ]
+    assert proposal.questions == ["say which of open, won, lost these mean: Engaging"]
 
 
 def test_monthly_files_become_one_pattern(here: Path) -> None:
@@ -199,7 +196,9 @@ def test_monthly_files_become_one_pattern(here: Path) -> None:
     for month in ("2026-08", "2026-09"):
         drop(here, f"costs_{month}.csv", costs.format(month, Decimal("12.50")))
     drop(here, "readme.txt", "nothing to see\n")
-    proposal = only(propose_datasets(here / "drop", zone="UTC", currency="USD"))
+    found, others = propose_datasets(here / "drop", zone="UTC", currency="USD")
+    proposal = only(found)
+    assert others == ["readme.txt"]
     assert (proposal.file, proposal.entity, proposal.mode) == (
         "costs_*.csv",
         "costs",
@@ -207,20 +206,51 @@ def test_monthly_files_become_one_pattern(here: Path) -> None:
     )
 
 
-def test_a_file_that_lacks_something_is_left_as_a_comment(here: Path) -> None:
-    drop(here, "deals.csv", DEALS)
-    drop(here, "refunds.csv", "id,amount,currency\nR-1,5.00,VND\n")
+def test_it_writes_what_inspect_proposes_and_no_night_runs_on_what_is_open(
+    here: Path,
+) -> None:
+    """Tempting: leave out what is open, so that the file is valid. Cents would be dollars."""
+    drop(here, "deals.csv", DEALS.replace("OPEN", "Engaging"))
+    drop(here, "refunds.csv", "id,amount,currency,note\nR-1,500,USD,x\n")
+    drop(here, "charges.csv", "id,created,amount,currency\nC-1,2026-09-01,500,USD\n")
+    drop(here, "other.csv", "only,strangers\n1,2\n")
     done = init("--kind", "files", "--path", "drop")
     assert done.exit_code == 0
-    [source] = load_config(here / "warehouse.yml", environ={}).sources
-    assert source.canonical_entities() == {"opportunities"}
+    assert "  resemble nothing known: other.csv" in done.output
+    assert "refunds.csv: which header is refunded_at (" in done.output
+    runner = CliRunner()
+    looked = ["files", "inspect", str(here / "drop"), "--to", str(here / "block.yml")]
+    assert runner.invoke(app, looked).exit_code == 0
+    block = (here / "block.yml").read_text("utf-8")
     text = (here / "warehouse.yml").read_text("utf-8")
-    assert "# refunds.csv resembles refunds, but lacks refunded_at:" in text
-    drop(here, "deals.csv", "only,strangers\n1,2\n")
-    (here / "warehouse.yml").unlink()
-    assert "refunds.csv resembles refunds but lacks refunded_at" in refusal(
-        "--kind", "files", "--path", "drop"
-    )
+    assert "".join(f"    {line}\n" for line in block.splitlines()) in text
+    with pytest.raises(ConfigError) as caught:
+        load_config(here / "warehouse.yml", environ={})
+    open_points = [
+        line.split(": ", 1)[1].split(" is still '?'")[0]
+        for line in str(caught.value).splitlines()
+    ]
+    assert sorted(open_points) == [
+        "refunded_at",
+        "status",
+        "status 'Engaging'",
+        "the unit of amount",
+        "the unit of amount",
+    ]
+
+
+def test_of_a_folder_without_anything_known_nothing_is_written(here: Path) -> None:
+    drop(here, "other.csv", "only,strangers\n1,2\n")
+    said = refusal("--kind", "files", "--path", "drop")
+    assert "(other.csv). Say what one is: warehouse files inspect FILE --as" in said
+    assert not (here / "warehouse.yml").exists()
+
+
+def test_files_in_folders_below_are_proposed_too(here: Path) -> None:
+    (here / "drop" / "crm").mkdir()
+    drop(here, "crm/deals.csv", DEALS)
+    proposal = only(propose_datasets(here / "drop", zone="UTC", currency="VND")[0])
+    assert proposal.file == "crm/deals.csv"
 
 
 def test_names_in_files_cannot_write_configuration(here: Path) -> None:
