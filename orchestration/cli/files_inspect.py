@@ -234,7 +234,7 @@ def _closing(
         yield from (f"    {line}" for line in block_lines(ranked))
     yield ""
     yield (
-        "Next: put it into warehouse.yml (warehouse init --kind files writes a first one), "
+        "Next: put it into warehouse.yml (warehouse init --kind files writes it into one), "
         "settle every ?, then warehouse doctor and warehouse files check"
     )
 
