@@ -664,6 +664,11 @@ BILLING = (
         money("discount_amount", "Recurring amount off per period."),
         instant("discount_ends_at", "End of the discount; NULL = for ever or none."),
         instant("trial_ends_at", "End of trial; NULL = none."),
+        instant(
+            "cancel_at",
+            "When service is to end by a cancellation requested in that state; NULL = none, "
+            "or through the subscription.",
+        ),
         instant("valid_to", "When the state ended (exclusive); NULL = still."),
         date_column="valid_from",
     ),

@@ -87,6 +87,7 @@ VIETNAMESE: Final[dict[str, str]] = {
     "campaign": "Chiến dịch",
     "campaign_id": "Mã chiến dịch",
     "campaign_name": "Tên chiến dịch",
+    "cancel_at": "Thời điểm sẽ ngừng",
     "canceled_at": "Thời điểm hủy",
     "capacity": "Năng lực",
     "category": "Nhóm sản phẩm",

@@ -61,6 +61,8 @@ NOTES: Final[dict[str, str]] = {
     "campaign": "Chiến dịch; để trống = không có.",
     "campaign_id": "Mã chiến dịch.",
     "campaign_name": "Tên chiến dịch.",
+    "cancel_at": "Thời điểm dịch vụ sẽ ngừng theo yêu cầu hủy; để trống = chưa báo hủy, "
+    "hoặc theo gói.",
     "canceled_at": "Thời điểm khách yêu cầu hủy.",
     "capacity": "Năng lực đã công bố.",
     "category": "Nhóm sản phẩm.",

@@ -43,6 +43,7 @@ ITEM_COLUMNS: Final = (
     "discount_amount",
     "discount_ends_at",
     "trial_ends_at",
+    "cancel_at",
     "valid_to",
 )
 
@@ -114,6 +115,7 @@ def _item_states(
             "discount_amount": _major(amount_off, currency),
             "discount_ends_at": state["discount_ends_at"],
             "trial_ends_at": state["trial_ends_at"],
+            "cancel_at": state["cancel_at"],
         }
         for item in rows_in(state, "items"):
             yield (

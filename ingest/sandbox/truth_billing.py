@@ -13,6 +13,8 @@ Decisions, where the catalogue leaves a choice:
   paused), after the discount in force, per month; rounded per item to the minor unit; a
   customer's sum is converted once, at the closing rate of the day; its products share that by
   running totals in the order of their codes, so that they add up to it;
+* `churn_scheduled` is the part of it whose subscription is to end (`cancel_at`), converted in
+  the same way; a request withdrawn, or an end that came, is no part of it any more;
 * movements compare a customer's MRR in its own currency at the ends of two months, both at
   the later closing rate; what only the rate changed is `fx_mrr`; `net_new_mrr` contains it.
 """
@@ -60,6 +62,7 @@ KPIS: Final = {
     "expansion_mrr": Kind.AMOUNT,
     "contraction_mrr": Kind.AMOUNT,
     "churned_mrr": Kind.AMOUNT,
+    "churn_scheduled": Kind.AMOUNT,
     "reactivation_mrr": Kind.AMOUNT,
     "fx_mrr": Kind.AMOUNT,
     "net_new_mrr": Kind.AMOUNT,
@@ -174,14 +177,19 @@ def mrr_on(night: Night, day: date) -> dict[Key, Decimal]:
     }
 
 
-def _mrr_by_product(night: Night, day: date) -> dict[Key, dict[str, Decimal]]:
-    """Return what each paying customer pays a month for each product, in its own currency."""
+def _mrr_by_product(
+    night: Night, day: date, *, leaving: bool = False
+) -> dict[Key, dict[str, Decimal]]:
+    """Return what each paying customer pays a month for each product, in its own currency.
+
+    `leaving`: only by subscriptions that are to end.
+    """
     found: dict[Key, dict[str, Decimal]] = {}
     for account in night.company.stripe.values():
         codes = {product_id(p, account.name): p.code for p in PRODUCTS}
         for record in account.subscriptions:
             state = night.state_on(record, day)
-            if state is None:
+            if state is None or (leaving and state["cancel_at"] is None):
                 continue
             for item, worth in _paid_items(state, day):
                 parts = found.setdefault((account.name, str(state["customer_id"])), {})
@@ -224,20 +232,37 @@ def mrr_of_item(item: Fields, state: Fields, day: date) -> Decimal:
 
 
 def snapshot_mrr(night: Night, day: date) -> Iterator[Contribution]:
-    """Yield MRR by product, and paying customers, at the end of `day`."""
+    """Yield MRR by product, what of it is to end, and paying customers, as `day` ends."""
+    leaving = _mrr_by_product(night, day, leaving=True)
     for key, parts in _mrr_by_product(night, day).items():
         own = night.company.stripe[key[0]].currency
         plan = plan_of(parts)
         members = {**members_of_customer(night, key), "currency": own, "plan": plan}
         yield Contribution("paying_customers", day, ONE, members=members)
-        for currency in CURRENCIES:
-            running = shared = ZERO
-            for product in sorted(parts):
-                running += parts[product]
-                worth = night.rates.convert(running, own, currency, day, STOCK)
-                by = {**members, "product": product}
-                yield Contribution("mrr", day, worth - shared, None, currency, by)
-                shared = worth
+        yield from _convert(night, "mrr", day, parts, members)
+        yield from _convert(
+            night, "churn_scheduled", day, leaving.get(key, {}), members
+        )
+
+
+def _convert(
+    night: Night,
+    kpi: str,
+    day: date,
+    parts: Mapping[str, Decimal],
+    members: Mapping[str, str],
+) -> Iterator[Contribution]:
+    """Yield a customer's amount converted once and shared over its products."""
+    for currency in CURRENCIES:
+        running = shared = ZERO
+        for product in sorted(parts):
+            running += parts[product]
+            worth = night.rates.convert(
+                running, members["currency"], currency, day, STOCK
+            )
+            by = {**members, "product": product}
+            yield Contribution(kpi, day, worth - shared, None, currency, by)
+            shared = worth
 
 
 @dataclass(frozen=True, slots=True)

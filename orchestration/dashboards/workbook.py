@@ -274,6 +274,39 @@ SHEETS: Final = (
         ),
     ),
     Sheet(
+        "queue_churn_scheduled",
+        "Sắp rời bỏ",
+        "About to leave",
+        "Gói khách đã báo hủy mà dịch vụ chưa ngừng, gói ngừng sớm nhất đứng trước.",
+        "Subscriptions cancelled whose service still runs, the first to end on top.",
+        """
+        select queue.* exclude (currency), queue.reporting_currency as currency,
+               accounts.account_name, queue.kept_mrr_amount = 0 as is_whole_customer
+          from queue_churn_scheduled as queue
+          left join dim_accounts as accounts using (account_id)
+         order by queue.ends_date nulls last, queue.reporting_mrr_amount desc nulls last,
+               queue.subscription_id, queue.currency
+        """,
+        (
+            Column("owner_name", "Người phụ trách", "Owner", 24, "code:member"),
+            Column("account_name", "Khách hàng", "Customer", 34),
+            Column("customer_id", "Mã khách hàng", "Billing customer", 28),
+            Column("subscription_id", "Mã gói", "Subscription", 28),
+            Column("plan", "Gói chính", "Plan", 18),
+            Column("requested_date", "Ngày báo hủy", "Cancelled on", 14, "date"),
+            Column("ends_date", "Ngừng từ ngày", "Ends on", 14, "date"),
+            Column("days_left", "Còn lại (ngày)", "Days left", 12, "count"),
+            Column(
+                "reporting_mrr_amount",
+                "Doanh thu định kỳ hằng tháng",
+                "Monthly recurring revenue",
+                20,
+                "money",
+            ),
+            Column("is_whole_customer", "Mất cả khách", "Whole customer", 12, "yes"),
+        ),
+    ),
+    Sheet(
         "queue_leads_without_source",
         "Thiếu nguồn",
         "Without a source",

@@ -561,6 +561,7 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_user_postings": "rows of the users file, as dim_users",
         "fct_user_days_off": "days of the working calendar, distinct",
         "fct_deal_lines": "amounts of fct_opportunity_closes by line",
+        "fct_subscription_cancellations": "states of items, counted in fct_customer_mrr",
         "fct_subscription_ends": "ends of fct_customer_mrr with their reason",
         "fct_timesheets": "a view over all rows staged",
         "fct_hourly_costs": "changes found in fct_timesheets",

@@ -14,7 +14,10 @@ import pytest
 
 from ingest.sandbox.company import build_company
 from ingest.sandbox.finance import targets_until
+from ingest.sandbox.model import instant_in
+from ingest.sandbox.story import local_day
 from ingest.sandbox.truth import KPI_KEYS, kpi_truth
+from ingest.sandbox.truth_billing import mrr_of
 from ingest.sandbox.truth_by import kpi_medians, kpi_truth_by
 from ingest.sandbox.truth_money import round_ratio
 from ingest.sandbox.truth_receivables import roll_deferred, roll_receivables
@@ -288,6 +291,37 @@ def test_deals_are_held_against_the_contracts_billing_has_of_them(
         "unexplained",
     )
     assert set(reasons) == {(reason, False, False) for reason in told}
+
+
+def test_who_is_about_to_leave_is_the_truth_and_adds_up_to_the_figure(
+    first_night: Warehouse, company: Company
+) -> None:
+    rows = first_night.query(
+        "select subscription_id, requested_date, ends_date, mrr_amount, currency,"
+        " reporting_mrr_amount from queue_churn_scheduled",
+        audience="finance",
+    )
+    night = open_night(company, FIRST_NIGHT)
+    truth = {
+        f"{account.name}:{record.id}": (
+            local_day(instant_in(state, "canceled_at")),
+            local_day(instant_in(state, "cancel_at")),
+            mrr_of(state, FIRST_NIGHT),
+            account.currency,
+        )
+        for account in company.stripe.values()
+        for record in account.subscriptions
+        if (state := night.state(record)) is not None
+        and state["cancel_at"] is not None
+        and mrr_of(state, FIRST_NIGHT)
+    }
+    assert {row[0]: row[1:5] for row in rows} == truth
+    assert {row[4] for row in rows} == {"USD", "VND"}
+    # Everybody leaving here leaves by one subscription, so each is converted once.
+    told = kpi_truth(company, FIRST_NIGHT, first_as_of=FIRST_NIGHT)
+    month = FIRST_NIGHT.replace(day=1)
+    scheduled = told["churn_scheduled", month, "VND"].value
+    assert sum(row[5] for row in rows) == scheduled
 
 
 def test_the_bridge_of_mrr_is_the_truth(

@@ -197,6 +197,7 @@ STOCKS = {
     "paying_customers",
     "open_pipeline_value",
     "mrr",
+    "churn_scheduled",
     "weighted_pipeline",
     "forecast_sales",
     "forecast_deals",

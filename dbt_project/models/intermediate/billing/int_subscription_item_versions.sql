@@ -29,6 +29,7 @@ states_by_instant as (
             'discount_ends_at',
             'trial_ends_at',
             'canceled_at',
+            'cancel_at',
             'ended_at',
         ]) }} as state_hash
 
@@ -77,6 +78,7 @@ versions as (
         discount_ends_at,
         trial_ends_at,
         canceled_at,
+        cancel_at,
         ended_at,
         knowledge,
         case when knowledge = 'observation' then 'reconstructed' else 'source_history' end

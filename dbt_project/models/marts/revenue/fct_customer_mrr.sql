@@ -6,6 +6,12 @@ terms as (
 
 ),
 
+cancellations as (
+
+    select * from {{ ref('fct_subscription_cancellations') }}
+
+),
+
 dates as (
 
     select * from {{ ref('dim_dates') }}
@@ -28,6 +34,35 @@ dates_asked as (
 
 ),
 
+-- The part of a term in which the cancellation of its subscription stands requested is told
+-- beside the term, of which it changes nothing.
+terms_told as (
+
+    select
+        *,
+        cast(0 as decimal(38, 4)) as churn_scheduled_amount
+
+    from terms
+    union all
+    select
+        terms.* replace (
+            greatest(terms.first_date, cancellations.first_date) as first_date,
+            least(terms.last_date, cancellations.last_date) as last_date,
+            cast(0 as decimal(38, 4)) as mrr_amount,
+            cast(0 as decimal(38, 4)) as list_mrr_amount,
+            cast(null as decimal(38, 6)) as quantity
+        ),
+        terms.mrr_amount as churn_scheduled_amount
+
+    from terms
+    inner join cancellations
+        on
+            terms.subscription_id = cancellations.subscription_id
+            and terms.first_date <= cancellations.last_date
+            and terms.last_date >= cancellations.first_date
+
+),
+
 -- Terms are added up before they are spread over days: between two days on which a term of a
 -- customer begins or has ended nothing changes, and days are a hundred times as many.
 changes as (
@@ -37,14 +72,14 @@ changes as (
         currency,
         first_date
 
-    from terms
+    from terms_told
     union
     select
         customer_id,
         currency,
         last_date + 1 as first_date
 
-    from terms
+    from terms_told
     where last_date < date '9999-12-31'
 
 ),
@@ -72,30 +107,31 @@ spans as (
 mrr_by_span as (
 
     select
-        terms.customer_id,
-        terms.product_id,
-        terms.currency,
-        terms.source_name,
-        terms.legal_entity,
-        terms.segment,
-        terms.rep_id,
+        terms_told.customer_id,
+        terms_told.product_id,
+        terms_told.currency,
+        terms_told.source_name,
+        terms_told.legal_entity,
+        terms_told.segment,
+        terms_told.rep_id,
         spans.first_date,
         spans.last_date,
-        sum(terms.mrr_amount) as mrr_amount,
-        sum(terms.list_mrr_amount) as list_mrr_amount,
-        sum(terms.quantity) as quantity,
-        count(distinct terms.subscription_id) as subscription_count,
-        min(terms.history_basis) as history_basis
+        sum(terms_told.mrr_amount) as mrr_amount,
+        sum(terms_told.list_mrr_amount) as list_mrr_amount,
+        sum(terms_told.churn_scheduled_amount) as churn_scheduled_amount,
+        sum(terms_told.quantity) as quantity,
+        count(distinct terms_told.subscription_id) as subscription_count,
+        min(terms_told.history_basis) as history_basis
 
     from spans
-    inner join terms
+    inner join terms_told
         on
-            spans.customer_id is not distinct from terms.customer_id
-            and spans.currency = terms.currency
-            and spans.first_date between terms.first_date and terms.last_date
+            spans.customer_id is not distinct from terms_told.customer_id
+            and spans.currency = terms_told.currency
+            and spans.first_date between terms_told.first_date and terms_told.last_date
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9
     -- Bills give back what a change of plan left unused: nothing is left of the old one.
-    having sum(terms.mrr_amount) > 0
+    having sum(terms_told.mrr_amount) > 0
 
 ),
 
@@ -139,6 +175,7 @@ select
     mrr_by_day.currency,
     mrr_by_day.mrr_amount,
     mrr_by_day.list_mrr_amount,
+    cast(mrr_by_day.churn_scheduled_amount as decimal(38, 4)) as churn_scheduled_amount,
     mrr_by_day.quantity,
     mrr_by_day.legal_entity,
     mrr_by_day.segment,

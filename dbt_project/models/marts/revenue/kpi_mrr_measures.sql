@@ -51,7 +51,12 @@ mrr_running as (
             partition by customer_id, currency, report_date
             order by product_id
             rows between unbounded preceding and current row
-        ) as running_mrr_amount
+        ) as running_mrr_amount,
+        sum(churn_scheduled_amount) over (
+            partition by customer_id, currency, report_date
+            order by product_id
+            rows between unbounded preceding and current row
+        ) as running_scheduled_amount
 
     from customer_mrr
 
@@ -65,7 +70,11 @@ mrr_converted as (
         {{ convert_share(
             'mrr_running.running_mrr_amount - mrr_running.mrr_amount',
             'mrr_running.running_mrr_amount', 'rates.rate', 'currencies.exponent'
-        ) }} as converted_amount
+        ) }} as converted_amount,
+        {{ convert_share(
+            'mrr_running.running_scheduled_amount - mrr_running.churn_scheduled_amount',
+            'mrr_running.running_scheduled_amount', 'rates.rate', 'currencies.exponent'
+        ) }} as scheduled_amount
 
     from mrr_running
     cross join currencies
@@ -99,6 +108,13 @@ contributions as (
     {{ contribution(
         'mrr', of='mrr_converted', day='report_date', currency='presentation_currency',
         original_amount='mrr_amount', numerator='converted_amount',
+        by=dimensions + ['product_id', 'plan'],
+    ) }}
+    union all
+    {{ contribution(
+        'churn_scheduled', of='mrr_converted', day='report_date',
+        where='churn_scheduled_amount <> 0', currency='presentation_currency',
+        original_amount='churn_scheduled_amount', numerator='scheduled_amount',
         by=dimensions + ['product_id', 'plan'],
     ) }}
     union all

@@ -34,6 +34,7 @@ select
     valid_from,
     discount_ends_at,
     trial_ends_at,
+    cancel_at,
     valid_to,
 
     -- load

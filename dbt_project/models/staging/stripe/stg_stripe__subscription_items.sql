@@ -50,6 +50,7 @@ items_observed as (
                 discount_ends_at := discount_ends_at,
                 trial_ends_at := trial_ends_at,
                 canceled_at := canceled_at,
+                cancel_at := cancel_at,
                 ended_at := ended_at
             )
             order by _load_date, _extracted_at, _row_hash
