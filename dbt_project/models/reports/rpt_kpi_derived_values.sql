@@ -43,17 +43,61 @@ forecast_accuracy_values as (
 ),
 
 -- Products and quotients of what is put together already.
+compounds as (
+
+    select * from {{ ref('rpt_compound_values') }}
+
+),
+
+-- What every worth of a customer is made of: what one pays a month, over churn.
+lifetimes as (
+
+    select
+        {{ figure_key() | join(', ') }},
+        numerator as arpa,
+        denominator as churn_rate
+
+    from compounds
+    where kpi_key = 'ltv_revenue'
+
+),
+
+-- A worth that has no value says why; of several reasons the first. A missing source or rate
+-- is one already.
 compound_values as (
 
     select
-        * exclude (flag),
-        case
-            when kpi_key in ('customer_ltv', 'ltv_revenue', 'ltv_cac_ratio') and value is null
-                then list_append(flag, 'ltv_undefined')
-            else flag
-        end as flag
+        compounds.* exclude (flag),
+        list_concat(
+            compounds.flag,
+            list_filter(
+                [
+                    case
+                        when
+                            compounds.kpi_key not in (
+                                'customer_ltv', 'ltv_revenue', 'ltv_cac_ratio'
+                            )
+                            or compounds.value is not null
+                            or list_has_any(compounds.flag, ['no_source', 'no_rate'])
+                            then null
+                        when lifetimes.churn_rate = 0 then 'ltv_undefined_no_churn'
+                        when
+                            lifetimes.churn_rate is null
+                            and list_contains(compounds.flag, 'no_history')
+                            then 'ltv_undefined_no_history'
+                        when lifetimes.churn_rate is null or lifetimes.arpa is null
+                            then 'ltv_undefined_no_customers'
+                        when compounds.numerator is null then 'ltv_undefined_no_margin'
+                        else 'no_acquisition_cost'
+                    end
+                ],
+                lambda one: one is not null
+            )
+        ) as flag
 
-    from {{ ref('rpt_compound_values') }}
+    from compounds
+    left join lifetimes
+        on {{ same_figure('compounds', 'lifetimes', but=['kpi_key']) }}
 
 ),
 
