@@ -25,7 +25,7 @@ RULES: Final[dict[str, tuple[Rule, ...]]] = {
     "contact_property_history": (
         in_set(
             "property",
-            ("hubspot_owner_id",),
+            ("hubspot_owner_id", "lifecyclestage"),
             "the properties the connector asks history for",
         ),
     ),

@@ -75,7 +75,11 @@ CONTACT_PROPERTY_HISTORY = EntityContract(
     date_column="changed_at",
     columns=(
         text("contact_id", "Contact the value belongs to."),
-        text("property", "HubSpot property name.", values=("hubspot_owner_id",)),
+        text(
+            "property",
+            "HubSpot property name.",
+            values=("hubspot_owner_id", "lifecyclestage"),
+        ),
         instant("changed_at", "When the value took effect."),
         text("value", "Value as sent; NULL = cleared."),
         text("changed_by_id", "updatedByUserId; NULL = automation."),

@@ -74,6 +74,7 @@ class Lead:
     email: str
     mql_at: datetime | None
     sql_at: datetime | None
+    fell_back_at: datetime | None = None
     duplicate_of: Lead | None = None
 
 
@@ -98,6 +99,7 @@ def tell_leads(
             lead = _bear_lead(
                 day, position, person, plans=plans, companies=companies, earlier=leads
             )
+            _return(lead, dice(seed, "return", day, position))
             leads.append(lead)
     return leads, companies
 
@@ -275,6 +277,16 @@ def _qualify(lead: Lead, throw: Random) -> None:
         )
         lead.contact.change(
             back, {"lifecycle_stage": "lead", "lead_status": "UNQUALIFIED"}
+        )
+        lead.fell_back_at = back
+
+
+def _return(lead: Lead, throw: Random) -> None:
+    """Let most of who fell back meet the marketing qualification again."""
+    if lead.fell_back_at and throw.random() < 0.7:
+        day = local_day(lead.fell_back_at) + timedelta(days=throw.randint(5, 60))
+        lead.contact.change(
+            any_instant(day, throw), {"lifecycle_stage": "marketingqualifiedlead"}
         )
 
 

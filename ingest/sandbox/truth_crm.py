@@ -9,6 +9,8 @@ Decisions, where the catalogue leaves a choice:
   creation date, which a merge sets to the earlier of the two;
 * leads, MQL and SQL are credited to the lead's owner at that instant, to its first one where it
   had none yet; `lead_source_completeness` to who entered the lead;
+* `mql_count/requalified`: each time the record's stage is MQL again after one below it, which it
+  was before; a merge brings dates of the loser, not its stages;
 * `sql_count`: sales accepted the lead, or a deal that still exists was created with it,
   whichever came first;
 * only the pipeline of new sales counts for opportunities, deals and bookings; renewals never;
@@ -60,6 +62,7 @@ KPIS: Final = {
     "leads_created": Kind.COUNT,
     "lead_source_completeness": Kind.RATE,
     "mql_count": Kind.COUNT,
+    "mql_count/requalified": Kind.COUNT,
     "sql_count": Kind.COUNT,
     "opportunities_created": Kind.COUNT,
     "deals_won": Kind.COUNT,
@@ -79,6 +82,7 @@ FINAL_STATUSES: Final = frozenset(
     {"COMPLETED", "NO_ANSWER", "BUSY", "FAILED", "CANCELED", "MISSED"}
 )
 _A_YEAR: Final = 12
+_BELOW_MQL: Final = frozenset({"subscriber", "lead"})
 _SALES_PIPELINE: Final = "default"
 _REPEAT_TYPES: Final = {"renewal": "renewal", "existingbusiness": "expansion"}
 CLOSED: Final = {
@@ -128,6 +132,11 @@ def count_leads(night: Night) -> Iterator[Contribution]:
                 rep = rep_of(owner_at(record, at, night.cut))
                 members = {**came, "rep": rep}
                 yield Contribution(kpi, local_day(at), ONE, members=members)
+        for at in returns_of(record, night.cut):
+            members = {**came, "rep": rep_of(owner_at(record, at, night.cut))}
+            yield Contribution(
+                "mql_count/requalified", local_day(at), ONE, members=members
+            )
         named = ZERO if came["lead_source_group"] == UNKNOWN else ONE
         entered_by = {"rep": _BY_CRM_USER.get(state["created_by_id"], UNKNOWN)}
         yield Contribution(
@@ -143,6 +152,21 @@ def count_leads(night: Night) -> Iterator[Contribution]:
                     currency,
                     {**came, "legal_entity": CRM_ENTITY},
                 )
+
+
+def returns_of(record: Versioned, cut: datetime) -> Iterator[datetime]:
+    """Yield when a contact met the marketing qualification again after falling below it."""
+    was_met = has_fallen = False
+    for version in record.versions:
+        if version.at >= cut or version.fields is None:
+            return
+        stage = version.fields["lifecycle_stage"]
+        if stage == "marketingqualifiedlead":
+            if was_met and has_fallen:
+                yield version.at
+            was_met, has_fallen = True, False
+        elif stage in _BELOW_MQL:
+            has_fallen = True
 
 
 def owner_at(record: Versioned, at: datetime, cut: datetime) -> str | None:

@@ -65,7 +65,6 @@ ANSWERED_OTHERWISE: Final = {
     ("customer_churn_rate", "stage"): "the post-sale stage is tenure_band",
     ("customer_churn_rate", "win_loss_reason"): "variants voluntary and failed_payment",
     ("deals_lost", "tenure_band"): "customer_churn_rate has it",
-    ("mql_count", "requalified"): "no source tells of a second time (D-620)",
 }
 """What the catalogue names and another figure, or none, answers: (key, what) -> where or why."""
 

@@ -114,6 +114,21 @@ LEADS = (
               ("L2", "2026-04-01 00:00:10", None), ("L2", "2026-04-01 00:05", "101"),
               ("L2", "2026-04-14 09:00", "102"),
           )),
+        # L1 fell back to lead on 20 April and was MQL again on 4 May, Bình's by then; L3, of
+        # the person of L2, was MQL for the first time. L6, merged away, came back too.
+        *({"contact_id": contact, "property": "lifecyclestage", "changed_at": vn(at),
+           "value": value}
+          for contact, at, value in (
+              ("L1", "2026-03-31 23:59", "lead"),
+              ("L1", "2026-04-01 00:00:10", "marketingqualifiedlead"),
+              ("L1", "2026-04-20 09:00", "lead"),
+              ("L1", "2026-05-04 09:00", "marketingqualifiedlead"),
+              ("L3", "2026-04-10 09:00", "lead"),
+              ("L3", "2026-04-11 09:00", "marketingqualifiedlead"),
+              ("L6", "2026-04-12 10:00", "marketingqualifiedlead"),
+              ("L6", "2026-04-12 11:00", "lead"),
+              ("L6", "2026-04-12 12:00", "marketingqualifiedlead"),
+          )),
     ),
     _crm(
         "companies",
@@ -409,6 +424,9 @@ LEAD_REPS = {
     ("sql_count", "2026-04", "NV2", "North"): "1",
 }
 """(KPI, month, rep, team) -> numerator."""
+
+RETURNS = [("2026-05", "NV2", "North", "website", 1)]
+"""(month, rep, team, source group, count) of who qualified again."""
 
 REPS = {
     # An won D1 and handed it over later; by April An was in South.

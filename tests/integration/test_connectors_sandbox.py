@@ -249,9 +249,7 @@ def test_hubspot_deals_and_activities_with_their_links(
     assert_same(by_key(contract, rows), by_key(contract, expected))
 
 
-def test_hubspot_contact_owner_history(
-    company: Company, sandbox: SandboxHandle
-) -> None:
+def test_hubspot_contact_history(company: Company, sandbox: SandboxHandle) -> None:
     contract = contract_of("hubspot", "contact_property_history")
     _, rows = extract(config_of("hubspot", company, sandbox.url), contract.name)
     alive = {
@@ -259,23 +257,30 @@ def test_hubspot_contact_owner_history(
         for state in hubspot_states(company.hubspot.contacts, NOW)
         if not state["is_deleted"]
     }
+    names = {"hubspot_owner_id": "owner_id", "lifecyclestage": "lifecycle_stage"}
     expected = {
         (
             contact.id,
+            name,
             at.replace(microsecond=at.microsecond // 1000 * 1000),
         ): (None if value is None else str(value), by)
         for contact in company.hubspot.contacts
         if contact.id in alive
-        for at, value, by in contact.changes("owner_id", NOW)
+        for name, field in names.items()
+        for at, value, by in contact.changes(field, NOW)
     }
     got = {
-        (r["contact_id"], r["changed_at"]): (r["value"], r["changed_by_id"])
+        (r["contact_id"], r["property"], r["changed_at"]): (
+            r["value"],
+            r["changed_by_id"],
+        )
         for r in rows
     }
     assert len(got) == len(rows)
     assert got == expected
-    # Somebody's leads were handed over.
-    assert len(got) > len(alive)
+    # Somebody's leads were handed over, and people move on.
+    for name in names:
+        assert sum(key[1] == name for key in got) > len(alive)
 
 
 def test_hubspot_deal_history(company: Company, sandbox: SandboxHandle) -> None:

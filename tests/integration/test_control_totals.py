@@ -550,6 +550,7 @@ def test_every_fact_of_rows_that_sources_deliver_is_checked() -> None:
         "fct_fx_rates_daily": "one rate per day, filled forward",
         "fct_period_targets": "months of fct_targets added up",
         "fct_customer_mrr_terms": "states of items, counted in fct_customer_mrr",
+        "fct_lead_requalifications": "days of fct_leads, from the history of stages",
         "fct_paid_orders": "invoices of fct_order_lines that are paid",
         "fct_lead_conversions": "people won of fct_leads",
         "fct_capacity_monthly": "every row staged, by function and month",

@@ -143,6 +143,39 @@ def test_credit_goes_to_the_owner_and_team_of_the_day(
     )
 
 
+def test_who_returns_to_the_qualification_is_counted_apart(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = warehouse.execute(
+        """
+        select strftime(report_date, '%Y-%m'), rep_id, team_id, lead_source_group,
+            sum(numerator)
+        from kpi_marketing_measures
+        where kpi_key = 'mql_count' and variant = 'requalified'
+        group by all
+        """,
+    ).fetchall()
+    assert rows == mini_company.RETURNS
+
+
+def test_without_a_history_of_stages_nobody_knows_who_returned(
+    warehouse: duckdb.DuckDBPyConnection,
+) -> None:
+    """This build names no source of changes; the leads themselves are there."""
+    rows = warehouse.execute(
+        """
+        select variant, flag, count(value)
+        from rpt_kpi_base_values
+        where kpi_key = 'mql_count' and breakdown = 'total' and grain = 'month'
+        group by all
+        """,
+    ).fetchall()
+    known = {variant: (flag, count) for variant, flag, count in rows}
+    assert known["requalified"] == (["no_source"], 0)
+    assert known["standard"][0] == []
+    assert known["standard"][1] > 0
+
+
 def test_credit_for_a_lead_goes_to_its_owner_at_the_event(
     warehouse: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -152,7 +185,7 @@ def test_credit_for_a_lead_goes_to_its_owner_at_the_event(
         from kpi_marketing_measures
         where kpi_key in (
             'leads_created', 'lead_source_completeness', 'mql_count', 'sql_count'
-        )
+        ) and variant = 'standard'
         group by all
         """,
     ).fetchall()

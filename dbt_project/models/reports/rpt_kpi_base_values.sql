@@ -269,6 +269,24 @@ values_filled as (
 
 ),
 
+-- A variant may need an entity its KPI does not.
+variant_entities as (
+
+    select
+        unnest(['{{ var("variant_entities").keys() | join("', '") }}']) as variant,
+        unnest(['{{ var("variant_entities").values() | join("', '") }}']) as entity
+
+),
+
+variants_without_source as (
+
+    select variant
+    from variant_entities
+    where
+        not list_contains(cast({{ var('configured_entities') }} as varchar[]), entity)
+
+),
+
 -- A share divides by the company's own sum of the same period; what is unknown of that sum
 -- makes every share of it unknown.
 company_sums as (
@@ -332,11 +350,13 @@ values_judged as (
             false
         ) as is_partial,
         kpi_periods.is_before_history,
-        registry.has_source,
+        registry.has_source and variants_without_source.variant is null as has_source,
         registry.has_source
+        and variants_without_source.variant is null
         and not kpi_periods.is_before_history
         and not values_shared.has_unrecorded as is_recorded,
         registry.has_source
+        and variants_without_source.variant is null
         and not kpi_periods.is_before_history
         and not values_shared.has_unknown
         and not (
@@ -356,6 +376,8 @@ values_judged as (
             values_shared.kpi_key = kpi_periods.kpi_key
             and values_shared.grain = kpi_periods.grain
             and values_shared.period_start_date = kpi_periods.period_start_date
+    left join variants_without_source
+        on values_shared.variant = variants_without_source.variant
 
 )
 

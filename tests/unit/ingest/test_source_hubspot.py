@@ -442,7 +442,7 @@ def test_history_is_read_in_fifties_live_and_archived_apart() -> None:
     assert extract.new_cursor == (BASE + timedelta(milliseconds=60)).isoformat()
 
 
-def test_history_of_contacts_is_that_of_living_ones_and_their_owner() -> None:
+def test_history_of_contacts_is_that_of_living_ones() -> None:
     living = call(1, 1, lastmodifieddate=stamp(1))
     portal = Portal([living], archived=[call(61, 3)])
     asked = []
@@ -453,13 +453,14 @@ def test_history_of_contacts_is_that_of_living_ones_and_their_owner() -> None:
             {"value": "8", "timestamp": stamp(9), "updatedByUserId": 77},
             {"value": "", "timestamp": stamp(1)},
         ]
-        history = {"hubspot_owner_id": versions}
+        stages = [{"value": "lead", "timestamp": stamp(1)}]
+        history = {"hubspot_owner_id": versions, "lifecyclestage": stages}
         return {"results": [{"id": "1", "propertiesWithHistory": history}]}
 
     portal.other["/crm/v3/objects/contacts/batch/read"] = batch_read
     _, records = fetch(portal, "contact_property_history")
     assert [(a["inputs"], a["propertiesWithHistory"]) for a in asked] == [
-        ([{"id": "1"}], ["hubspot_owner_id"])
+        ([{"id": "1"}], ["hubspot_owner_id", "lifecyclestage"])
     ]
     assert [
         (
@@ -473,6 +474,7 @@ def test_history_of_contacts_is_that_of_living_ones_and_their_owner() -> None:
     ] == [
         ("1", "hubspot_owner_id", stamp(9), "8", "77"),
         ("1", "hubspot_owner_id", stamp(1), None, None),
+        ("1", "lifecyclestage", stamp(1), "lead", None),
     ]
 
 

@@ -14,6 +14,14 @@
             'platform', 'segment', 'is_paid', 'legal_entity',
         ],
     },
+    'fct_lead_requalifications': {
+        'days': ['requalified_date'],
+        'columns': [
+            'requalified_date', 'owner_id', 'owner_team_id', 'owner_department_id',
+            'lead_source_group', 'campaign_id', 'channel', 'platform', 'segment',
+            'legal_entity',
+        ],
+    },
     'fct_ad_performance_daily': {
         'days': ['report_date'],
         'columns': [
@@ -32,6 +40,7 @@
     'ad_days_converted': ["'ad_performance_daily'", 'ad_performance_id'],
     'leads': ["'leads'", 'lead_id'],
     'paid_leads': ["'leads'", 'lead_id'],
+    'requalified_leads': ["'leads'", 'lead_id'],
 } -%}
 {{ config(
     materialized='incremental',
@@ -47,6 +56,12 @@ with
 leads as (
 
     {{ changed_rows('fct_leads', dated['fct_leads']) }}
+
+),
+
+requalified_leads as (
+
+    {{ changed_rows('fct_lead_requalifications', dated['fct_lead_requalifications']) }}
 
 ),
 
@@ -128,6 +143,16 @@ contributions as (
         ) }}
         union all
     {%- endfor %}
+    {{ contribution(
+        'mql_count', of='requalified_leads', variant='requalified', day='requalified_date',
+        numerator=1, by=lead_dimensions,
+        under={
+            'rep_id': 'owner_id',
+            'team_id': 'owner_team_id',
+            'department_id': 'owner_department_id',
+        },
+    ) }}
+    union all
     -- Whether the source is named is up to who entered the lead.
     {{ contribution(
         'lead_source_completeness', of='leads', day='created_date',

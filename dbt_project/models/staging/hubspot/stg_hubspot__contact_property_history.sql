@@ -21,7 +21,11 @@ staged as (
         changed_by_id,
 
         -- strings
-        case property when 'hubspot_owner_id' then 'owner' else property end as field,
+        case property
+            when 'hubspot_owner_id' then 'owner'
+            when 'lifecyclestage' then 'lifecycle_stage'
+            else property
+        end as field,
         value as new_value,
 
         -- timestamps
