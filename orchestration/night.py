@@ -98,6 +98,8 @@ class NightReport:
     gaps: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     """About dropped files: what feeds nothing, values that match no member."""
+    unpriced: str = ""
+    """Subscriptions MRR cannot count; '' = none."""
     red_themes: list[str] = field(default_factory=list)
     published: str = ""
     content_hash: str = ""

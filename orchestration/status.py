@@ -51,6 +51,7 @@ from orchestration.periods.chain import closed_now, verify_closes
 from orchestration.publish import Manifest, current_build, list_builds, read_manifest
 from orchestration.publish.manifest import FRESH, HELD, find_damage
 from orchestration.totals import BILLING_CONTROL
+from orchestration.unpriced import NEXT_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -277,6 +278,7 @@ class _Judge:
         yield from self._judge_runs()
         yield from self._judge_streams()
         yield from self._judge_sources()
+        yield from self._judge_prices()
         yield from self._judge_files()
 
     def _judge_build(self) -> Iterator[Finding]:
@@ -411,6 +413,12 @@ class _Judge:
                 next_step(last),
                 last.exit_code or EXIT_BAD_DATA,
             )
+
+    def _judge_prices(self) -> Iterator[Finding]:
+        """Yield subscriptions the last run found no price of; MRR is right but for them."""
+        report = self.status.last_run
+        if report is not None and report.unpriced:
+            yield Finding("unpriced", report.unpriced, NEXT_STEP, EXIT_OK)
 
     def _judge_files(self) -> Iterator[Finding]:
         """Yield what of the drops a person may want to mend; none of it is wrong."""

@@ -28,6 +28,7 @@ from orchestration.lead_sources import THEME, tell_missing_sources
 from orchestration.mart_totals import MART_TOTALS, ROWS
 from orchestration.publish.copying import attach, find_raw, read_catalog, text
 from orchestration.publish.tables import CORE
+from orchestration.unpriced import tell_unpriced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -112,6 +113,9 @@ def mart_breaks(run: NightRun) -> set[str]:
         if run.settings.config.policies["recon_controls"] == "hold":
             rows += _controlled(con)
         missing = tell_missing_sources(con, run.settings.config.policies)
+        run.report.unpriced = tell_unpriced(
+            con, run.settings.config.policies, run.as_of
+        )
     _note(run, rows)
     themes = {row.theme for row in rows if row.is_broken}
     if missing:

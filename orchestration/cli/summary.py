@@ -44,6 +44,7 @@ def describe_night(report: NightReport, settings: Settings) -> str:
     lines += _unread_line(report)
     lines += [f"  ! {finding}" for finding in _some(report, settings)]
     lines += [f"  ! {gap}" for gap in report.gaps]
+    lines += [f"  ! {report.unpriced}"] if report.unpriced else []
     lines += [f"  · {notice}" for notice in report.notices]
     if report.state == PUBLISHED:
         build = settings.home.published / report.published

@@ -427,6 +427,14 @@ def test_what_a_drop_holds_in_vain_is_said_and_calls_nobody(made: Made) -> None:
     assert status.exit_code == 0
 
 
+def test_subscriptions_without_a_price_are_shown_with_the_way_out(made: Made) -> None:
+    made.publish(at=datetime.now(UTC))
+    made.report(unpriced="2 subscriptions in service have no price per unit")
+    ((text, step),) = [(f.text, f.next_step) for f in made.look().findings]
+    assert text.startswith("2 subscriptions")
+    assert "mrr_source: invoice_lines" in step
+
+
 def test_files_nothing_proves_and_files_read_otherwise_are_shown(made: Made) -> None:
     made.publish(at=datetime.now(UTC))
     made.config()

@@ -219,11 +219,15 @@ segments_normalised as (
 
     select
         *,
-        greatest(
-            gross_units * kept_share_units * minor_units_per_unit
-            - item_discount_minor * cast(1000000000000 as hugeint),
-            0
-        ) as net_units,
+        -- greatest() alone passes over NULL: a price nobody states would be no price.
+        case
+            when gross_units is not null
+                then greatest(
+                    gross_units * kept_share_units * minor_units_per_unit
+                    - item_discount_minor * cast(1000000000000 as hugeint),
+                    0
+                )
+        end as net_units,
         case billing_interval
             when 'week' then 52
             when 'day' then 365
