@@ -143,8 +143,9 @@ def read_tie_out(build: Path, period: Period) -> TieOut:
         tables = {name for (name,) in con.execute("show tables").fetchall()}
         if not set(TABLES) <= tables:
             message = (
-                f"build {build.name} has no tie-out; run `warehouse nightly` with this "
-                "version first"
+                f"build {build.name} has no tie-out: finance has not been published yet, "
+                "or by an earlier version. `warehouse status` says what holds it; then run "
+                "`warehouse nightly`"
             )
             raise ConfigError(message)
         rows, records = (
