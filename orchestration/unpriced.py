@@ -49,6 +49,6 @@ def tell_unpriced(
     shown = ", ".join(name for (name,) in found[:_SHOWN])
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return (
-        f"{len(found)} subscriptions in service have no price per unit (tiers?), so MRR and "
-        f"what is made of it leave them out: {shown}{more}"
+        "MRR and what is made of it leave out subscriptions in service without a price per "
+        f"unit (tiers?), {len(found)} of them: {shown}{more}"
     )
