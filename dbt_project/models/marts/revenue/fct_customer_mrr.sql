@@ -135,10 +135,15 @@ mrr_by_span as (
 
 ),
 
+-- What a customer's other lines say of a line is told per span, too: sorted per day, it is
+-- the largest sort of a build.
 mrr_by_span_planned as (
 
     select
         *,
+        sum(mrr_amount) over lines_so_far - mrr_amount as earlier_mrr_amount,
+        sum(churn_scheduled_amount) over lines_so_far - churn_scheduled_amount
+            as earlier_churn_scheduled_amount,
         max_by(
             coalesce(product_id, '(unknown)'),
             row(mrr_amount, coalesce(product_id, '(unknown)'))
@@ -147,6 +152,12 @@ mrr_by_span_planned as (
         ) as plan
 
     from mrr_by_span
+    window
+        lines_so_far as (
+            partition by customer_id, currency, first_date
+            order by coalesce(product_id, '(unknown)')
+            rows between unbounded preceding and current row
+        )
 
 ),
 
@@ -176,6 +187,9 @@ select
     mrr_by_day.mrr_amount,
     mrr_by_day.list_mrr_amount,
     cast(mrr_by_day.churn_scheduled_amount as decimal(38, 4)) as churn_scheduled_amount,
+    cast(mrr_by_day.earlier_mrr_amount as decimal(38, 4)) as earlier_mrr_amount,
+    cast(mrr_by_day.earlier_churn_scheduled_amount as decimal(38, 4))
+        as earlier_churn_scheduled_amount,
     mrr_by_day.quantity,
     mrr_by_day.legal_entity,
     mrr_by_day.segment,

@@ -43,45 +43,28 @@ currencies as (
 
 -- A customer's MRR is converted once; its products share the converted amount by running
 -- totals (R-SPLIT), so that products, customers and company add up to the same figure.
-mrr_running as (
-
-    select
-        *,
-        sum(mrr_amount) over (
-            partition by customer_id, currency, report_date
-            order by product_id
-            rows between unbounded preceding and current row
-        ) as running_mrr_amount,
-        sum(churn_scheduled_amount) over (
-            partition by customer_id, currency, report_date
-            order by product_id
-            rows between unbounded preceding and current row
-        ) as running_scheduled_amount
-
-    from customer_mrr
-
-),
-
 mrr_converted as (
 
     select
-        mrr_running.*,
+        customer_mrr.*,
         currencies.currency_id as presentation_currency,
         {{ convert_share(
-            'mrr_running.running_mrr_amount - mrr_running.mrr_amount',
-            'mrr_running.running_mrr_amount', 'rates.rate', 'currencies.exponent'
+            'customer_mrr.earlier_mrr_amount',
+            'customer_mrr.earlier_mrr_amount + customer_mrr.mrr_amount',
+            'rates.rate', 'currencies.exponent'
         ) }} as converted_amount,
         {{ convert_share(
-            'mrr_running.running_scheduled_amount - mrr_running.churn_scheduled_amount',
-            'mrr_running.running_scheduled_amount', 'rates.rate', 'currencies.exponent'
+            'customer_mrr.earlier_churn_scheduled_amount',
+            'customer_mrr.earlier_churn_scheduled_amount + customer_mrr.churn_scheduled_amount',
+            'rates.rate', 'currencies.exponent'
         ) }} as scheduled_amount
 
-    from mrr_running
+    from customer_mrr
     cross join currencies
     left join rates
         on
-            mrr_running.report_date = rates.rate_date
-            and mrr_running.currency = rates.from_currency
+            customer_mrr.report_date = rates.rate_date
+            and customer_mrr.currency = rates.from_currency
             and currencies.currency_id = rates.to_currency
 
 ),
