@@ -244,3 +244,12 @@
 {% macro member_days_from() -%}
     {{ month_start('(' ~ as_of_date() ~ ' - ' ~ var('recent_week_days') ~ ')') }}
 {%- endmacro %}
+
+
+{#- Whether a day stocks are taken on shows single members: their weeks are published for the
+    recent past, before it only months end with them. The week ends in between are the total's
+    alone, and they are most days of an old company. -#}
+{% macro shows_members(stock_day) -%}
+    ({{ stock_day }} >= {{ member_days_from() }}
+    or {{ month_start('(' ~ stock_day ~ ' + 1)') }} = {{ stock_day }} + 1)
+{%- endmacro %}

@@ -55,8 +55,9 @@
 
 {#- What every table of measures ends in: contributions summed to one row per KPI, variant, day,
     currency and set of dimension members. With the variable `explain` they stand as they are,
-    each with the record it comes from: what `warehouse explain` lists (D-480). -#}
-{% macro sum_contributions(relation) %}
+    each with the record it comes from: what `warehouse explain` lists (D-480). `of_stocks`: all of
+    them are stocks, whose members nobody is shown on every day. -#}
+{% macro sum_contributions(relation, of_stocks=false) %}
     {%- if var('explain', false) %}
     select * from {{ relation }}
     {%- else %}
@@ -74,7 +75,12 @@
         list(case_value order by case_value)
         filter (where case_value is not null) as case_values
         {%- for dimension in var('kpi_dimensions').values() %},
+        {%- if of_stocks %}
+        cast(case when {{ shows_members('report_date') }} then {{ dimension }} end as varchar)
+            as {{ dimension }}
+        {%- else %}
         cast({{ dimension }} as varchar) as {{ dimension }}
+        {%- endif %}
         {%- endfor %}
 
     from {{ relation }}

@@ -101,7 +101,13 @@ measures_by_member as (
     from measures_and_medians
     inner join breakdowns
         on measures_and_medians.kpi_key = breakdowns.kpi_key
-    where measures_and_medians.report_date <= {{ as_of_date() }}
+    where
+        measures_and_medians.report_date <= {{ as_of_date() }}
+        and (
+            breakdowns.breakdown = 'total'
+            or breakdowns.aggregation <> 'last'
+            or {{ shows_members('measures_and_medians.report_date') }}
+        )
 
 )
 

@@ -140,4 +140,4 @@ contributions as (
 
 )
 
-{{ sum_contributions('contributions') }}
+{{ sum_contributions('contributions', of_stocks=true) }}

@@ -463,4 +463,4 @@ contributions as (
 
 )
 
-{{ sum_contributions('contributions') }}
+{{ sum_contributions('contributions', of_stocks=true) }}
