@@ -246,6 +246,7 @@ def run_script(script: Path, database: Path, built: Path) -> Spent:
         "script, database, built = sys.argv[1:]\n"
         "db = duckdb.connect(database)\n"
         "db.execute(\"set timezone = 'UTC'\")\n"
+        "db.execute('set enable_progress_bar = false')\n"
         f"db.execute(\"set memory_limit = '{MEMORY}'\")\n"
         "db.execute(f\"attach '{built}' as built (read_only)\")\n"
         "db.execute(pathlib.Path(script).read_text('utf-8'))\n"
