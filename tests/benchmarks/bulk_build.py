@@ -153,7 +153,7 @@ def write_script(root: Path, path: Path) -> None:
                 if child.startswith("model.")
             ]
             # Measures as views make one statement of all of them with their only reader, which
-            # spilled some 45 GiB at scale 10, a full disk, where dbt's tables do not.
+            # filled the disk at scale 10, where dbt's tables do not.
             is_kept = (
                 node["alias"] in published
                 or len(readers) > 1
