@@ -76,14 +76,21 @@
         filter (where case_value is not null) as case_values
         {%- for dimension in var('kpi_dimensions').values() %},
         {%- if of_stocks %}
-        cast(case when {{ shows_members('report_date') }} then {{ dimension }} end as varchar)
-            as {{ dimension }}
+        cast(case when shows_members then {{ dimension }} end as varchar) as {{ dimension }}
         {%- else %}
         cast({{ dimension }} as varchar) as {{ dimension }}
         {%- endif %}
         {%- endfor %}
 
-    from {{ relation }}
+    from
+    {%- if of_stocks %} (
+        select
+            *,
+            {{ shows_members('report_date') }} as shows_members
+        from {{ relation }}
+    ) as told
+    {%- else %} {{ relation }}
+    {%- endif %}
     {% if model.config.meta.dated %}{{ in_changed_days('report_date') }}{% endif %}
     group by all
     -- See macros/kept_days.sql.
