@@ -26,7 +26,8 @@ from ingest.closed_files import ensure_empty_closes
 from ingest.contracts import CONTRACTS, contract_of
 from ingest.manifest import AccountCoverage, BatchManifest, ControlTotal
 from ingest.paths import StreamPath, empty_file, raw_dir
-from ingest.sandbox.bulk_rows import BULK_ENTITIES, HISTORY, BulkEntity
+from ingest.sandbox.bulk_lives import HISTORY
+from ingest.sandbox.bulk_rows import BULK_ENTITIES
 from ingest.storage import sha256_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ingest.entities import EntityContract
+    from ingest.sandbox.bulk_entity import BulkEntity
 
 COMPANY_ZONE: Final = "Asia/Ho_Chi_Minh"
 _ROW_GROUP_ROWS: Final = 100_000

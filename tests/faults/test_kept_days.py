@@ -15,11 +15,13 @@ import duckdb
 import pytest
 
 from ingest.sandbox.bulk import BulkCompany, land_entities, land_history, land_night
-from ingest.sandbox.bulk_rows import BULK_ENTITIES, BulkEntity
+from ingest.sandbox.bulk_rows import BULK_ENTITIES
 from tests.benchmarks.bulk_build import FIRST_NIGHT, differing_tables, run_dbt
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ingest.sandbox.bulk_entity import BulkEntity
 
 COMPANY = BulkCompany(0.003, FIRST_NIGHT, months=14)
 LONG_AGO = FIRST_NIGHT - timedelta(days=200)

@@ -30,17 +30,17 @@ def exchange_token(config: GoogleAdsSource) -> Mapping[str, str]:
         CredentialsError: the refresh token is revoked or expired, or the client unknown.
         RetryableError: the token endpoint does not answer.
     """
-    names = ("client_id", "client_secret", "refresh_token")
-    secrets = secrets_of(config)
     form = {
         "grant_type": "refresh_token",
-        **dict(zip(names, secrets, strict=True)),
+        "client_id": config.client_id.get_secret_value(),
+        "client_secret": config.client_secret.get_secret_value(),
+        "refresh_token": config.refresh_token.get_secret_value(),
     }
     base_url, _, path = config.token_address.rpartition("/")
     with ApiClient(
         base_url,
         source=config.name,
-        authorization=Authorization(secrets=secrets),
+        authorization=Authorization(secrets=secrets_of(config)),
         classify_error=_class_of,
     ) as client:
         answer = client.post(path, form=form, required="access_token")
@@ -49,8 +49,9 @@ def exchange_token(config: GoogleAdsSource) -> Mapping[str, str]:
 
 
 def secrets_of(config: GoogleAdsSource) -> tuple[str, ...]:
-    """Return what the token request is made with, none of which may be said anywhere."""
+    """Return all secrets of the source; none may be said anywhere, whoever quotes it."""
     return (
+        config.developer_token.get_secret_value(),
         config.client_id.get_secret_value(),
         config.client_secret.get_secret_value(),
         config.refresh_token.get_secret_value(),
