@@ -8,6 +8,11 @@ numbers, and what to do next; it never holds a secret or a personal value.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 EXIT_OK = 0
 EXIT_BAD_DATA = 65
 EXIT_UNAVAILABLE = 69
@@ -64,3 +69,12 @@ class StorageError(IngestError):
     """The disk refused: full, read-only, or not ours."""
 
     exit_code = EXIT_STORAGE_IO
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came of, newest first: engines and clients wrap what happened."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -30,6 +30,7 @@ from orchestration.night_run import DAY, missed_nights
 from orchestration.outcome import last_line
 from orchestration.publish import current_build, read_manifest
 from orchestration.room import explained
+from orchestration.stopping import was_stopped
 from orchestration.totals import landed_breaks
 
 if TYPE_CHECKING:
@@ -246,10 +247,12 @@ def land_night(session: Session, night: NightRun) -> NightReport:
     try:
         with explained(night.settings):
             problem = "; ".join(_land_sources(night))
-    except KeyboardInterrupt:
-        session.end_night(night, problem="stopped from outside")
-        raise
-    except IngestError as error:
+    except BaseException as error:
+        if was_stopped(error):
+            session.end_night(night, problem="stopped from outside")
+            raise KeyboardInterrupt from None
+        if not isinstance(error, IngestError):
+            raise
         problem = str(error)
         night.report.exit_code = error.exit_code
     if problem or _has_fetched(night):

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from ingest import ledger
 from ingest.config_files import FilesSource
-from ingest.errors import EXIT_STORAGE_IO, EXIT_STORAGE_WRITE, IngestError, StorageError
+from ingest.errors import (
+    EXIT_STORAGE_IO,
+    EXIT_STORAGE_WRITE,
+    IngestError,
+    StorageError,
+    causes,
+)
 from ingest.paths import TEMPORARY
 from ingest.sources.files.discover import find_files
 from ingest.storage import Trouble, trouble_of
@@ -100,7 +106,7 @@ def explain(settings: Settings, error: BaseException) -> DiskError | None:
     Looks through causes: the engine, the run history and Arrow each wrap what the disk said.
     """
     root = settings.home.root
-    troubles = {trouble_of(part) for part in _chain(error)}
+    troubles = {trouble_of(part) for part in causes(error)}
     if Trouble.FULL in troubles:
         raised = DiskError(
             f"The disk is full: {_said(error)}. {free_bytes(root):,} bytes are free at "
@@ -137,17 +143,9 @@ def explained(settings: Settings) -> Iterator[None]:
         raise raised from error
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _said(error: BaseException) -> str:
     """Return the words that name the trouble, our own before the disk's, on one line."""
-    named = [part for part in _chain(error) if trouble_of(part)]
+    named = [part for part in causes(error) if trouble_of(part)]
     own = [part for part in named if isinstance(part, StorageError)]
     return " ".join(str((own or named[::-1])[0]).split()).rstrip(".")[:200]
 

@@ -18,6 +18,7 @@ from orchestration.dbt_setup import dbt_vars, prepare_manifest
 from orchestration.instance import end_dead_runs, open_instance
 from orchestration.jobs import NIGHTLY
 from orchestration.room import explained
+from orchestration.stopping import was_stopped
 
 if TYPE_CHECKING:
     from datetime import date
@@ -60,23 +61,28 @@ class NightRunner:
                     resources={"night": night},
                     run_config=_QUIET,
                 )
-        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-            self.session.end_night(night, problem="stopped from outside")
-            raise KeyboardInterrupt from None
-        except IngestError as error:
-            problem = str(error)
-            night.report.exit_code = error.exit_code
-        except dg.DagsterError as error:
-            # A red blocking check ends the run with one; the report holds its findings.
-            problem = str(error).strip()
-            if not night.report.findings():
-                self.session.end_night(night, problem=problem)
-                raise
-        except BaseException as error:
-            self.session.end_night(night, problem=f"{type(error).__name__}: {error}")
-            raise
+        except BaseException as error:  # noqa: BLE001 - what is no bad night is raised again
+            problem = self._problem_of(error, night)
         self.session.end_night(night, problem=problem)
         return night.report
+
+    def _problem_of(self, error: BaseException, night: NightRun) -> str:
+        """Return what a bad night says of itself; keep its report and raise what is more."""
+        if was_stopped(error):
+            self.session.end_night(night, problem="stopped from outside")
+            raise KeyboardInterrupt from None
+        if isinstance(error, IngestError):
+            night.report.exit_code = error.exit_code
+            return str(error)
+        if isinstance(error, dg.DagsterError):
+            # A red blocking check ends the run with one; the report holds its findings.
+            problem = str(error).strip()
+            if night.report.findings():
+                return problem
+        else:
+            problem = f"{type(error).__name__}: {error}"
+        self.session.end_night(night, problem=problem)
+        raise error
 
 
 def make_runner(session: Session) -> NightRunner:

@@ -7,9 +7,7 @@ without loading an orchestrator.
 
 from __future__ import annotations
 
-import signal
 import sys
-from typing import TYPE_CHECKING
 
 import typer
 
@@ -30,9 +28,7 @@ from orchestration.cli import (
     upkeep,
 )
 from orchestration.settings import arm_faults
-
-if TYPE_CHECKING:
-    from types import FrameType
+from orchestration.stopping import end_when_asked, leave_in_peace
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,14 +53,9 @@ for module in (
     module.register(app)
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """Run the command and leave with its exit code; errors end in one line."""
-    # Asked to end is treated like Ctrl-C, so that locks and child processes end with us.
-    signal.signal(signal.SIGTERM, _interrupt)
+    end_when_asked()
     try:
         arm_faults()
         app()
@@ -80,3 +71,5 @@ def main() -> None:
             f"The disk is full or refuses: {error}. Repair it and run again.\n"
         )
         sys.exit(EXIT_STORAGE_IO if trouble is Trouble.FULL else EXIT_STORAGE_WRITE)
+    finally:
+        leave_in_peace()

@@ -46,6 +46,7 @@ from orchestration.settings import (
     load_settings,
     read_alert_settings,
 )
+from orchestration.stopping import was_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,9 +165,11 @@ def _stopping(what: str, verb: str) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except BaseException as error:
+        if not was_stopped(error):
+            raise
         message = (
-            f"{what} was stopped. What is published is unchanged; run the same "
+            f"{what} was stopped. What is published is whole; run the same "
             f"`warehouse {verb}` to go on from what has landed."
         )
         raise StoppedError(message) from None
@@ -211,7 +214,7 @@ def _telling(settings: Settings, what: str) -> Iterator[list[Session]]:
     except (BusyError, HandedOverError):
         raise
     except Exception as error:
-        if not any(session.has_told for session in opened):
+        if not was_stopped(error) and not any(s.has_told for s in opened):
             company = settings.config.company.name
             _tell_of_no_night(what, error, company, settings.alerts)
         raise

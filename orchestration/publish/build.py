@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -148,8 +149,11 @@ def _publish_alone(request: PublishRequest, render: Render | None) -> Manifest:
         refused.exit_code = EXIT_STORAGE_IO
         raise refused from error
     finally:
-        if unfinished.is_dir():
-            remove_build(unfinished)
+        # An interrupted query may still be closing files there: what cannot be removed the next
+        # run clears away, and the error that ended this one is not hidden.
+        with suppress(OSError):
+            if unfinished.is_dir():
+                remove_build(unfinished)
     return manifest
 
 

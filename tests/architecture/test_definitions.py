@@ -12,6 +12,7 @@ from ingest.sources import streams_of
 from orchestration.assets.incoming import RAW_GATE, incoming_key
 from orchestration.assets.publication import PUBLISHED
 from orchestration.assets.raw import BATCH_TOTALS, BATCHES, NIGHT_MAY_BUILD, raw_key
+from orchestration.build import build_definitions
 from orchestration.checks import MART_GATE
 from orchestration.dbt_setup import manifest_file
 from orchestration.publish import PublishedTable, read_published_tables
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-
-pytestmark = pytest.mark.filterwarnings(
-    # A dependency of dagster-dbt announces its own retirement when it is imported.
-    "ignore:sqlglotrs is deprecated:DeprecationWarning"
-)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +36,6 @@ def settings(
 
 @pytest.fixture(scope="module")
 def definitions(settings: Settings) -> dg.Definitions:
-    # Imported here, where the mark above covers it.
-    from orchestration.build import build_definitions  # noqa: PLC0415 - after the mark above
-
     return build_definitions(settings)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import time
 import traceback
@@ -53,6 +52,7 @@ from orchestration.publish import (
 from orchestration.room import check_room, explained
 from orchestration.session import open_session
 from orchestration.settings import Settings, load_settings
+from orchestration.stopping import end_when_asked, was_stopped
 from tests.faults import world
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def _child(folder: Path, order: Order, said: Path) -> None:
         sink = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(sink, 1)
         os.dup2(sink, 2)
-        signal.signal(signal.SIGTERM, _interrupt)
+        end_when_asked()
         record = Path(order.reached) if order.reached else None
         faults.arm(order.faults, record=record)
         play(folder, order)
@@ -258,17 +258,14 @@ def _child(folder: Path, order: Order, said: Path) -> None:
     except IngestError as error:
         _say(str(error))
         code = error.exit_code
-    except KeyboardInterrupt:
-        code = 130
-    except BaseException:  # noqa: BLE001 - the parent must see every end
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 - the parent must see every end
+        if was_stopped(error):
+            code = 130
+        else:
+            traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def main() -> None:

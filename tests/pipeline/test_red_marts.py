@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pytest
 
 from ingest.errors import EXIT_OK
 from orchestration.night_run import NightRun, night_instant
@@ -22,11 +21,6 @@ from tests.pipeline.conftest import FIRST_NIGHT
 
 if TYPE_CHECKING:
     from tests.pipeline.conftest import Warehouse
-
-pytestmark = pytest.mark.filterwarnings(
-    # A dependency of dagster-dbt announces its own retirement when it is imported.
-    "ignore:sqlglotrs is deprecated:DeprecationWarning"
-)
 
 ROW_TWICE = "insert into {table} select * from {table} limit 1"
 # What dbt finds when an invoice's total is one dong more than its lines.

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
 import pytest
@@ -401,3 +401,19 @@ def test_the_clock_set_back_takes_nobody_back(
     assert "Night of 2026-11-09 is published" in done.stdout
     assert "nothing to do" in done.stdout
     assert not (tmp_path / "state").exists()
+
+
+def test_a_day_stopped_in_a_query_says_so(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the engine makes of Ctrl-C is no error of the day."""
+
+    def interrupted(*_: object) -> NoReturn:
+        message = "Query interrupted"
+        raise RuntimeError(message) from KeyboardInterrupt()
+
+    monkeypatch.setattr(backfill, "land_source", interrupted)
+    night = company.open_night(FIRST)
+    with pytest.raises(KeyboardInterrupt):
+        land_night(company, night)
+    assert night.report.problem == "stopped from outside"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import duckdb
 import pyarrow.parquet as pq
@@ -16,6 +16,7 @@ from orchestration.publish import (
     Manifest,
     PublishedTable,
     PublishRequest,
+    build,
     build_id_for,
     current_build,
     list_builds,
@@ -171,6 +172,29 @@ def test_floating_point_is_refused_and_old_build_stays(tmp_path: Path) -> None:
     assert now is not None
     assert now.name == first.build_id
     assert not list((tmp_path / "published").glob("*.tmp"))
+
+
+def test_what_cannot_be_cleared_away_hides_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupted query still closed its files when the folder was removed."""
+    path = write_warehouse(tmp_path)
+    first = publish(tmp_path)
+    with duckdb.connect(str(path)) as con:
+        con.execute("alter table fct_deals add column score double")
+
+    def vanished(folder: Path) -> NoReturn:
+        raise FileNotFoundError(folder / "sales.duckdb.wal")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(build, "remove_build", vanished)
+        with pytest.raises(UnpublishableError, match=r"fct_deals.*score"):
+            publish(tmp_path, night=1)
+    recover(tmp_path / "published")
+    assert not list((tmp_path / "published").glob("*.tmp"))
+    now = current_build(tmp_path / "published")
+    assert now is not None
+    assert now.name == first.build_id
 
 
 def test_manifest_proves_the_build(tmp_path: Path) -> None:
