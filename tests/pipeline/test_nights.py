@@ -17,11 +17,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAY = timedelta(days=1)
+TOLD_BY_BATCH = {"build_info", "fct_tie_out_records"}
+"""What says how many rows landed tonight, and in which batch a record came."""
 
 
 def content(warehouse: Warehouse) -> str:
     """Content hash of what is published: build id and load columns are left out of it."""
     return warehouse.manifest()["content_hash"]
+
+
+def content_by_table(warehouse: Warehouse) -> dict[str, object]:
+    """What every published table holds, apart from the batches it came in."""
+    return {
+        name: (table["row_count"], table["totals"])
+        if name in TOLD_BY_BATCH
+        else table["content_hash"]
+        for name, table in warehouse.manifest()["tables"].items()
+    }
 
 
 def requests_sent(output: str) -> bool:
@@ -33,8 +45,8 @@ def test_two_nights_one_by_one_equal_both_at_once_and_a_replay_changes_nothing(
     warehouse: Warehouse, first_night: Warehouse, tmp_path: Path
 ) -> None:
     warehouse.night(FIRST_NIGHT + DAY)
-    one_by_one = content(warehouse)
-    assert one_by_one != content(first_night)
+    one_by_one = content_by_table(warehouse)
+    assert content(warehouse) != content(first_night)
     # Restated ad days, merged contacts, late records: the second night is the truth as well.
     company = build_company(until=datetime(2026, 11, 2, tzinfo=UTC))
     truth = kpi_truth(company, FIRST_NIGHT + DAY, first_as_of=FIRST_NIGHT)
@@ -45,10 +57,10 @@ def test_two_nights_one_by_one_equal_both_at_once_and_a_replay_changes_nothing(
     warehouse.night(FIRST_NIGHT)
     assert content(warehouse) == content(first_night)
 
-    # A warehouse that first ran a night later knows the same.
+    # A warehouse that first ran a night later knows the same, from fewer batches.
     later = Warehouse(tmp_path / "later")
     later.night(FIRST_NIGHT + DAY)
-    assert content(later) == one_by_one
+    assert content_by_table(later) == one_by_one
 
 
 # In `make test` small nights do this four times over (`test_two_runs`).
