@@ -460,11 +460,12 @@ PARENTS: Final = {"acme_sg": {"333": "Thuế", "511": "Doanh thu", "521": "Giả
 def _balance_rows(company: Company, now: datetime) -> dict[str, list[_Row]]:
     """Return the balances by file: one per legal entity and closed month."""
     found: dict[str, list[_Row]] = {}
-    for line in balances_until(company, now):
+    balances = balances_until(company, now)
+    for line in balances:
         found.setdefault(_balance_file(line), []).append(
             _balance_row(line, ACCOUNTS[line.account_code])
         )
-    for line in _parent_balances(balances_until(company, now)):
+    for line in _parent_balances(balances):
         name = PARENTS[line.legal_entity][line.account_code]
         found[_balance_file(line)].append(_balance_row(line, name))
     return found
